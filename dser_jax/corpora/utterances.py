@@ -1,0 +1,56 @@
+"""The utterance table: what every corpus loader returns and everything after it reads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+ATTRS = ("valence", "arousal", "dominance")
+"""The three emotion attributes, in the order they have inside arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One utterance of a corpus, with its labels as the corpus gives them.
+
+    Attributes:
+      id: Unique within the corpus.
+      speaker, session: Names, or None where the corpus does not say.
+      file: Path of the recording, or None in a corpus of text alone.
+      start, end: Part of the recording in seconds, or None for its beginning and its end.
+      transcript: The words, or None in a corpus of speech alone.
+      valence, arousal, dominance: Labels on the corpus' scale; NaN where there is none.
+      split: "train", "validation" or "test", or None where the corpus has no split of its own.
+      source: Where the row comes from, as "file:line", for messages.
+    """
+
+    id: str
+    speaker: str | None = None
+    session: str | None = None
+    file: Path | None = None
+    start: float | None = None
+    end: float | None = None
+    transcript: str | None = None
+    valence: float = math.nan
+    arousal: float = math.nan
+    dominance: float = math.nan
+    split: str | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Utterances in the order of their ids, and the scale of their labels.
+
+    Attributes:
+      name: Name of the corpus, as tables show it.
+      utterances: Sorted by id, except where a table gives an order of its own.
+      scale: Lowest and highest label, e.g. (1, 5).
+      found: Lines that tell what the loader found, e.g. one per session.
+    """
+
+    name: str
+    utterances: tuple[Utterance, ...]
+    scale: tuple[float, float]
+    found: tuple[str, ...] = ()
