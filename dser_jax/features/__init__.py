@@ -1,0 +1,1 @@
+"""Acoustic features, tokens and word vectors."""
