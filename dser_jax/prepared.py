@@ -1,0 +1,202 @@
+"""The prepared folder, read: the table of utterances, their features, their words' vectors."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from dser_jax.corpora.utterances import ATTRS, Utterance
+from dser_jax.errors import DataError
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+TABLE = "utterances.csv"
+COLUMNS = (
+    *("id", "speaker", "session", "file", "start", "end", "transcript"),
+    *(*ATTRS, "split", "source"),
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A prepared data set; arrays are opened when they are asked for.
+
+    Attributes:
+      folder: Where it lies.
+      manifest: What `manifest.json` says.
+      utterances: The table, in the order of the rows of every array.
+    """
+
+    folder: Path
+    manifest: dict
+    utterances: tuple[Utterance, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the labels, the words, the split or the order, not with the files' place."""
+        return self.manifest["utterances_sha256"]
+
+    def fingerprint_of(self, names: Iterable[str]) -> str:
+        """Fingerprints the table together with the named features and word vectors."""
+        known = {**self.manifest["features"], **self.manifest["vectors"]}
+        entries = {name: self._require(name, known, "features or vectors") for name in names}
+        parts = [self.fingerprint, *(f"{key}:{entries[key]['sha256']}" for key in sorted(entries))]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def feature(
+        self, name: str
+    ) -> tuple[Float32[np.ndarray, "rows feat"], Int64[np.ndarray, ends] | None]:
+        """Opens acoustic features, memory-mapped.
+
+        Returns:
+          Functionals as `[utt, feat]` and None, or the frames of all utterances and the offsets:
+          utterance i is the rows `offsets[i]:offsets[i + 1]`.
+        """
+        entry = self._require(name, self.manifest["features"], "features")
+        array = _load(self.folder / "features" / f"{name}.npy", mmap_mode="r")
+        offsets = None
+        if entry["kind"] == "lld":
+            offsets = _load(self.folder / "features" / f"{name}.offsets.npy")
+        rows = len(array) if offsets is None else len(offsets) - 1
+        ends = rows if offsets is None else int(offsets[-1])
+        width = len(entry["columns"])
+        if rows != len(self.utterances) or array.ndim != 2 or array.shape != (ends, width):
+            raise DataError(
+                f"the features {name} do not fit the table",
+                file=self.folder / "features" / f"{name}.npy",
+                value=f"{rows} utterances, shape {array.shape}",
+                expected=f"{len(self.utterances)} utterances of {width} features; "
+                "run `dser prepare` again",
+            )
+        return array, offsets
+
+    def vectors(self, name: str) -> tuple[tuple[str, ...], Float32[np.ndarray, "word dim"]]:
+        """Opens word vectors: the words found, and a row for each."""
+        self._require(name, self.manifest["vectors"], "word vectors")
+        archive = _load(self.folder / "vectors" / f"{name}.npz")
+        with archive:
+            return tuple(archive["words"].tolist()), archive["vectors"]
+
+    def _require(self, name: str, known: dict, what: str) -> dict:
+        """Returns an entry of the manifest, or says which there are."""
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise DataError(
+                f"the prepared folder has no {what} of this name",
+                file=self.folder,
+                value=name,
+                expected=f"one of those it has ({there}), or `dser prepare` to add it",
+            )
+        return known[name]
+
+
+def load_prepared(folder: str | Path) -> Prepared:
+    """Opens a prepared folder.
+
+    Raises:
+      DataError: It is not one, was made by another version of the format, or is damaged.
+    """
+    folder = Path(folder)
+    path = folder / MANIFEST
+    make = "a folder that `dser prepare --out` made"
+    if not path.exists():
+        problem = f"there is no {MANIFEST}" if folder.exists() else "there is no such folder"
+        raise DataError(problem, file=folder, expected=make)
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise DataError(f"not readable as JSON ({error})", file=path, expected=make) from None
+    schema = manifest.get("schema") if isinstance(manifest, dict) else None
+    if schema != SCHEMA or "utterances_sha256" not in manifest:
+        raise DataError(
+            "not a prepared folder that this version reads",
+            file=path,
+            value=f"schema {schema}",
+            expected=f"schema {SCHEMA}; prepare the corpus again in a new folder",
+        )
+    utterances = read_table(folder / TABLE)
+    if table_sha256(utterances, manifest["scale"]) != manifest["utterances_sha256"]:
+        raise DataError(
+            "the table is not the one that was prepared",
+            file=folder / TABLE,
+            expected="a table that nothing has edited; run `dser prepare` again in a new folder",
+        )
+    return Prepared(folder, manifest, utterances)
+
+
+def _load(path: Path, **options):
+    """Loads a NumPy file, or says that the folder is damaged."""
+    try:
+        return np.load(path, allow_pickle=False, **options)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(
+            f"cannot be read ({error})",
+            file=path,
+            expected="the array that the manifest names; run `dser prepare` again",
+        ) from None
+
+
+def write_table(path: Path, utterances: Sequence[Utterance]) -> None:
+    """Writes the table; an empty cell is None or NaN, and numbers keep every digit."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for utt in utterances:
+            cells = (getattr(utt, column) for column in COLUMNS)
+            writer.writerow([_cell(value) for value in cells])
+
+
+def _cell(value: object) -> str:
+    """Writes a value so that it reads back the same."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return repr(float(value)) if isinstance(value, (int, float)) else str(value)
+
+
+def read_table(path: Path) -> tuple[Utterance, ...]:
+    """Reads what `write_table` wrote."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise DataError(
+                    "not a table of utterances",
+                    file=path,
+                    value=",".join(reader.fieldnames or ()),
+                    expected=",".join(COLUMNS),
+                )
+            return tuple(_utterance(row) for row in reader)
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"cannot be read ({error})", file=path) from None
+
+
+def _utterance(row: dict[str, str]) -> Utterance:
+    """Restores one utterance from its cells."""
+    text = {name: row[name] or None for name in COLUMNS}
+    seconds = {name: float(text[name]) if text[name] else None for name in ("start", "end")}
+    labels = {name: float(text[name]) if text[name] else math.nan for name in ATTRS}
+    file = Path(text["file"]) if text["file"] else None
+    given = {"id": row["id"], "file": file, "source": row["source"]}
+    return Utterance(**(text | seconds | labels | given))
+
+
+def table_sha256(utterances: Sequence[Utterance], scale: Sequence[float]) -> str:
+    """Fingerprints a table: all of it but the folders in which the recordings lie."""
+    digest = hashlib.sha256(json.dumps([float(end) for end in scale]).encode())
+    for utt in utterances:
+        digest.update(b"\n" + json.dumps(row_key(utt)).encode())
+    return digest.hexdigest()
+
+
+def row_key(utt: Utterance) -> list[str]:
+    """Returns what makes a row the same row, wherever the corpus lies."""
+    cells = {column: _cell(getattr(utt, column)) for column in COLUMNS if column != "source"}
+    return list((cells | {"file": utt.file.name if utt.file else ""}).values())
