@@ -53,7 +53,7 @@ class Prepared:
 
     def feature(
         self, name: str
-    ) -> tuple[Float32[np.ndarray, "rows feat"], Int64[np.ndarray, ends] | None]:
+    ) -> tuple[Float32[np.ndarray, "rows feat"], Int64[np.ndarray, utt + 1] | None]:
         """Opens acoustic features, memory-mapped.
 
         Returns:
@@ -180,12 +180,20 @@ def read_table(path: Path) -> tuple[Utterance, ...]:
 
 def _utterance(row: dict[str, str]) -> Utterance:
     """Restores one utterance from its cells."""
-    text = {name: row[name] or None for name in COLUMNS}
-    seconds = {name: float(text[name]) if text[name] else None for name in ("start", "end")}
-    labels = {name: float(text[name]) if text[name] else math.nan for name in ATTRS}
-    file = Path(text["file"]) if text["file"] else None
-    given = {"id": row["id"], "file": file, "source": row["source"]}
-    return Utterance(**(text | seconds | labels | given))
+    return Utterance(
+        id=row["id"],
+        speaker=row["speaker"] or None,
+        session=row["session"] or None,
+        file=Path(row["file"]) if row["file"] else None,
+        start=float(row["start"]) if row["start"] else None,
+        end=float(row["end"]) if row["end"] else None,
+        transcript=row["transcript"] or None,
+        valence=float(row["valence"] or "nan"),
+        arousal=float(row["arousal"] or "nan"),
+        dominance=float(row["dominance"] or "nan"),
+        split=row["split"] or None,
+        source=row["source"],
+    )
 
 
 def table_sha256(utterances: Sequence[Utterance], scale: Sequence[float]) -> str:

@@ -16,7 +16,7 @@ from dser_jax.errors import DserError
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 """Characters that part words, besides the space; the apostrophe is not among them."""
 
-_TO_SPACES = str.maketrans(dict.fromkeys(FILTERS, " "))
+_TO_SPACES = str.maketrans(FILTERS, " " * len(FILTERS))
 
 
 def split_words(text: str) -> list[str]:
