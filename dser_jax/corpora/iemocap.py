@@ -1,0 +1,212 @@
+"""IEMOCAP: the release tree, as it comes from the archive.
+
+For each session the loader reads two folders of text, `dialog/EmoEvaluation` for the labels and
+`dialog/transcriptions` for the words, and notes where each recording belongs. The recordings
+themselves need not be there: a model of the words alone needs none, and the feature stage names a
+missing one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
+from dser_jax.errors import BadInput, DataError
+
+SCALE = (1.0, 5.0)
+# The release holds a few means beyond its own scale: where one of two raters left an attribute out,
+# it was counted as 0, and a few ratings were entered beyond 5. `dataset.py` clips these; what lies
+# further out is no rating at all.
+TOLERATED = (0.0, 6.0)
+SESSIONS = tuple(f"Session{number}" for number in range(1, 6))
+RELEASE = "IEMOCAP_full_release"
+
+_LABEL_LINE = "[START - END] <tab> ID <tab> EMOTION <tab> [V, A, D]"
+_ID = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\w+")
+_TRANSCRIPT = re.compile(r"(Ses\w+)\s*\[[^\]]*\]\s*:?\s*(.*)")
+
+
+class _Words(NamedTuple):
+    """The transcripts of a session, and where its annotators wrote one id twice."""
+
+    by_id: dict[str, str]
+    dialogues: frozenset[str]
+    repeated: list[str]
+
+
+def load_iemocap(root: str | Path, bad: BadInput | None = None) -> Corpus:
+    """Reads the IEMOCAP release: equals 10,039 utterances of ten speakers on the real one.
+
+    Args:
+      root: The folder `IEMOCAP_full_release`, or the one that holds it.
+      bad: Decides whether bad input raises, the default, or is left out and listed.
+
+    Returns:
+      The corpus, sorted by id. `file` is where the recording of an utterance belongs, there or not.
+
+    Raises:
+      DataError: Names the file, the line and what was expected there.
+    """
+    bad = bad or BadInput()
+    release = _find_release(Path(root))
+    utterances: dict[str, Utterance] = {}
+    found: list[str] = []
+    for session in SESSIONS:
+        dialog = release / session / "dialog"
+        labels, words = dialog / "EmoEvaluation", dialog / "transcriptions"
+        needed = (release / session, labels, words)
+        absent = next((folder for folder in needed if not folder.is_dir()), None)
+        if absent is not None:
+            bad(
+                DataError(
+                    "this folder of the release is missing",
+                    file=absent,
+                    expected="Session1 to Session5, each with dialog/EmoEvaluation and"
+                    " dialog/transcriptions",
+                )
+            )
+            continue
+        transcripts = _read_transcripts(words)
+        before = len(utterances)
+        files = _text_files(labels)
+        for file in files:
+            _read_labels(file, release / session, transcripts, utterances, bad)
+        new = list(utterances.values())[before:]
+        found.append(_summary(session, new, len(files), transcripts))
+    if not utterances:
+        raise DataError("no evaluated utterances here", file=release, expected=_LABEL_LINE)
+    ordered = tuple(utterances[id] for id in sorted(utterances))
+    return Corpus(name="iemocap", utterances=ordered, scale=SCALE, found=tuple(found))
+
+
+def _find_release(root: Path) -> Path:
+    """Accepts the release folder itself or its parent."""
+    for folder in (root, root / RELEASE):
+        if any((folder / session).is_dir() for session in SESSIONS):
+            return folder
+    raise DataError(
+        "no IEMOCAP release here" if root.is_dir() else "no such folder",
+        file=root,
+        expected=f"the folder {RELEASE}, with Session1 to Session5, or the folder that holds it",
+    )
+
+
+def _text_files(folder: Path) -> list[Path]:
+    """Lists the dialogues directly in a folder; archives packed on a Mac add dot-files."""
+    return sorted(p for p in folder.glob("*.txt") if not p.name.startswith(".") and p.is_file())
+
+
+def _read_lines(file: Path) -> list[str]:
+    """Splits at line feeds only: `splitlines` also splits at bytes that Latin-1 text may hold."""
+    data = file.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
+def _read_transcripts(folder: Path) -> _Words:
+    """Reads what was said; a line without an id belongs to no utterance and is passed over."""
+    by_id: dict[str, str] = {}
+    repeated: list[str] = []
+    files = _text_files(folder)
+    for file in files:
+        for number, line in enumerate(_read_lines(file), 1):
+            match = _TRANSCRIPT.fullmatch(line.strip())
+            if match is None:
+                continue
+            id, words = match.groups()
+            if by_id.setdefault(id, words) != words:
+                repeated.append(f"{file}:{number}")
+    return _Words(by_id, frozenset(file.stem for file in files), repeated)
+
+
+def _read_labels(
+    file: Path,
+    session: Path,
+    transcripts: _Words,
+    utterances: dict[str, Utterance],
+    bad: BadInput,
+) -> None:
+    """Adds the evaluated utterances of one dialogue to `utterances`."""
+    for number, line in enumerate(_read_lines(file), 1):
+        if not line.startswith("["):  # the header, a rater's line, or the end of a block
+            continue
+        try:
+            utterance = _parse(line, file, number, session, transcripts)
+            first = utterances.get(utterance.id)
+            if first is not None:
+                raise DataError(
+                    "this utterance was evaluated before",
+                    file=file,
+                    line=number,
+                    value=utterance.id,
+                    expected=f"each id once, and {first.source} has it",
+                )
+        except DataError as error:
+            bad(error)
+        else:
+            utterances[utterance.id] = utterance
+
+
+def _parse(line: str, file: Path, number: int, session: Path, transcripts: _Words) -> Utterance:
+    """Reads the line that opens a block."""
+
+    def error(problem: str, value: object, expected: str) -> DataError:
+        return DataError(problem, file=file, line=number, value=value, expected=expected)
+
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) != 4 or not (cells[3].startswith("[") and cells[3].endswith("]")):
+        raise error("not a line of labels", line, _LABEL_LINE)
+    id, values = cells[1], cells[3][1:-1].split(",")
+    if len(values) != len(ATTRS):
+        raise error(f"{id} has {len(values)} labels", cells[3], "three: [V, A, D]")
+    labels = []
+    for attr, value in zip(ATTRS, values, strict=True):
+        try:
+            label = float(value)
+        except ValueError:
+            label = math.nan
+        if not TOLERATED[0] <= label <= TOLERATED[1]:
+            problem = "off the scale" if math.isfinite(label) else "not a number"
+            raise error(f"the {attr} of {id} is {problem}", value.strip(), "a number from 1 to 5")
+        labels.append(label)
+    match = _ID.fullmatch(id)
+    if match is None or match[1] != f"Ses0{session.name[-1]}":
+        expected = f"an id of {session.name}, such as Ses0{session.name[-1]}F_impro01_M003"
+        raise error("not the id of an utterance", id, expected)
+    if id not in transcripts.by_id:
+        dialogue = file.stem
+        where = session / "dialog" / "transcriptions" / f"{dialogue}.txt"
+        told = "a line" if dialogue in transcripts.dialogues else "that file, with a line"
+        raise error("no transcript of this utterance", id, f"{told} '{id} [...]: words' in {where}")
+    return Utterance(
+        id=id,
+        # The first part of an id names the actor who wore the markers, its last part who speaks.
+        speaker=match[1] + match[2],
+        session=match[1],
+        file=session / "sentences" / "wav" / id.rsplit("_", 1)[0] / f"{id}.wav",
+        transcript=transcripts.by_id[id],
+        valence=labels[0],
+        arousal=labels[1],
+        dominance=labels[2],
+        source=f"{file}:{number}",
+    )
+
+
+def _summary(session: str, new: list[Utterance], dialogues: int, transcripts: _Words) -> str:
+    """Tells what a session held."""
+    speakers = len({utterance.speaker for utterance in new})
+    spoken = sum(bool(utterance.transcript) for utterance in new)
+    wavs = sum(utterance.file is not None and utterance.file.is_file() for utterance in new)
+    line = (
+        f"{session}: {len(new)} utterances, {dialogues} dialogues, {speakers} speakers,"
+        f" {spoken} transcripts, {wavs} wavs"
+    )
+    if transcripts.repeated:
+        line += f"; transcribed twice, the first kept: {', '.join(transcripts.repeated)}"
+    return line
