@@ -16,6 +16,9 @@ from jaxtyping import Float32, Int64
 from dser_jax.corpora.utterances import ATTRS, Utterance
 from dser_jax.errors import DataError
 
+Offsets = Int64[np.ndarray, "ends"]
+"""Where the frames of utterance i begin, and at i + 1 where they end."""
+
 SCHEMA = 1
 MANIFEST = "manifest.json"
 TABLE = "utterances.csv"
@@ -51,9 +54,7 @@ class Prepared:
         parts = [self.fingerprint, *(f"{key}:{entries[key]['sha256']}" for key in sorted(entries))]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def feature(
-        self, name: str
-    ) -> tuple[Float32[np.ndarray, "rows feat"], Int64[np.ndarray, utt + 1] | None]:
+    def feature(self, name: str) -> tuple[Float32[np.ndarray, "rows feat"], Offsets | None]:
         """Opens acoustic features, memory-mapped.
 
         Returns:

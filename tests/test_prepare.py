@@ -34,7 +34,7 @@ def test_the_table_comes_back(tmp_path):
     whole = corpus(file=Path("somewhere") / "a.wav", start=0.25, end=1 / 3)
     prepared = prepare(whole, tmp_path / "out", command="dser prepare")
     again = load_prepared(tmp_path / "out")
-    assert again == prepared
+    assert again.manifest == prepared.manifest
     assert again.manifest["utterances"] == 3
     assert again.manifest["has_transcripts"] is True
     for want, got in zip(whole.utterances, again.utterances, strict=True):
