@@ -96,7 +96,7 @@ def test_float32_is_scored_in_float64():
 
 
 def test_pcc_and_rmse_by_hand():
-    # Deviations -1 0 1 and -2/3 1/3 1/3: covariance 1/3, sds sqrt(2/3) and sqrt(2/9): 3/(2 sqrt(3)).
+    # Covariance 1/3, sds sqrt(2/3) and sqrt(2/9): (1/3) / (2 / (3 sqrt(3))) = sqrt(3) / 2.
     assert pcc([0, 1, 2], [0, 1, 1]) == pytest.approx(math.sqrt(3) / 2)
     # Errors 0, 0, 1: the root of 1/3.
     assert rmse([0, 1, 2], [0, 1, 1]) == pytest.approx(math.sqrt(1 / 3))

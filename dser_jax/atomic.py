@@ -1,0 +1,74 @@
+"""Files that are whole or not there: written aside, flushed to the disk, then put in place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from dser_jax.errors import DserError
+
+TEMPORARY = ".part"
+"""How the names of half-written files end; they begin with a dot."""
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for writing that takes the place of `path` once the block has ended well.
+
+    A reader sees the older file or the whole new one, never a part, also when the process is killed
+    or the power fails. When the block raises, the older file stays and the half-written one goes.
+
+    Raises:
+      DserError: if the disk is full, the folder is not writable and the like.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with saying(path), open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with saying(path):
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text as UTF-8, atomically."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+@contextlib.contextmanager
+def saying(path: Path) -> Iterator[None]:
+    """Turns an `OSError` about `path` into an error that a user can act on."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise DserError(f"{path}: cannot write: {why}; what was there before is intact") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Flushes the names of a folder to the disk, where the system has such a thing."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def remove_stale(folder: Path) -> list[Path]:
+    """Removes what killed writers left half-written in a folder that nobody else writes to."""
+    stale = sorted(folder.glob(f".*{TEMPORARY}"))
+    for path in stale:
+        with saying(path):
+            path.unlink(missing_ok=True)
+    return stale

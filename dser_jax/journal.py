@@ -1,0 +1,310 @@
+"""Finished runs on disk: a folder that survives any death of its writer (see docs/design.md).
+
+A run is committed in two steps: its arrays, as a file that appears whole or not at all, then its
+row, one line appended to `rows.jsonl`. A run is finished if, and only if, its row is there. Hence a
+kill between the two steps costs that run and nothing else, and no run is in the table twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+
+from dser_jax.atomic import remove_stale, saying, write_text
+from dser_jax.environment import environment
+from dser_jax.errors import DataError, DserError
+from dser_jax.journal_files import (
+    Arrays,
+    Row,
+    array_file,
+    canonical,
+    differences,
+    load_arrays,
+    plain,
+    read_manifest,
+    read_rows,
+    same_arrays,
+    save_arrays,
+)
+from dser_jax.lock import FolderLock
+
+__all__ = ["SCHEMA", "Journal", "JournalView", "environment", "read_journal", "run_id"]
+
+SCHEMA = 1
+"""The format of the folder; raised when an older reader would misread a newer folder."""
+
+
+def run_id(identity: Mapping[str, Any]) -> str:
+    """Names a run by what determines it, so that the same run is never done twice.
+
+    Args:
+      identity: Plain values, lists and dictionaries. Equal identities have equal names: neither the
+        order of keys, nor 1 or 1.0, nor a list or a tuple makes a difference. A float32 of 0.1 is
+        another number than 0.1, though: give Python's numbers.
+
+    Returns:
+      The first 16 hexadecimal digits of the SHA-256 of the canonical JSON.
+    """
+    return hashlib.sha256(canonical(identity).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class JournalView:
+    """A journal as a reader sees it; it may still be growing.
+
+    Attributes:
+      folder: Where it lies.
+      manifest: What it was made with and for.
+      rows: The finished runs, in the order in which they finished.
+      notices: What was amiss, for the user to read.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    rows: tuple[Row, ...]
+    notices: tuple[str, ...] = ()
+
+    def arrays(self, run: str) -> Arrays:
+        """Loads the arrays of a run; DataError if the file is missing or damaged."""
+        return load_arrays(array_file(self.folder / "arrays", run))
+
+    def truth(self, key: str) -> Arrays:
+        """Loads the labels and ids that runs with this key predict; DataError as above."""
+        return load_arrays(array_file(self.folder / "truth", key))
+
+
+def read_journal(folder: str | os.PathLike) -> JournalView:
+    """Reads a journal without changing or locking it, also while a sweep writes to it.
+
+    Raises:
+      DserError: if there is no journal, or one of another schema.
+      DataError: if a line before the last is damaged; names the file and the line.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DserError(f"{folder} holds no journal: {folder / 'manifest.json'} is missing")
+    _check_schema(folder, manifest)
+    rows, _, notices = read_rows(folder / "rows.jsonl")
+    return JournalView(folder, manifest, tuple(rows), tuple(notices))
+
+
+class Journal:
+    """A journal open for writing, by one process at a time. Use `Journal.open` and `with`.
+
+    Attributes:
+      folder: Where it lies.
+      manifest: What it was made with and for, as it is on disk.
+      finished: The ids of the runs whose rows are on disk.
+      notices: What was repaired, taken over or changed at opening, for the user to read.
+    """
+
+    def __init__(self, folder: Path, lock: FolderLock) -> None:
+        """Made by `open`, which fills it."""
+        self.folder, self._lock = folder, lock
+        self.manifest: dict[str, Any] = {}
+        self.notices: list[str] = [] if lock.notice is None else [lock.notice]
+        self._rows: list[Row] = []
+        self.finished: set[str] = set()
+        self._end = 0
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | os.PathLike,
+        manifest: Mapping[str, Any],
+        *,
+        must_match: Iterable[str] = ("data_fingerprint",),
+    ) -> Self:
+        """Starts a journal, or takes up one that was interrupted.
+
+        Args:
+          folder: Made if need be.
+          manifest: What the journal is made with and for; plain values. `schema` is filled in.
+            `planned` (a number of runs, or their ids) lets a report say how many are still to come.
+          must_match: Entries of the manifest that must be what they were when the journal was
+            started. Any other may differ: the older value goes to the list `resumed` of the
+            manifest, with the number of runs that were made under it, and a notice says so.
+
+        Raises:
+          DserError: if another process has the folder, if it cannot be written, or if the schema or
+            an entry of `must_match` differs; the message shows the difference.
+          DataError: if a line of `rows.jsonl` before the last is damaged.
+        """
+        folder = Path(folder)
+        with saying(folder):
+            for part in ("arrays", "truth", "params"):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(folder)
+        journal = cls(folder, lock)
+        try:
+            journal._take_up(plain(manifest), tuple(must_match))
+        except BaseException:
+            lock.close()
+            raise
+        return journal
+
+    def _take_up(self, manifest: dict[str, Any], must_match: tuple[str, ...]) -> None:
+        for part in (self.folder, self.folder / "arrays", self.folder / "truth"):
+            for path in remove_stale(part):
+                self.notices.append(f"{path}: removed, half-written by an interrupted run")
+        manifest = {**manifest, "schema": SCHEMA}
+        older = read_manifest(self.folder)
+        if older is None:
+            if (self.folder / "rows.jsonl").exists():
+                raise DserError(f"{self.folder} holds rows but no manifest.json; move it away")
+            self._write_manifest({**manifest, "created": _now()})
+            return
+        _check_schema(self.folder, older)
+        _check_match(self.folder, older, manifest, must_match)
+        rows = self.folder / "rows.jsonl"
+        self._rows, self._end, notices = read_rows(rows)
+        self.notices += notices
+        self.finished = {row["run"] for row in self._rows}
+        if rows.exists() and rows.stat().st_size != self._end:
+            with saying(rows):
+                os.truncate(rows, self._end)
+        self._note_changes(older, manifest)
+
+    def _note_changes(self, older: dict[str, Any], manifest: dict[str, Any]) -> None:
+        """Brings the manifest up to date, keeping what it said before and until when."""
+        changed = {key: older.get(key) for key in manifest if older.get(key) != manifest[key]}
+        self.manifest = older
+        if not changed:
+            return
+        note = {
+            "at": _now(),
+            "rows_before": len(self._rows),
+            "was": changed,
+            "now": {key: manifest[key] for key in changed},
+        }
+        for line in differences(note["was"], note["now"]):
+            if not line.startswith("command:"):
+                self.notices.append(f"resumed with another {line}")
+        self._write_manifest({**older, **manifest, "resumed": [*older.get("resumed", []), note]})
+
+    def _write_manifest(self, manifest: dict[str, Any]) -> None:
+        text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False)
+        write_text(self.folder / "manifest.json", text + "\n")
+        self.manifest = manifest
+
+    def rows(self) -> list[Row]:
+        """Returns the finished runs, in the order in which they finished."""
+        return copy.deepcopy(self._rows)
+
+    def arrays(self, run: str) -> Arrays:
+        """Loads the arrays of a run; DataError if the file is missing or damaged."""
+        return self.view().arrays(run)
+
+    def view(self) -> JournalView:
+        """Returns what a reader would see now."""
+        return JournalView(self.folder, self.manifest, tuple(self.rows()), tuple(self.notices))
+
+    def commit(self, row: Mapping[str, Any], arrays: Mapping[str, ArrayLike]) -> bool:
+        """Writes a finished run: first its arrays, then its row, each flushed to the disk.
+
+        Args:
+          row: Plain values, with the id under "run"; NaN and infinity become null.
+          arrays: Numbers or strings; NaN stays NaN.
+
+        Returns:
+          False if that run is in the journal already: then nothing is written.
+
+        Raises:
+          DserError: if the disk is full and the like. The run is then not finished, the journal is
+            as it was, and may be written to again.
+        """
+        if self._lock.closed:
+            raise DserError(f"{self.folder}: this journal is closed")
+        written = plain(row)
+        run = written["run"]
+        if run in self.finished:
+            return False
+        line = json.dumps(written, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+        save_arrays(array_file(self.folder / "arrays", run), arrays)
+        self._append(line)
+        self._rows.append(written)
+        self.finished.add(run)
+        return True
+
+    def _append(self, line: bytes) -> None:
+        path = self.folder / "rows.jsonl"
+        with saying(path):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            try:
+                if os.fstat(handle).st_size != self._end:  # What an earlier failure left behind.
+                    os.ftruncate(handle, self._end)
+                written = os.write(handle, line)
+                if written != len(line):
+                    raise OSError(f"{written} of {len(line)} bytes written, the disk is full")
+                os.fsync(handle)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(handle, self._end)
+                raise
+            finally:
+                os.close(handle)
+        self._end += len(line)
+
+    def write_truth(self, key: str, /, **arrays: ArrayLike) -> None:
+        """Writes the ids and labels that runs whose row says `truth: key` predict, once.
+
+        Raises:
+          DserError: if other arrays have that key already.
+        """
+        path = array_file(self.folder / "truth", key)
+        if path.exists():
+            with contextlib.suppress(DataError):  # A damaged file is written again.
+                if not same_arrays(load_arrays(path), arrays):
+                    raise DserError(f"{path} holds other labels or ids under the key {key!r}")
+                return
+        save_arrays(path, arrays)
+
+    def close(self) -> None:
+        """Lets go of the folder; harmless when done twice."""
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _check_schema(folder: Path, manifest: dict[str, Any]) -> None:
+    found = manifest.get("schema")
+    if found != SCHEMA:
+        raise DataError(
+            "the journal has another format, written by another version of dser_jax",
+            file=folder / "manifest.json",
+            value=found,
+            expected=f"schema {SCHEMA}",
+        )
+
+
+def _check_match(
+    folder: Path, older: dict[str, Any], newer: dict[str, Any], keys: tuple[str, ...]
+) -> None:
+    was = {key: older.get(key) for key in ("schema", *keys)}
+    now = {key: newer.get(key) for key in ("schema", *keys)}
+    lines = differences(was, now)
+    if lines:
+        raise DserError(
+            f"{folder} was started with something else, and its runs would not compare:\n"
+            + "\n".join(f"  {line}" for line in lines)
+            + "\nChoose another folder, or bring back what it was started with"
+        )
