@@ -1,0 +1,323 @@
+"""Means, intervals and paired tests over seeds.
+
+Every number here is about the *seeds* of one data split: how much a result moves when nothing but
+the initial weights and the order of the rows change. How it would move with other speakers, no
+number of seeds can tell.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dser_jax.corpora.utterances import ATTRS
+
+Row = Mapping[str, Any]
+
+COLUMNS = (*ATTRS, "mean")
+"""What a table has scores of."""
+
+LEVEL = 0.95
+"""The level of every interval."""
+
+LEAST = 3
+"""Fewer pairs than this are not tested: with one degree of freedom, p says next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One score over several seeds.
+
+    Attributes:
+      n: The number of values.
+      mean: Their mean.
+      sd: Their standard deviation (ddof 1); None with one value.
+      low, high: The 95% interval of the mean by Student's t with n - 1 degrees of freedom; None
+        with one value.
+    """
+
+    n: int
+    mean: float
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+def summary(values: Iterable[float]) -> Summary:
+    """Summarises at least one finite value."""
+    array = np.asarray(list(values), np.float64)
+    if array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"want at least one value and all of them finite, got {array.tolist()}")
+    mean = float(array.mean())
+    if array.size == 1:
+        return Summary(1, mean)
+    sd = float(array.std(ddof=1))
+    reach = _t_quantile(array.size - 1) * sd / math.sqrt(array.size)
+    return Summary(array.size, mean, sd, mean - reach, mean + reach)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTest:
+    """A two-tailed paired t-test.
+
+    Attributes:
+      n: The number of pairs.
+      difference: Mean of the first minus the second; None without pairs.
+      low, high: The 95% interval of the difference.
+      t, p: The statistic with n - 1 degrees of freedom, and the probability of one as far from 0 if
+        the two did not differ.
+      effect: Cohen's d_z, the mean of the differences over their standard deviation.
+      note: Why there is no test; then the fields from `low` to `effect` are None.
+    """
+
+    n: int
+    difference: float | None
+    low: float | None = None
+    high: float | None = None
+    t: float | None = None
+    p: float | None = None
+    effect: float | None = None
+    note: str = ""
+
+
+def paired_t(first: Sequence[float], second: Sequence[float]) -> PairedTest:
+    """Tests whether two lists of scores differ, the scores at one place having the same seed.
+
+        t = mean(d) / (sd(d) / sqrt(n)),  d = first - second
+
+    There is no test, and the note says why, with fewer than three pairs and where all differences
+    are equal to rounding: their standard deviation is 0, and t would be infinite or undefined.
+    """
+    one, two = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if one.ndim != 1 or one.shape != two.shape:
+        raise ValueError(f"want two lists of equal length, got {one.shape} and {two.shape}")
+    n = one.size
+    if n == 0:
+        return PairedTest(0, None, note="no seed in common")
+    differences = one - two
+    mean = float(differences.mean())
+    if n < LEAST:
+        return PairedTest(n, mean, note=f"no test with fewer than {LEAST} seeds in common")
+    sd = float(differences.std(ddof=1))
+    if sd <= 1e-12 * max(np.abs(one).max(), np.abs(two).max()):
+        same = (
+            "the scores are equal" if abs(mean) <= sd or mean == 0 else "every seed differs alike"
+        )
+        return PairedTest(n, mean, note=f"no test: {same}")
+    error = sd / math.sqrt(n)
+    reach = _t_quantile(n - 1) * error
+    t = mean / error
+    return PairedTest(n, mean, mean - reach, mean + reach, t, _two_tailed(n - 1, t), mean / sd)
+
+
+def _t_quantile(freedom: int) -> float:
+    from scipy import special
+
+    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
+
+
+def _two_tailed(freedom: int, t: float) -> float:
+    from scipy import special
+
+    return float(2 * special.stdtr(freedom, -abs(t)))
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Adjusts the p-values of one family of tests, by Holm's step-down method.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on; none falls below an earlier
+    one, nor rises above 1. S. Holm, "A simple sequentially rejective multiple test procedure",
+    Scandinavian Journal of Statistics 6, 1979.
+    """
+    adjusted = [0.0] * len(values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        highest = max(highest, min(1.0, (len(values) - rank) * values[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+class Pairs(NamedTuple):
+    """Scores of two lists of rows, seed by seed, and how many rows found no partner."""
+
+    seeds: tuple[Any, ...]
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+    unpaired: int
+
+
+def pair_by_seed(
+    first: Sequence[Row], second: Sequence[Row], value: Callable[[Row], float | None]
+) -> Pairs:
+    """Pairs the rows of equal seeds.
+
+    Args:
+      first: Rows of the journal.
+      second: Others.
+      value: Takes a row to its score; None where it has none, as a diverged run.
+
+    Returns:
+      The pairs, in the order of the seeds in `first`. A row without a score, without a partner, or
+      whose seed occurs twice on its side (which of the two to pair, nobody can say) is unpaired.
+    """
+    one, two = _by_seed(first, value), _by_seed(second, value)
+    seeds = tuple(seed for seed in one if seed in two)
+    unpaired = len(first) + len(second) - 2 * len(seeds)
+    return Pairs(
+        seeds, tuple(one[seed] for seed in seeds), tuple(two[seed] for seed in seeds), unpaired
+    )
+
+
+def _by_seed(rows: Sequence[Row], value: Callable[[Row], float | None]) -> dict[Any, float]:
+    times = Counter(row["seed"] for row in rows)
+    found = {row["seed"]: value(row) for row in rows if times[row["seed"]] == 1}
+    return {seed: score for seed, score in found.items() if score is not None}
+
+
+def score(row: Row, column: str, metric: str = "ccc", part: str = "test") -> float | None:
+    """Returns a score of a row; None where the run diverged or the attribute has no labels."""
+    if row.get("status", "ok") != "ok":
+        return None
+    value = ((row.get(part) or {}).get(metric) or {}).get(column)
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """The runs of one name.
+
+    Attributes:
+      name, network, features: As the rows have them; networks or features that differ are joined.
+      runs: All runs, in the order of the journal.
+      diverged: How many of them diverged; they are in no mean.
+      scores: column -> its summary, for the columns that have any score.
+    """
+
+    name: str
+    network: str
+    features: str
+    runs: tuple[Row, ...]
+    diverged: int
+    scores: Mapping[str, Summary]
+
+    @property
+    def n(self) -> int:
+        """The number of runs that did not diverge."""
+        return len(self.runs) - self.diverged
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two names of a table, tested on one column.
+
+    Attributes:
+      first, second: The names; the difference is the first minus the second.
+      test: The paired test, over the seeds that both have.
+      unpaired: Runs of either that had no partner.
+      p_holm: The test's p, adjusted for all the tests of this column of the table.
+    """
+
+    first: str
+    second: str
+    test: PairedTest
+    unpaired: int
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that may be compared: of one corpus, protocol and split, predicting the same labels.
+
+    Attributes:
+      corpus, protocol, split, truth: What its runs have in common.
+      metric, part: What the scores are, as the journal names it.
+      rows: By name, in the order in which the names first occur in the journal.
+    """
+
+    corpus: str
+    protocol: str
+    split: str
+    truth: str
+    metric: str
+    part: str
+    rows: tuple[TableRow, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns in which any row has a score."""
+        return tuple(name for name in COLUMNS if any(name in row.scores for row in self.rows))
+
+    @property
+    def diverged(self) -> int:
+        """The number of runs that diverged, and are left out of the means."""
+        return sum(row.diverged for row in self.rows)
+
+    def comparisons(self, column: str = "mean") -> tuple[Comparison, ...]:
+        """Tests every name against every later one on a column, and adjusts for their number."""
+
+        def value(row: Row) -> float | None:
+            return score(row, column, self.metric, self.part)
+
+        found = []
+        for one, two in itertools.combinations(self.rows, 2):
+            pairs = pair_by_seed(one.runs, two.runs, value)
+            test = paired_t(pairs.first, pairs.second)
+            found.append(Comparison(one.name, two.name, test, pairs.unpaired))
+        tested = [place for place, each in enumerate(found) if each.test.p is not None]
+        adjusted = holm([found[place].test.p or 0.0 for place in tested])
+        for place, p_holm in zip(tested, adjusted, strict=True):
+            each = found[place]
+            found[place] = Comparison(each.first, each.second, each.test, each.unpaired, p_holm)
+        return tuple(found)
+
+
+def tables(rows: Iterable[Row], metric: str = "ccc", part: str = "test") -> tuple[Table, ...]:
+    """Gathers the rows of a journal into tables.
+
+    Rows go to one table only if corpus, protocol, split and truth are equal: scores on other
+    utterances, or with scalers that saw the test rows, do not compare. Tables, and the names in
+    each, come in the order in which they first occur.
+
+    Args:
+      rows: Rows of the journal; each run once.
+      metric: "ccc", "ccc_batch32" or "rmse".
+      part: "test" or "validation".
+    """
+    groups: dict[tuple[str, str, str, str], dict[str, list[Row]]] = {}
+    for row in rows:
+        corpus, protocol, split, truth = (
+            str(row.get(key, "")) for key in ("corpus", "protocol", "split", "truth")
+        )
+        group = (corpus, protocol, split, truth)
+        groups.setdefault(group, {}).setdefault(str(row["name"]), []).append(row)
+    return tuple(
+        Table(*group, metric, part, tuple(_row(*named, metric, part) for named in names.items()))
+        for group, names in groups.items()
+    )
+
+
+def _row(name: str, runs: list[Row], metric: str, part: str) -> TableRow:
+    scores = {}
+    for column in COLUMNS:
+        values = [score(run, column, metric, part) for run in runs]
+        known = [value for value in values if value is not None]
+        if known:
+            scores[column] = summary(known)
+    return TableRow(
+        name,
+        _joined(run.get("network") for run in runs),
+        _joined(run.get("features") for run in runs),
+        tuple(runs),
+        sum(run.get("status", "ok") != "ok" for run in runs),
+        scores,
+    )
+
+
+def _joined(values: Iterable[Any]) -> str:
+    return ", ".join(dict.fromkeys(str(value) for value in values if value))
