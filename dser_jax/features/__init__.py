@@ -1,1 +1,38 @@
-"""Acoustic features, tokens and word vectors."""
+"""Acoustic features, tokens and word vectors.
+
+Importing this package imports no audio library: an extractor imports its own when it starts.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from dser_jax.features.extractor import Extractor
+from dser_jax.features.functionals import hsf_columns
+from dser_jax.features.gemaps import GEMAPS
+from dser_jax.features.paa import PAA
+
+
+class Feature(NamedTuple):
+    """Features as a network reads them.
+
+    Attributes:
+      extractor: Gives the low-level descriptors of which they are made.
+      kind: "lld" for the descriptors themselves, "hsf" for their means and deviations.
+      columns: Their names.
+    """
+
+    extractor: Extractor
+    kind: Literal["lld", "hsf"]
+    columns: tuple[str, ...]
+
+
+EXTRACTORS = {extractor.name: extractor for extractor in (GEMAPS, PAA)}
+
+FEATURES = {
+    "gemaps_lld": Feature(GEMAPS, "lld", GEMAPS.columns),
+    "gemaps_hsf": Feature(GEMAPS, "hsf", hsf_columns(GEMAPS.columns)),
+    "paa_lld": Feature(PAA, "lld", PAA.columns),
+    "paa_hsf": Feature(PAA, "hsf", hsf_columns(PAA.columns)),
+}
+"""The acoustic features that `dser prepare --features` knows."""
