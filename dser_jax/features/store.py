@@ -1,0 +1,166 @@
+"""What extractors gave: kept in files that only grow, and found again by what went in.
+
+A folder an extractor::
+
+    frames.f32     float32 rows, one utterance's after another's
+    index.jsonl    {"key": ..., "offset": first row, "rows": ..., "crc32": of their bytes}
+
+A line of the index is written after its frames, so a crash leaves at most frames without a line,
+or half a line. Both are dropped when the store is next opened to be written.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dser_jax.errors import DserError
+from dser_jax.features.disk import locked, replacing
+from dser_jax.features.extractor import Frames
+
+
+class Entry(NamedTuple):
+    """Where an utterance's frames lie, and the checksum of their bytes."""
+
+    offset: int
+    rows: int
+    crc32: int
+
+
+class Store:
+    """Frames of one extractor, by key; opened to be read.
+
+    Attributes:
+      folder: Where it lies; it need not exist.
+      width: Features a frame.
+    """
+
+    def __init__(self, folder: Path, width: int) -> None:
+        self.folder, self.width = folder, width
+        self.frames_path, self.index_path = folder / "frames.f32", folder / "index.jsonl"
+        self._index = self._read_index()
+        self._frames = self._open_frames()
+
+    def __contains__(self, key: str) -> bool:
+        """Tells whether the frames are there, and undamaged."""
+        return self._find(key) is not None
+
+    def __getitem__(self, key: str) -> Frames:
+        """Returns an utterance's frames.
+
+        Raises:
+          KeyError: They are not there, or damaged.
+        """
+        frames = self._find(key)
+        if frames is None:
+            raise KeyError(key)
+        return frames
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def rows(self, key: str) -> int:
+        """Returns the number of an utterance's frames."""
+        return self._index[key].rows
+
+    def _find(self, key: str) -> Frames | None:
+        entry = self._index.get(key)
+        if entry is None:
+            return None
+        frames = self._frames[entry.offset : entry.offset + entry.rows]
+        return frames if zlib.crc32(frames.tobytes()) == entry.crc32 else None
+
+    def _read_index(self) -> dict[str, Entry]:
+        """Reads the whole lines of the index that speak of frames that are there."""
+        if not self.index_path.exists() or not self.frames_path.exists():
+            return {}
+        there = self.frames_path.stat().st_size // (4 * self.width)
+        index = {}
+        for line in self.index_path.read_bytes().split(b"\n")[:-1]:
+            try:
+                item = json.loads(line)
+                entry = Entry(int(item["offset"]), int(item["rows"]), int(item["crc32"]))
+                key = str(item["key"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            if entry.offset >= 0 and entry.rows > 0 and entry.offset + entry.rows <= there:
+                index[key] = entry
+        return index
+
+    def _open_frames(self) -> np.ndarray:
+        rows = 0
+        if self.frames_path.exists():
+            rows = self.frames_path.stat().st_size // (4 * self.width)
+        if rows == 0:
+            return np.zeros((0, self.width), np.float32)
+        return np.memmap(self.frames_path, "<f4", "r", shape=(rows, self.width))
+
+
+class Writer:
+    """Adds to a store; made by `writing`."""
+
+    def __init__(self, store: Store) -> None:
+        self._width = store.width
+        index, end = store._index, 0
+        if index:
+            end = max(entry.offset + entry.rows for entry in index.values())
+        lines = [_line(key, entry) for key, entry in index.items()]
+        text = b"".join(lines)
+        if not store.index_path.exists() or store.index_path.read_bytes() != text:
+            with replacing(store.index_path) as path:
+                path.write_bytes(text)
+        self._frames = store.frames_path.open("ab")
+        self._frames.truncate(end * 4 * self._width)
+        self._index = store.index_path.open("ab")
+        self._end = end
+
+    def add(self, key: str, frames: Frames) -> None:
+        """Appends an utterance's frames, then the line that names them.
+
+        Raises:
+          DserError: The disk is full or fails; what was stored before stays readable.
+        """
+        if frames.ndim != 2 or frames.shape[1] != self._width or len(frames) == 0:
+            raise ValueError(f"frames of shape {frames.shape}, expected [rows, {self._width}]")
+        data = np.ascontiguousarray(frames, "<f4").tobytes()
+        entry = Entry(self._end, len(frames), zlib.crc32(data))
+        try:
+            self._frames.write(data)
+            self._frames.flush()
+            self._index.write(_line(key, entry))
+            self._index.flush()
+        except OSError as error:
+            raise DserError(
+                f"{self._frames.name}: cannot be written ({error.strerror or error}); what was "
+                "extracted so far is kept, and the same command goes on from there"
+            ) from error
+        self._end += len(frames)
+
+    def close(self) -> None:
+        """Closes the files; a failed last write has been reported already."""
+        for file in (self._frames, self._index):
+            try:
+                file.close()
+            except OSError:
+                continue
+
+
+def _line(key: str, entry: Entry) -> bytes:
+    return json.dumps({"key": key, **entry._asdict()}).encode() + b"\n"
+
+
+@contextmanager
+def writing(folder: Path, width: int) -> Iterator[Writer]:
+    """Opens a store to add to it; drops a torn end, and keeps other writers out."""
+    with locked(folder, "store"):
+        writer = Writer(Store(folder, width))
+        try:
+            yield writer
+        finally:
+            writer.close()

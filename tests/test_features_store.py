@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dser_jax.errors import DserError
+from dser_jax.features.disk import replacing
+from dser_jax.features.store import Store, writing
+
+
+def frames(rows: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(rows, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A store with the keys a (2 frames) and b (3 frames)."""
+    with writing(tmp_path, 3) as writer:
+        writer.add("a", frames(2, 0))
+        writer.add("b", frames(3, 1))
+    return tmp_path
+
+
+def test_gives_back_what_was_added(folder):
+    store = Store(folder, 3)
+    assert "a" in store
+    assert "c" not in store
+    assert len(store) == 2
+    assert store.rows("b") == 3
+    np.testing.assert_array_equal(store["a"], frames(2, 0))
+    np.testing.assert_array_equal(store["b"], frames(3, 1))
+    with pytest.raises(KeyError):
+        store["c"]
+
+
+def test_an_empty_store(tmp_path):
+    assert "a" not in Store(tmp_path / "none", 3)
+    with writing(tmp_path, 3):
+        pass
+    assert len(Store(tmp_path, 3)) == 0
+
+
+def test_is_readable_while_it_grows(tmp_path):
+    with writing(tmp_path, 3) as writer:
+        writer.add("a", frames(2))
+        assert "a" in Store(tmp_path, 3)
+
+
+def test_goes_on_from_every_torn_end(folder):
+    """Cuts both files wherever a crash could: whole entries stay, and adding works again."""
+    data, index = (folder / "frames.f32").read_bytes(), (folder / "index.jsonl").read_bytes()
+    first_line = index.index(b"\n") + 1
+    for cut_index in (*range(first_line, first_line + 4), len(index) - 1, len(index)):
+        for cut_data in (2 * 12, 2 * 12 + 1, 2 * 12 + 12, len(data) - 1, len(data)):
+            (folder / "frames.f32").write_bytes(data[:cut_data])
+            (folder / "index.jsonl").write_bytes(index[:cut_index])
+            whole = cut_index == len(index) and cut_data == len(data)
+            assert ("b" in Store(folder, 3)) == whole
+            with writing(folder, 3) as writer:
+                writer.add("c", frames(4, 2))
+            store = Store(folder, 3)
+            assert len(store) == 2 + whole
+            np.testing.assert_array_equal(store["a"], frames(2, 0))
+            np.testing.assert_array_equal(store["c"], frames(4, 2))
+            size = (folder / "frames.f32").stat().st_size
+            assert size == 12 * (2 + 4 + 3 * whole), "trailing frames were dropped"
+
+
+def test_frames_without_a_line_are_dropped(folder):
+    with (folder / "frames.f32").open("ab") as file:
+        file.write(frames(5).tobytes())
+    with writing(folder, 3) as writer:
+        writer.add("c", frames(1, 7))
+    np.testing.assert_array_equal(Store(folder, 3)["c"], frames(1, 7))
+
+
+def test_a_line_that_makes_no_sense_is_skipped(folder):
+    index = folder / "index.jsonl"
+    for line in (b"\xff\xfe", b"[]", b"{}", b'{"key": "z", "offset": -1, "rows": 1, "crc32": 0}'):
+        index.write_bytes(line + b"\n" + index.read_bytes())
+    assert len(Store(folder, 3)) == 2
+    with writing(folder, 3):
+        pass
+    assert [json.loads(line)["key"] for line in index.read_text().splitlines()] == ["a", "b"]
+
+
+def test_a_flipped_bit_is_noticed_and_extracted_again(folder):
+    data = bytearray((folder / "frames.f32").read_bytes())
+    data[5] ^= 1
+    (folder / "frames.f32").write_bytes(data)
+    store = Store(folder, 3)
+    assert "a" not in store
+    assert "b" in store
+    with writing(folder, 3) as writer:
+        writer.add("a", frames(2, 0))
+    np.testing.assert_array_equal(Store(folder, 3)["a"], frames(2, 0))
+
+
+def test_lost_frames(folder):
+    (folder / "frames.f32").unlink()
+    assert len(Store(folder, 3)) == 0
+
+
+def hold(folder: Path, ready, done) -> None:
+    with writing(folder, 3):
+        ready.set()
+        done.wait(30)
+
+
+def test_two_writers(folder):
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    other = context.Process(target=hold, args=(folder, ready, done))
+    other.start()
+    assert ready.wait(30)
+    with (
+        pytest.raises(DserError, match=rf"another process \(number {other.pid}\) is writing"),
+        writing(folder, 3),
+    ):
+        pass
+    other.kill()
+    other.join()
+    with writing(folder, 3) as writer:
+        writer.add("c", frames(1))
+    other.close()
+
+
+def test_wrong_shapes(folder):
+    with writing(folder, 3) as writer:
+        for wrong in (frames(0), frames(2)[:, :2]):
+            with pytest.raises(ValueError, match=r"expected \[rows, 3\]"):
+                writer.add("c", wrong)
+
+
+def test_a_full_disk(folder):
+    """Frames that cannot be written leave what was there, and say so."""
+    with writing(folder, 3) as writer:
+        writer._frames.close()
+        writer._frames = Path("/dev/full").open("wb")  # noqa: SIM115
+        with pytest.raises(DserError, match=r"No space left on device.*goes on from there"):
+            writer.add("c", frames(1))
+    assert set(Store(folder, 3)._index) == {"a", "b"}
+
+
+def test_replacing_is_all_or_nothing(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fail():
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
