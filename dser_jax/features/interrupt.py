@@ -1,0 +1,48 @@
+"""Ctrl-C at a moment that suits us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Takes note of Ctrl-C instead of raising at once; gives the function that asks for it.
+
+    openSMILE calls back into Python, where a `KeyboardInterrupt` would be lost along with the
+    frame. A second Ctrl-C ends the process on the spot, which the store survives. Outside of the
+    main thread, where signals cannot be handled, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    asked = False
+
+    def handle(number, frame) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(130)
+        asked = True
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """Holds Ctrl-C back; processes started in here keep it held back, which is the purpose."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
