@@ -1,0 +1,97 @@
+"""Static settings: what changes the shapes or the program of a run.
+
+What may differ between the lanes of one program (loss weights, dropout rates, learning rate,
+patience) is in `train.HParams`; a field lives in one of the two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from dser_jax.errors import DserError
+
+PROTOCOLS = ("strict", "paper")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a training program is built from; the defaults are the paper's (Section IV, Fig. 3).
+
+    Attributes:
+      acoustic: Acoustic network, a key of `models.ACOUSTIC`, or None for text alone.
+      text: Text network, a key of `models.TEXT`, or None for speech alone.
+      features: Name of the acoustic features, as the prepared data set has it.
+      vectors: "we" for random word embeddings, or the name of prepared word vectors.
+      units: Width of each recurrent, convolutional or dense layer of the two networks.
+      layers: Number of such layers.
+      embedding_dim: Width of the word embedding "we"; prepared vectors bring their own.
+      text_dense: Width of the dense layer that ends the text network.
+      fusion: Widths of the two dense layers after the concatenation.
+      max_tokens: Length to which token sequences are padded in front, or cut in front.
+      batch_size: Utterances an optimizer step; the last batch of an epoch may be smaller.
+      max_epochs: Epochs after which a run ends if early stopping has not ended it.
+      protocol: "strict": scalers and vocabulary from training rows, validation on held-out
+        speakers, validation loss over the whole set. "paper": scalers and vocabulary from all
+        rows, the last 20% of the training rows for validation, validation loss batch by batch.
+      split: "last_session", "session:NAME" (test on that session), or "column".
+    """
+
+    acoustic: str | None = "lstm"
+    text: str | None = "lstm"
+    features: str = "paa_hsf"
+    vectors: str = "we"
+    units: int = 256
+    layers: int = 3
+    embedding_dim: int = 300
+    text_dense: int = 64
+    fusion: tuple[int, int] = (64, 32)
+    max_tokens: int = 100
+    batch_size: int = 256
+    max_epochs: int = 50
+    protocol: str = "strict"
+    split: str = "last_session"
+
+    def __post_init__(self) -> None:
+        if self.acoustic is None and self.text is None:
+            raise DserError("a network needs an acoustic half, a text half, or both")
+        if self.protocol not in PROTOCOLS:
+            raise DserError(f"protocol is {self.protocol!r}; expected one of {PROTOCOLS}")
+        if self.split not in ("last_session", "column") and not self.split.startswith("session:"):
+            raise DserError(
+                f"split is {self.split!r}; expected last_session, session:NAME or column"
+            )
+        for name in ("units", "layers", "embedding_dim", "text_dense", "max_tokens"):
+            self._check_positive(name)
+        for name in ("batch_size", "max_epochs"):
+            self._check_positive(name)
+
+    def _check_positive(self, name: str) -> None:
+        if (value := getattr(self, name)) < 1:
+            raise DserError(f"{name} is {value}; expected 1 or more")
+
+    @property
+    def network(self) -> str:
+        """The networks' names as tables show them, e.g. "lstm + lstm"."""
+        return " + ".join(
+            name if both else f"{name} ({half})"
+            for half, name in (("speech", self.acoustic), ("text", self.text))
+            if name
+            for both in [self.acoustic and self.text]
+        )
+
+    @property
+    def inputs(self) -> str:
+        """The inputs' names as tables show them, e.g. "paa_hsf + we"."""
+        names = (self.features if self.acoustic else None, self.vectors if self.text else None)
+        return " + ".join(name for name in names if name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the settings as JSON values."""
+        return dataclasses.asdict(self) | {"fusion": list(self.fusion)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Config:
+        """Rebuilds the settings that `to_json` gave."""
+        return cls(**(values | {"fusion": tuple(values["fusion"])}))

@@ -1,0 +1,211 @@
+"""A prepared data set as arrays: labels scaled, features standardized, words numbered."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Float32, Int, Int32
+
+from dser_jax.config import Config
+from dser_jax.corpora.utterances import ATTRS
+from dser_jax.errors import DserError
+from dser_jax.features.tokenizer import Tokenizer
+from dser_jax.prepare import Prepared
+from dser_jax.splits import Split, make_split
+
+
+class Data(NamedTuple):
+    """What goes to the device once and is shared by all runs; an absent half is None.
+
+    Attributes:
+      acoustic: Standardized features; functionals have one step, sequences are padded in front
+        with zeros to the longest utterance.
+      tokens: Word numbers, 0 for padding.
+      gold: Labels on [-1, 1]; 0 where there is none.
+      known: Whether there is a label.
+      train, validation, test: Row numbers.
+      word_vectors: First values of the word embedding, or None for random ones.
+    """
+
+    acoustic: Float32[np.ndarray, "utt step feat"] | None
+    tokens: Int32[np.ndarray, "utt token"] | None
+    gold: Float32[np.ndarray, "utt attr"]
+    known: Bool[np.ndarray, "utt attr"]
+    train: Int32[np.ndarray, "train"]
+    validation: Int32[np.ndarray, "validation"]
+    test: Int32[np.ndarray, "test"]
+    word_vectors: Float32[np.ndarray, "word dim"] | None
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Mean and deviation of each acoustic feature over the frames of the rows it was fitted on."""
+
+    mean: Float[np.ndarray, "feat"]
+    scale: Float[np.ndarray, "feat"]
+
+    def __call__(self, x: np.ndarray) -> Float32[np.ndarray, "... feat"]:
+        """Standardizes features; those that never vary become 0."""
+        return ((x - self.mean) / self.scale).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Arrays of one prepared data set under one configuration, and what they were made with.
+
+    Attributes:
+      data: The arrays.
+      corpus: Name of the corpus.
+      split: Its parts.
+      ids: Utterance ids, row by row.
+      attrs: Attributes that have labels.
+      fingerprint: Hash of the prepared data set.
+      truth: Hash of which utterances are predicted, and of their labels.
+      words: Size of the vocabulary, padding included; 0 without a text half.
+      embedding_dim: Width of the word vectors; 0 without a text half.
+      tokenizer, scaler: What was fitted; None for an absent half.
+    """
+
+    data: Data
+    corpus: str
+    split: Split
+    ids: tuple[str, ...]
+    attrs: tuple[str, ...]
+    fingerprint: str
+    truth: str
+    words: int = 0
+    embedding_dim: int = 0
+    tokenizer: Tokenizer | None = None
+    scaler: Scaler | None = None
+
+    def gold(self, part: str) -> Float[np.ndarray, "utt attr"]:
+        """Labels of a part on [-1, 1], NaN where there is none."""
+        rows = getattr(self.split, part)
+        return np.where(self.data.known[rows], self.data.gold[rows].astype(float), np.nan)
+
+    def part_ids(self, part: str) -> list[str]:
+        """Ids of a part's utterances, in the order of its rows."""
+        return [self.ids[i] for i in getattr(self.split, part)]
+
+
+def scale_labels(
+    labels: Float[np.ndarray, "utt attr"], scale: tuple[float, float]
+) -> Float[np.ndarray, "utt attr"]:
+    """Clips labels to their scale and maps it to [-1, 1] (paper, eq. 7 and 8); NaN stays NaN."""
+    low, high = scale
+    return (np.clip(labels, low, high) - low) / (high - low) * 2.0 - 1.0
+
+
+def load_dataset(prepared: Prepared, config: Config) -> Dataset:
+    """Makes the arrays that a configuration needs from a prepared data set.
+
+    What is learned from data (scaler, vocabulary) is fitted on the training rows under protocol
+    "strict" and on all rows, test included, under "paper", as the authors did.
+
+    Raises:
+      DserError: The data set lacks the features, vectors or transcripts that are asked for, or
+        cannot be split as asked.
+    """
+    utterances = prepared.utterances
+    split = make_split(utterances, config.split, config.protocol)
+    labels = np.array([[getattr(u, attr) for attr in ATTRS] for u in utterances], float)
+    gold = scale_labels(labels, tuple(prepared.manifest["scale"]))
+    known = np.isfinite(gold)
+    # Paper: the authors fitted scalers and tokenizer on all rows, test included.
+    fit_rows = np.arange(len(utterances)) if config.protocol == "paper" else split.train
+    for part in ("train", "test"):
+        if not known[getattr(split, part)].any():
+            raise DserError(f"no utterance for {part} has any label")
+
+    acoustic = scaler = tokens = tokenizer = word_vectors = None
+    words = embedding_dim = 0
+    if config.acoustic is not None:
+        acoustic, scaler = _acoustic(prepared, config.features, fit_rows)
+    if config.text is not None:
+        tokenizer = _fit_tokenizer(prepared, fit_rows)
+        tokens = tokenizer.encode([u.transcript or "" for u in utterances], config.max_tokens)
+        words = len(tokenizer.index) + 1
+        embedding_dim = config.embedding_dim
+        if config.vectors != "we":
+            word_vectors = _word_vectors(prepared, config.vectors, tokenizer)
+            embedding_dim = word_vectors.shape[1]
+
+    data = Data(
+        acoustic=acoustic,
+        tokens=tokens,
+        gold=np.where(known, gold, 0.0).astype(np.float32),
+        known=known,
+        train=split.train.astype(np.int32),
+        validation=split.validation.astype(np.int32),
+        test=split.test.astype(np.int32),
+        word_vectors=word_vectors,
+    )
+    ids = tuple(u.id for u in utterances)
+    return Dataset(
+        data=data,
+        corpus=prepared.manifest["corpus"],
+        split=split,
+        ids=ids,
+        attrs=tuple(a for i, a in enumerate(ATTRS) if known[:, i].any()),
+        fingerprint=prepared.fingerprint,
+        truth=_truth_key(ids, gold, split),
+        words=words,
+        embedding_dim=embedding_dim,
+        tokenizer=tokenizer,
+        scaler=scaler,
+    )
+
+
+def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):
+    """Standardizes the named features; returns them as [utt, step, feat] and the scaler."""
+    values, offsets = prepared.feature(name)
+    values = np.asarray(values, np.float64)
+    if offsets is None:
+        scaler = _fit_scaler(values[fit_rows])
+        return scaler(values)[:, None], scaler
+    frames = np.concatenate([np.arange(offsets[i], offsets[i + 1]) for i in fit_rows])
+    scaler = _fit_scaler(values[frames])
+    lengths = np.diff(offsets)
+    padded = np.zeros((len(lengths), lengths.max(), values.shape[1]), np.float32)
+    for i, length in enumerate(lengths):
+        padded[i, -length:] = scaler(values[offsets[i] : offsets[i + 1]])
+    return padded, scaler
+
+
+def _fit_scaler(values: np.ndarray) -> Scaler:
+    deviation = values.std(0)
+    return Scaler(values.mean(0), np.where(deviation > 0, deviation, 1.0))
+
+
+def _fit_tokenizer(prepared: Prepared, fit_rows: np.ndarray) -> Tokenizer:
+    missing = next((u for u in prepared.utterances if u.transcript is None), None)
+    if missing is not None:
+        raise DserError(
+            f"a text network needs a transcript for every utterance; {missing.id} "
+            f"({missing.source}) has none"
+        )
+    return Tokenizer.fit([prepared.utterances[i].transcript or "" for i in fit_rows])
+
+
+def _word_vectors(prepared: Prepared, name: str, tokenizer: Tokenizer) -> np.ndarray:
+    # Paper: words without a vector, and the padding, start at zero and are trained like the rest.
+    known, vectors = prepared.vectors(name)
+    row = {word: i for i, word in enumerate(known)}
+    table = np.zeros((len(tokenizer.index) + 1, vectors.shape[1]), np.float32)
+    for word, number in tokenizer.index.items():
+        if word in row:
+            table[number] = vectors[row[word]]
+    return table
+
+
+def _truth_key(ids: tuple[str, ...], gold: np.ndarray, split: Split) -> str:
+    """Hashes which utterances validation and test predict, and the labels they are held against."""
+    digest = hashlib.sha256()
+    for part in ("validation", "test"):
+        rows: Int[np.ndarray, "part"] = getattr(split, part)
+        digest.update("\n".join(ids[i] for i in rows).encode() + b"\0")
+        digest.update(np.ascontiguousarray(gold[rows], "<f8").tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,88 @@
+"""The concordance correlation coefficient as a loss, and its multitask weighting."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from dser_jax.corpora.utterances import ATTRS
+
+TINY = 1e-12
+"""Denominators below it are those of constant, equal vectors in float32."""
+
+
+def ccc(
+    gold: Float[Array, "utt attr"],
+    pred: Float[Array, "utt attr"],
+    weight: Float[Array, "utt attr"],
+) -> Float[Array, "attr"]:
+    """Computes Lin's concordance correlation coefficient of each attribute.
+
+    ``CCC = 2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2)`` with population variances
+    (Atmaja & Akagi 2020, eq. 2). Value and gradient are finite for constant inputs, for a single
+    utterance and for an attribute without any label, all of which give 0.
+
+    Args:
+      gold: Labels; any finite number where the label is missing.
+      pred: Predictions.
+      weight: 1 where a label counts, 0 where it is missing or the row is padding.
+
+    Returns:
+      Coefficients in [-1, 1].
+    """
+    total = jnp.maximum(weight.sum(0, keepdims=True), 1.0)
+
+    def mean(x):
+        return (weight * x).sum(0, keepdims=True) / total
+
+    gold_mean, pred_mean = mean(gold), mean(pred)
+    gold_off, pred_off = gold - gold_mean, pred - pred_mean
+    numerator = 2.0 * mean(gold_off * pred_off)
+    denominator = mean(gold_off**2) + mean(pred_off**2) + (gold_mean - pred_mean) ** 2
+    defined = ~(denominator <= TINY)  # a NaN stays a NaN: a diverged run must show
+    return jnp.where(defined, numerator / jnp.where(defined, denominator, 1.0), 0.0)[0]
+
+
+def ccc_loss(
+    gold: Float[Array, "utt attr"],
+    pred: Float[Array, "utt attr"],
+    weight: Float[Array, "utt attr"],
+) -> Float[Array, "attr"]:
+    """Computes ``CCCL = 1 - CCC`` of each attribute (eq. 3), 0 for one without labels."""
+    return jnp.where(weight.sum(0) > 0, 1.0 - ccc(gold, pred, weight), 0.0)
+
+
+def multitask_loss(
+    gold: Float[Array, "utt attr"],
+    pred: Float[Array, "utt attr"],
+    weight: Float[Array, "utt attr"],
+    loss_weights: Float[Array, "attr"],
+) -> Float[Array, ""]:
+    """Computes ``alpha CCCL_V + beta CCCL_A + gamma CCCL_D`` (eq. 6; eq. 4 and 5 are cases of it).
+
+    An attribute of weight 0 gives its head no gradient at all.
+    """
+    return (loss_weights * ccc_loss(gold, pred, weight)).sum()
+
+
+def no_weights() -> tuple[float, float, float]:
+    """Multitask loss without parameters (eq. 4)."""
+    return (1.0, 1.0, 1.0)
+
+
+def two_weights(alpha: float, beta: float) -> tuple[float, float, float]:
+    """Multitask loss with two parameters (eq. 5); the dominance weight may come out negative."""
+    return (alpha, beta, round(1.0 - alpha - beta, 10))
+
+
+def three_weights(alpha: float, beta: float, gamma: float) -> tuple[float, float, float]:
+    """Multitask loss with three parameters (eq. 6)."""
+    return (alpha, beta, gamma)
+
+
+def single_task(attr: str) -> tuple[float, float, float]:
+    """The loss of one attribute alone (Section V)."""
+    if attr not in ATTRS:
+        raise ValueError(f"attr is {attr!r}; expected one of {ATTRS}")
+    valence, arousal, dominance = (float(a == attr) for a in ATTRS)
+    return (valence, arousal, dominance)

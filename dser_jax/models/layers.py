@@ -1,0 +1,98 @@
+"""Layers with Keras' semantics, which differ from Linen's own defaults in nearly every point."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Bool, Float
+
+glorot = nn.initializers.glorot_uniform()
+
+
+def dense(width: int, name: str) -> nn.Dense:
+    """Makes a dense layer that starts as Keras' does (Glorot uniform, zero bias)."""
+    return nn.Dense(width, kernel_init=glorot, name=name)
+
+
+def forget_ones(_key, shape: tuple[int], dtype=jnp.float32) -> Float[Array, "gates"]:
+    """Makes a bias of zeros but for ones at the forget gate, the second quarter."""
+    units = shape[0] // 4
+    return jnp.zeros(shape, dtype).at[units : 2 * units].set(1.0)
+
+
+class LSTM(nn.Module):
+    """A long short-term memory layer that returns its whole sequence of states.
+
+    Gates in Keras' order (input, forget, cell, output), all sigmoid, cell and output tanh. There
+    are two bias vectors, as in cuDNN's kernel, which the paper used: its parameter counts (Fig. 2)
+    come out only with both. They add up, so only the optimizer tells them from one.
+
+    Attributes:
+      units: Width of the state.
+    """
+
+    units: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "utt step feat"]) -> Float[Array, "utt step units"]:
+        gates = 4 * self.units
+        kernel = self.param("kernel", glorot, (x.shape[-1], gates))
+        recurrent = self.param(
+            "recurrent_kernel", nn.initializers.orthogonal(), (self.units, gates)
+        )
+        bias = self.param("bias", nn.initializers.zeros, (gates,))
+        recurrent_bias = self.param("recurrent_bias", forget_ones, (gates,))
+
+        projected = jnp.einsum("utf,fg->tug", x, kernel) + (bias + recurrent_bias)[None, None]
+
+        def step(carry, inputs):
+            state, cell = carry
+            return _cell(inputs + state @ recurrent, cell)
+
+        # The state before the first step is zero, so that step needs no recurrent product; a
+        # single step (functionals) is then no scan at all.
+        first, shown = _cell(projected[0], jnp.zeros((x.shape[0], self.units), x.dtype))
+        if x.shape[1] == 1:
+            return shown[:, None]
+        _, rest = jax.lax.scan(step, first, projected[1:])
+        return jnp.concatenate([shown[None], rest]).swapaxes(0, 1)
+
+
+def _cell(gates: Float[Array, "utt gates"], cell: Float[Array, "utt units"]):
+    """Advances the cell by one step; returns ((state, cell), state)."""
+    i, f, g, o = jnp.split(gates, 4, axis=-1)
+    cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
+    state = nn.sigmoid(o) * jnp.tanh(cell)
+    return (state, cell), state
+
+
+class BatchNorm(nn.Module):
+    """Batch normalization over utterances and steps, padding rows left out of the statistics.
+
+    Momentum 0.99, epsilon 1e-3 and population variances, as Keras has them.
+    """
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "utt step feat"], real: Bool[Array, "utt"], train: bool
+    ) -> Float[Array, "utt step feat"]:
+        norm = nn.BatchNorm(
+            use_running_average=not train,
+            momentum=0.99,
+            epsilon=1e-3,
+            use_fast_variance=False,
+            name="norm",
+        )
+        return norm(x, mask=real[:, None, None] if train else None)
+
+
+class Dropout(nn.Module):
+    """Inverted dropout whose rate is traced, so that lanes of one program can differ in it."""
+
+    @nn.compact
+    def __call__(self, x: Array, rate: Float[Array, ""], train: bool) -> Array:
+        if not train:
+            return x
+        keep = jax.random.uniform(self.make_rng("dropout"), x.shape) >= rate
+        return jnp.where(keep, x / (1.0 - rate), 0.0)

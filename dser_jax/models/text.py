@@ -1,0 +1,54 @@
+"""Networks that encode text: from tokens to one vector an utterance."""
+
+from __future__ import annotations
+
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float, Int
+
+from dser_jax.models.layers import LSTM, dense
+
+
+def uniform_embedding(key, shape, dtype=jnp.float32):
+    """Draws from (-0.05, 0.05), as Keras' embeddings start."""
+    return nn.initializers.uniform(0.1)(key, shape, dtype) - 0.05
+
+
+class Embedding(nn.Module):
+    """A trainable table of word vectors; row 0 is the padding's, and is trained as any other.
+
+    Attributes:
+      words: Rows of the table, the padding's included.
+      dim: Width of a vector.
+    """
+
+    words: int
+    dim: int
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt token dim"]:
+        table = self.param("embedding", uniform_embedding, (self.words, self.dim))
+        return jnp.take(table, tokens, axis=0, mode="clip")
+
+
+class TextLSTM(nn.Module):
+    """Embedding, stacked LSTM layers of which the last gives its last state, a dense layer.
+
+    The padding in front is fed to the network like words, as the authors did (Section IV.A).
+    """
+
+    words: int
+    embedding_dim: int
+    units: int
+    layers: int
+    dense_width: int
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
+        x = Embedding(self.words, self.embedding_dim, name="embedding")(tokens)
+        for layer in range(self.layers):
+            x = LSTM(self.units, name=f"lstm_{layer}")(x)
+        return dense(self.dense_width, "dense")(x[:, -1])
+
+

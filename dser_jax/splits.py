@@ -1,0 +1,111 @@
+"""Which utterances train, which choose the epoch, and which are kept for the test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from dser_jax.corpora.utterances import Utterance
+from dser_jax.errors import DserError
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the utterance table, in its order, for each part.
+
+    Attributes:
+      name: As results name it, e.g. "last session (Ses05)".
+    """
+
+    name: str
+    train: Int[np.ndarray, "train"]
+    validation: Int[np.ndarray, "validation"]
+    test: Int[np.ndarray, "test"]
+
+
+def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Split:
+    """Divides the utterances as `Config.split` and `Config.protocol` say.
+
+    The test rows come first: the last session, the named one, or the column's. Where the column
+    does not give validation rows, the protocol takes them from the rest: "paper" the last 20% of
+    its rows (Keras' validation_split), "strict" its last session, or its last speakers where there
+    is only one session.
+
+    Raises:
+      DserError: The corpus lacks what the split needs, or a part would be empty.
+    """
+    if split == "column":
+        name, rest, validation, test = _by_column(utterances)
+    else:
+        name, rest, test = _by_session(utterances, split)
+        validation = np.array([], int)
+    if not len(validation):
+        hold_out = _last_fifth if protocol == "paper" else _last_speakers
+        validation = hold_out(utterances, rest)
+        rest = np.setdiff1d(rest, validation)
+    for part, rows in zip(PARTS, (rest, validation, test), strict=True):
+        if len(rows) < 2:
+            raise DserError(
+                f"split {split!r} under protocol {protocol!r} leaves {len(rows)} utterances for "
+                f"{part}; expected 2 or more"
+            )
+    return Split(name, rest, validation, test)
+
+
+def _by_column(utterances: Sequence[Utterance]):
+    rows = {part: [] for part in PARTS}
+    for i, utterance in enumerate(utterances):
+        if utterance.split is not None:
+            rows[utterance.split].append(i)
+    if not rows["train"] or not rows["test"]:
+        raise DserError(
+            "split 'column' needs utterances marked train and test; this data set has "
+            + ", ".join(f"{len(r)} {part}" for part, r in rows.items())
+        )
+    return ("column", *(np.array(rows[part], int) for part in PARTS))
+
+
+def _by_session(utterances: Sequence[Utterance], split: str):
+    sessions = [u.session for u in utterances]
+    names = sorted({s for s in sessions if s is not None})
+    if len(names) < 2 or None in sessions:
+        raise DserError(
+            f"split {split!r} needs a session for every utterance and at least two sessions; this "
+            f"data set has {len(names)} (give the table a session or a split column)"
+        )
+    test_name = names[-1] if split == "last_session" else split.removeprefix("session:")
+    if test_name not in names:
+        raise DserError(f"no session is called {test_name!r}; there are {', '.join(names)}")
+    is_test = np.array([s == test_name for s in sessions])
+    label = "last session" if split == "last_session" else "session"
+    return f"{label} ({test_name})", np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+
+def _last_fifth(_utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndarray:
+    # Paper: Keras' validation_split=0.2 takes the last rows, before any shuffling.
+    return rest[int(len(rest) * 0.8) :]
+
+
+def _last_speakers(utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndarray:
+    sessions = sorted({s for i in rest if (s := utterances[i].session) is not None})
+    if len(sessions) > 1:
+        return rest[[utterances[i].session == sessions[-1] for i in rest]]
+    speakers = sorted({s for i in rest if (s := utterances[i].speaker) is not None})
+    if len(speakers) < 2 or any(utterances[i].speaker is None for i in rest):
+        raise DserError(
+            "protocol 'strict' validates on speakers held out of training, but the rows that are "
+            "left for training name fewer than two sessions or speakers; give the table a split "
+            "column with validation rows, or use protocol 'paper'"
+        )
+    counts = {s: sum(utterances[i].speaker == s for i in rest) for s in speakers}
+    held: set[str] = set()
+    for speaker in reversed(speakers[1:]):
+        held.add(speaker)
+        if sum(counts[s] for s in held) >= 0.2 * len(rest):
+            break
+    return rest[[utterances[i].speaker in held for i in rest]]

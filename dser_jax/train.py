@@ -1,0 +1,287 @@
+"""One training run as three pure functions, without a lane axis anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Bool, Float, Float32, Int, Int32, PRNGKeyArray
+
+from dser_jax.config import Config
+from dser_jax.dataset import Data
+from dser_jax.loss import ccc, multitask_loss
+from dser_jax.models import Batch, Rates, make_network
+
+EVAL_BATCH = 256
+"""Utterances that are predicted at once in evaluation; bounds memory, changes no result."""
+
+Params = Any  # a pytree of arrays
+
+
+class HParams(NamedTuple):
+    """Settings that are traced, so that the lanes of one program may differ in them.
+
+    The defaults are the paper's: no weights (eq. 4), and the dropout rates of Table 6.
+
+    Attributes:
+      loss_weights: alpha, beta, gamma of eq. 6.
+      acoustic_dropout, text_dropout: Rates before the concatenation (or before the heads).
+      fusion_dropout: Rate after the fusion's dense layers.
+      learning_rate: RMSprop's step size.
+      patience: Epochs without a better validation loss after which the run stops.
+    """
+
+    loss_weights: Float32[np.ndarray | Array, "attr"] = np.ones(3, np.float32)
+    acoustic_dropout: Float32[np.ndarray | Array, ""] = np.float32(0.1)  # pyrefly: ignore
+    text_dropout: Float32[np.ndarray | Array, ""] = np.float32(0.4)  # pyrefly: ignore
+    fusion_dropout: Float32[np.ndarray | Array, ""] = np.float32(0.4)  # pyrefly: ignore
+    learning_rate: Float32[np.ndarray | Array, ""] = np.float32(1e-3)  # pyrefly: ignore
+    patience: Int32[np.ndarray | Array, ""] = np.int32(10)  # pyrefly: ignore
+
+
+class Weights(NamedTuple):
+    """What a network has learned: trainable parameters and running statistics."""
+
+    params: Params
+    stats: Params
+
+
+class Best(NamedTuple):
+    """The weights of the epoch with the lowest validation loss; epoch 0 is before training."""
+
+    weights: Weights
+    loss: Float[Array, ""]
+    epoch: Int[Array, ""]
+
+
+class History(NamedTuple):
+    """What happened epoch by epoch; NaN for epochs that were not reached."""
+
+    train_loss: Float[Array, "epoch"]
+    validation_loss: Float[Array, "epoch"]
+    validation_ccc: Float[Array, "epoch attr"]
+
+
+class State(NamedTuple):
+    """What an epoch carries to the next."""
+
+    key: PRNGKeyArray
+    weights: Weights
+    optimizer: optax.OptState
+    best: Best
+    history: History
+    epoch: Int[Array, ""]
+    wait: Int[Array, ""]
+    stopped: Bool[Array, ""]
+    diverged: Bool[Array, ""]
+
+
+class Result(NamedTuple):
+    """What a run returns, from the weights of its best epoch.
+
+    Attributes:
+      validation_pred, test_pred: Predictions on [-1, 1].
+      history: Epoch by epoch.
+      epochs: Epochs trained.
+      best_epoch: The epoch whose weights were kept, counted from 1; 0 where none was finite.
+      diverged: Whether a loss was NaN or infinite.
+    """
+
+    validation_pred: Float[Array, "validation attr"]
+    test_pred: Float[Array, "test attr"]
+    history: History
+    epochs: Int[Array, ""]
+    best_epoch: Int[Array, ""]
+    diverged: Bool[Array, ""]
+
+
+class Run(NamedTuple):
+    """One training run as pure functions, without a lane axis anywhere.
+
+    `init` makes the state from a key, `epoch` trains one epoch with early stopping inside (a
+    stopped state comes back as it was), `result` evaluates the best weights.
+    """
+
+    init: Callable[[PRNGKeyArray, Data], State]
+    epoch: Callable[[HParams, State, Data], State]
+    result: Callable[[State, Data], Result]
+
+
+def rmsprop(
+    learning_rate: Float[Array, ""] | float, epsilon_inside: bool = False
+) -> optax.GradientTransformation:
+    """Makes RMSprop with Keras' constants: rho 0.9, epsilon 1e-7.
+
+    Args:
+      learning_rate: Step size.
+      epsilon_inside: Whether epsilon is added under the root, as Keras 3 does. The paper's Keras 2
+        added it to the root, which matters for gradients around 1e-3 and below.
+    """
+    return optax.rmsprop(learning_rate, decay=0.9, eps=1e-7, eps_in_sqrt=epsilon_inside)
+
+
+def make_run(config: Config, words: int = 0, embedding_dim: int = 0) -> Run:
+    """Makes the three functions of a run.
+
+    Args:
+      config: Static settings.
+      words, embedding_dim: Size of the vocabulary and width of its vectors, for a text half.
+    """
+    network = make_network(config, words, embedding_dim)
+
+    def take(data: Data, rows: Int[Array, "utt"], real: Bool[Array, "utt"]) -> Batch:
+        acoustic = None if data.acoustic is None else jnp.asarray(data.acoustic)[rows]
+        tokens = None if data.tokens is None else jnp.asarray(data.tokens)[rows]
+        return Batch(acoustic, tokens, real)
+
+    def init(key: PRNGKeyArray, data: Data) -> State:
+        init_key, run_key = jax.random.split(key)
+        batch = take(data, jnp.asarray(data.train[:1]), jnp.ones(1, bool))
+        variables = network.init(init_key, batch, Rates(*[jnp.float32(0.0)] * 3), False)
+        params, stats = variables["params"], variables.get("batch_stats", {})
+        if data.word_vectors is not None:
+            text = params["text"]
+            params = params | {
+                "text": text | {"embedding": {"embedding": jnp.asarray(data.word_vectors)}}
+            }
+        weights = Weights(params, stats)
+        return State(
+            key=run_key,
+            weights=weights,
+            optimizer=rmsprop(1.0).init(params),
+            best=Best(weights, jnp.float32(jnp.inf), jnp.int32(0)),
+            history=History(
+                jnp.full(config.max_epochs, jnp.nan, jnp.float32),
+                jnp.full(config.max_epochs, jnp.nan, jnp.float32),
+                jnp.full((config.max_epochs, 3), jnp.nan, jnp.float32),
+            ),
+            epoch=jnp.int32(0),
+            wait=jnp.int32(0),
+            stopped=jnp.bool_(False),
+            diverged=jnp.bool_(False),
+        )
+
+    def train_loss(params, stats, batch, gold, weight, hparams, key):
+        rates = Rates(hparams.acoustic_dropout, hparams.text_dropout, hparams.fusion_dropout)
+        pred, updated = network.apply(
+            {"params": params, "batch_stats": stats},
+            batch,
+            rates,
+            True,
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
+        )
+        loss = multitask_loss(gold, pred, weight, hparams.loss_weights)
+        return loss, updated.get("batch_stats", {})
+
+    def train_epoch(hparams, state: State, data: Data):
+        """Takes one step a batch over the shuffled training rows; returns weights and mean loss."""
+        shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
+        order = jax.random.permutation(shuffle_key, jnp.asarray(data.train))
+        rows, real = _batches(order, config.batch_size)
+        optimizer = rmsprop(hparams.learning_rate)
+
+        def step(carry, inputs):
+            weights, opt_state = carry
+            number, rows, real = inputs
+            batch = take(data, rows, real)
+            weight = (jnp.asarray(data.known)[rows] & real[:, None]).astype(jnp.float32)
+            key = jax.random.fold_in(dropout_key, number)
+            gold = jnp.asarray(data.gold)[rows]
+            (loss, stats), gradient = jax.value_and_grad(train_loss, has_aux=True)(
+                weights.params, weights.stats, batch, gold, weight, hparams, key
+            )
+            updates, opt_state = optimizer.update(gradient, opt_state)
+            params = optax.apply_updates(weights.params, updates)
+            return (Weights(params, stats), opt_state), loss * real.sum().astype(jnp.float32)
+
+        steps = jnp.arange(rows.shape[0])
+        (weights, opt_state), losses = jax.lax.scan(
+            step, (state.weights, state.optimizer), (steps, rows, real)
+        )
+        return weights, opt_state, losses.sum() / len(data.train)
+
+    def predict(weights: Weights, rows: Int[Array, "utt"], data: Data):
+        batched, real = _batches(jnp.asarray(rows), EVAL_BATCH)
+        rates = Rates(*[jnp.float32(0.0)] * 3)
+        variables = {"params": weights.params, "batch_stats": weights.stats}
+        pred = jax.lax.map(
+            lambda inputs: network.apply(variables, take(data, *inputs), rates, False),
+            (batched, real),
+        )
+        return pred.reshape(-1, 3)[: len(rows)]
+
+    def validation_loss(gold, pred, known, loss_weights):
+        if config.protocol == "strict":
+            return multitask_loss(gold, pred, known, loss_weights)
+        # Paper: Keras averages the loss over the validation batches, in file order.
+        rows, real = _batches(jnp.arange(len(gold)), config.batch_size)
+        losses = jax.vmap(multitask_loss, in_axes=(0, 0, 0, None))(
+            gold[rows],
+            pred[rows],
+            known[rows] * real[..., None].astype(jnp.float32),
+            loss_weights,
+        )
+        return (losses * real.sum(1).astype(jnp.float32)).sum() / len(gold)
+
+    def epoch(hparams: HParams, state: State, data: Data) -> State:
+        weights, opt_state, loss = train_epoch(hparams, state, data)
+        pred = predict(weights, jnp.asarray(data.validation), data)
+        gold = jnp.asarray(data.gold)[data.validation]
+        known = jnp.asarray(data.known)[data.validation].astype(jnp.float32)
+        val_loss = validation_loss(gold, pred, known, hparams.loss_weights)
+
+        number = state.epoch + 1
+        better = val_loss < state.best.loss  # False for NaN, as in Keras
+        best = _choose(better, Best(weights, val_loss, number), state.best)
+        wait = jnp.where(better, 0, state.wait + 1)
+        diverged = ~(jnp.isfinite(loss) & jnp.isfinite(val_loss))
+        history = History(
+            state.history.train_loss.at[state.epoch].set(loss),
+            state.history.validation_loss.at[state.epoch].set(val_loss),
+            state.history.validation_ccc.at[state.epoch].set(ccc(gold, pred, known)),
+        )
+        after = State(
+            key=state.key,
+            weights=weights,
+            optimizer=opt_state,
+            best=best,
+            history=history,
+            epoch=number,
+            wait=wait,
+            stopped=(wait >= hparams.patience) | (number >= config.max_epochs) | diverged,
+            diverged=diverged,
+        )
+        return _choose(state.stopped, state, after)
+
+    def result(state: State, data: Data) -> Result:
+        weights = state.best.weights
+        return Result(
+            validation_pred=predict(weights, jnp.asarray(data.validation), data),
+            test_pred=predict(weights, jnp.asarray(data.test), data),
+            history=state.history,
+            epochs=state.epoch,
+            best_epoch=state.best.epoch,
+            diverged=state.diverged,
+        )
+
+    return Run(init, epoch, result)
+
+
+def _batches(rows: Int[Array, "utt"], size: int):
+    """Divides rows into batches, the last filled up with the first row and marked as not real."""
+    count = len(rows)
+    size = min(size, count)
+    steps = -(-count // size)
+    padded = jnp.concatenate([rows, jnp.broadcast_to(rows[:1], (steps * size - count,))])
+    real = jnp.arange(steps * size) < count
+    return padded.reshape(steps, size), real.reshape(steps, size)
+
+
+def _choose(condition: Bool[Array, ""], one, other):
+    """Selects a whole pytree."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), one, other)
