@@ -20,6 +20,9 @@ from dser_jax.features.tokenizer import Tokenizer, split_words
 
 Format = Literal["glove", "fasttext"]
 
+FORMATS: dict[str, Format] = {"glove": "glove", "fasttext": "fasttext"}
+"""The word vectors that `dser prepare` knows."""
+
 _DIMENSIONS = range(2, 5000)
 """What can be a vector's size; a line that gives another is no vector."""
 
