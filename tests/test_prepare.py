@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
+from dser_jax import prepare as module
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.errors import DataError
+from dser_jax.errors import BadInput, DataError, DserError
+from dser_jax.features import FEATURES, Feature
+from dser_jax.features.extractor import Extractor
+from dser_jax.features.functionals import hsf
 from dser_jax.prepare import load_prepared, prepare
 
 
@@ -28,6 +36,264 @@ def corpus(count: int = 3, **changes) -> Corpus:
         for i in range(count)
     )
     return Corpus("tiny", utterances, (1, 5))
+
+
+CALLS: list[int] = []
+
+
+def make_pairs():
+    """Starts an extractor of two features, quicker than the real ones."""
+
+    def work(signal):
+        CALLS.append(len(signal))
+        return signal.reshape(-1, 160)[:, :2].copy()
+
+    return work
+
+
+PAIRS = Extractor("pairs_lld", ("x", "y"), "numpy", "every 10 ms", 0.03, make_pairs)
+
+
+@pytest.fixture
+def spoken(tmp_path, monkeypatch) -> Corpus:
+    """A corpus of four recordings, and quick features `pairs_lld` and `pairs_hsf`."""
+    columns = ("x_mean", "y_mean", "x_std", "y_std")
+    monkeypatch.setitem(FEATURES, "pairs_lld", Feature(PAIRS, "lld", PAIRS.columns))
+    monkeypatch.setitem(FEATURES, "pairs_hsf", Feature(PAIRS, "hsf", columns))
+    CALLS.clear()
+    utterances = []
+    for i, utt in enumerate(corpus(4).utterances):
+        file = tmp_path / "wav" / f"r{i}.wav"
+        file.parent.mkdir(exist_ok=True)
+        noise = np.random.default_rng(i).uniform(-0.5, 0.5, 1600 * (i + 1))
+        soundfile.write(file, noise, 16000)
+        utterances.append(replace(utt, file=file))
+    return Corpus("spoken", tuple(utterances), (1, 5))
+
+
+def frames(prepared, name: str = "pairs_lld") -> list[np.ndarray]:
+    array, offsets = prepared.feature(name)
+    return [array[a:b] for a, b in pairwise(offsets)]
+
+
+def files(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_features_and_their_functionals(spoken, tmp_path):
+    prepared = prepare(spoken, tmp_path / "out", features=["pairs_hsf", "pairs_lld"])
+    assert len(CALLS) == 4
+    parts = frames(prepared)
+    assert [len(part) for part in parts] == [10, 20, 30, 40]
+    array, offsets = prepared.feature("pairs_hsf")
+    assert offsets is None
+    np.testing.assert_array_equal(array, [hsf(part) for part in parts])
+    entry = prepared.manifest["features"]["pairs_hsf"]
+    assert entry["columns"] == ["x_mean", "y_mean", "x_std", "y_std"]
+    assert entry["source"] == f"numpy {np.__version__} every 10 ms"
+    assert files(tmp_path / "out") == {
+        "manifest.json",
+        "utterances.csv",
+        ".lock",
+        "features/pairs_hsf.npy",
+        "features/pairs_lld.npy",
+        "features/pairs_lld.offsets.npy",
+        "store/pairs_lld/frames.f32",
+        "store/pairs_lld/index.jsonl",
+        "store/pairs_lld/.lock",
+    }
+
+
+def test_more_features_join_those_that_are_there(spoken, tmp_path):
+    out = tmp_path / "out"
+    first = prepare(spoken, out, features=["pairs_hsf"])
+    second = prepare(spoken, out, features=["pairs_lld"])
+    third = prepare(None, out, features=["pairs_hsf"])
+    assert len(CALLS) == 4
+    assert set(third.manifest["features"]) == {"pairs_hsf", "pairs_lld"}
+    assert first.fingerprint == second.fingerprint == third.fingerprint
+    names = ["pairs_hsf"]
+    assert first.fingerprint_of(names) == third.fingerprint_of(names)
+    assert first.fingerprint_of(names) != second.fingerprint_of(["pairs_hsf", "pairs_lld"])
+
+
+def test_a_store_of_ones_own_serves_several_folders(spoken, tmp_path):
+    for name in ("a", "b"):
+        prepare(spoken, tmp_path / name, features=["pairs_hsf"], store=tmp_path / "store")
+    assert len(CALLS) == 4
+    assert not (tmp_path / "a" / "store").exists()
+
+
+def test_a_corpus_that_moved_is_the_same(spoken, tmp_path):
+    prepare(spoken, tmp_path / "out", features=["pairs_hsf"])
+    (tmp_path / "wav").rename(tmp_path / "moved")
+    moved = [replace(u, file=tmp_path / "moved" / u.file.name) for u in spoken.utterances]
+    again = prepare(replace(spoken, utterances=tuple(moved)), tmp_path / "out")
+    assert again.utterances[0].file == tmp_path / "moved" / "r0.wav"
+    assert len(CALLS) == 4
+
+
+def test_another_corpus_is_refused(spoken, tmp_path):
+    prepare(spoken, tmp_path / "out")
+    changed = list(spoken.utterances)
+    changed[2] = replace(changed[2], arousal=4.0)
+    with pytest.raises(DserError) as caught:
+        prepare(replace(spoken, utterances=tuple(changed)), tmp_path / "out")
+    assert str(caught.value) == (
+        f"{tmp_path / 'out'}: holds another corpus, or another version of it: it was prepared from "
+        "spoken with 4 utterances, and this is spoken with 4; row 3 (u2) differs first, in its "
+        "arousal: '4.0', was '2.0'; choose another --out"
+    )
+    with pytest.raises(DserError, match="with 4 utterances, and this is tiny with 3; row 1"):
+        prepare(corpus(3), tmp_path / "out")
+
+
+def test_a_bad_recording_leaves_every_array_aligned(spoken, tmp_path):
+    """It leaves the table, also where other features had it already."""
+    out = tmp_path / "out"
+    mine = np.arange(8).reshape(4, 2)
+    np.save(tmp_path / "mine.npy", mine)
+    np.save(tmp_path / "seq.npy", np.ones((4, 3, 1)) * mine[:, :1, None] + 1)
+    acoustic = {"mine": tmp_path / "mine.npy", "seq": tmp_path / "seq.npy"}
+    before = prepare(spoken, out, acoustic=acoustic)
+    soundfile.write(tmp_path / "wav" / "r1.wav", np.zeros(900), 8000)
+    with pytest.raises(DataError, match=r"r1\.wav: not a 16 kHz recording \(of labels\.csv:3\)"):
+        prepare(spoken, out, features=["pairs_lld"])
+    assert load_prepared(out).manifest == before.manifest
+    bad = BadInput(skip=True)
+    after = prepare(spoken, out, features=["pairs_lld", "pairs_hsf"], bad=bad)
+    assert [utt.id for utt in after.utterances] == ["u0", "u2", "u3"]
+    assert after.manifest["left_out"] == [str(error) for error in bad.left_out]
+    assert len(after.manifest["left_out"]) == 1
+    assert after.fingerprint != before.fingerprint
+    np.testing.assert_array_equal(after.feature("mine")[0], mine[[0, 2, 3]])
+    assert [part.tolist() for part in frames(after, "seq")] == [[[k]] * 3 for k in (1, 5, 7)]
+    assert [len(part) for part in frames(after)] == [10, 30, 40]
+    assert len(after.feature("pairs_hsf")[0]) == 3
+    # What was left out stays so: the folder goes on with the same corpus, and with whole files.
+    np.save(tmp_path / "kept.npy", mine[[0, 2, 3]])
+    for given in (spoken, None):
+        last = prepare(given, out, acoustic={"a": acoustic["mine"], "b": tmp_path / "kept.npy"})
+        np.testing.assert_array_equal(last.feature("a")[0], last.feature("b")[0])
+        np.testing.assert_array_equal(last.feature("a")[0], mine[[0, 2, 3]])
+        assert last.fingerprint == after.fingerprint
+        assert last.manifest["left_out"] == after.manifest["left_out"]
+
+
+def test_a_bad_row_of_imported_features(spoken, tmp_path):
+    array = np.ones((4, 2))
+    array[3, 0] = np.nan
+    np.save(tmp_path / "mine.npy", array)
+    acoustic = {"mine": tmp_path / "mine.npy"}
+    with pytest.raises(DataError, match=r"row 4 \(utterance u3\) cannot be used, found 'nan as"):
+        prepare(spoken, tmp_path / "out", acoustic=acoustic)
+    bad = BadInput(skip=True)
+    prepared = prepare(spoken, tmp_path / "out", acoustic=acoustic, bad=bad)
+    assert [utt.id for utt in prepared.utterances] == ["u0", "u1", "u2"]
+    assert len(prepared.feature("mine")[0]) == 3
+
+
+def test_a_note_of_what_was_trimmed(tmp_path):
+    array = np.zeros((3, 4, 1))
+    array[:, 2:] = 1
+    np.save(tmp_path / "mine.npy", array)
+    prepared = prepare(corpus(), tmp_path / "out", acoustic={"mine": tmp_path / "mine.npy"})
+    assert "6 frames in front" in prepared.manifest["notes"][0]
+
+
+def test_word_vectors(tmp_path):
+    glove = tmp_path / "glove.txt"
+    glove.write_text("the 1 1\nsaid 2 3\nhe 4 5\n1 6 7\n")
+    prepared = prepare(corpus(), tmp_path / "out", vectors={"glove": glove})
+    words, matrix = prepared.vectors("glove")
+    assert words == ("he", "said", "1")
+    np.testing.assert_array_equal(matrix, np.float32([[4, 5], [2, 3], [6, 7]]))
+    entry = dict(prepared.manifest["vectors"]["glove"])
+    assert len(entry.pop("sha256")) == 64
+    assert entry == {"dim": 2, "types": 7, "types_found": 3, "tokens": 15, "tokens_found": 7}
+
+
+def test_a_transcript_without_audio_and_the_reverse(spoken, tmp_path):
+    glove = tmp_path / "glove.txt"
+    glove.write_text("said 2 3\n")
+    mixed = list(spoken.utterances)
+    mixed[0] = replace(mixed[0], file=None)
+    mixed[2] = replace(mixed[2], transcript=None)
+    mixed = replace(spoken, utterances=tuple(mixed))
+    assert prepare(mixed, tmp_path / "a").manifest["has_transcripts"] is False
+    with pytest.raises(DataError, match=r"csv:2: a transcript without audio: utterance u0 has no"):
+        prepare(mixed, tmp_path / "b", features=["pairs_hsf"])
+    with pytest.raises(DataError, match=r"csv:4: audio without a transcript: utterance u2 has no"):
+        prepare(mixed, tmp_path / "b", vectors={"glove": glove})
+    bad = BadInput(skip=True)
+    both = prepare(mixed, tmp_path / "b", features=["pairs_hsf"], vectors={"glove": glove}, bad=bad)
+    assert [utt.id for utt in both.utterances] == ["u1", "u3"]
+    assert len(bad.left_out) == 2
+
+
+def test_nothing_left(tmp_path):
+    with pytest.raises(DataError, match="no utterance is left"):
+        prepare(corpus(), tmp_path / "out", features=["paa_hsf"], bad=BadInput(skip=True))
+
+
+def test_names(tmp_path):
+    with pytest.raises(DserError, match=r"no features 'mfcc'; there are gemaps_lld, gemaps_hsf"):
+        prepare(corpus(), tmp_path / "out", features=["mfcc"])
+    for name in ("../x", "paa_hsf", "a b", ""):
+        with pytest.raises(DserError, match="cannot name features of your own"):
+            prepare(corpus(), tmp_path / "out", acoustic={name: "x.npy"})
+    with pytest.raises(DserError, match=r"no word vectors 'word2vec'; there are glove, fasttext"):
+        prepare(corpus(), tmp_path / "out", vectors={"word2vec": "x"})
+    twice = Corpus("twice", (*corpus(1).utterances, *corpus(1).utterances), (1, 5))
+    with pytest.raises(DataError, match=r"two utterances of one id, labels\.csv:2 and labels"):
+        prepare(twice, tmp_path / "out")
+
+
+def test_only_labelled_attributes_are_named(tmp_path):
+    assert prepare(corpus(), tmp_path).manifest["attributes"] == ["valence", "arousal"]
+
+
+def test_adding_to_a_folder_that_is_none(tmp_path):
+    with pytest.raises(DataError, match="there is no such folder"):
+        prepare(None, tmp_path / "out", features=["paa_hsf"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_end_before_the_manifest_leaves_what_was_there(spoken, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    before = prepare(spoken, out, features=["pairs_hsf"]).manifest
+
+    def fail(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_table", fail)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(spoken, out, features=["pairs_lld"])
+    monkeypatch.undo()
+    assert load_prepared(out).manifest == before
+    prepare(spoken, out)
+    assert not (out / ".new").exists()
+
+
+def test_features_that_do_not_fit_the_table(spoken, tmp_path):
+    prepared = prepare(spoken, tmp_path, features=["pairs_hsf"])
+    np.save(tmp_path / "features" / "pairs_hsf.npy", np.ones((2, 4), np.float32))
+    with pytest.raises(DataError, match=r"do not fit the table, found '2 utterances, shape \(2"):
+        prepared.feature("pairs_hsf")
+    (tmp_path / "features" / "pairs_hsf.npy").write_bytes(b"\x93NUMPY")
+    with pytest.raises(DataError, match=r"pairs_hsf\.npy: cannot be read"):
+        prepared.feature("pairs_hsf")
+
+
+def test_the_real_features(spoken, tmp_path):
+    names = [name for name in FEATURES if not name.startswith("pairs")]
+    prepared = prepare(spoken, tmp_path / "out", features=names)
+    for name in names:
+        array, offsets = prepared.feature(name)
+        assert array.dtype == np.float32
+        assert np.isfinite(array).all()
+        assert (offsets is None) == name.endswith("_hsf")
+        assert array.shape[1] == {"gem": 23, "paa": 34}[name[:3]] * (1 + name.endswith("_hsf"))
 
 
 def test_the_table_comes_back(tmp_path):
