@@ -7,7 +7,6 @@ number of seeds can tell.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,12 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dser_jax.corpora.utterances import ATTRS
-
 Row = Mapping[str, Any]
-
-COLUMNS = (*ATTRS, "mean")
-"""What a table has scores of."""
 
 LEVEL = 0.95
 """The level of every interval."""
@@ -166,158 +160,19 @@ def pair_by_seed(
       The pairs, in the order of the seeds in `first`. A row without a score, without a partner, or
       whose seed occurs twice on its side (which of the two to pair, nobody can say) is unpaired.
     """
-    one, two = _by_seed(first, value), _by_seed(second, value)
+    one, two = by_seed(first, value), by_seed(second, value)
+    return pair(one, two, len(first) + len(second))
+
+
+def pair(one: Mapping[Any, float], two: Mapping[Any, float], rows: int) -> Pairs:
+    """Pairs the scores of equal seeds, of so many rows in all."""
     seeds = tuple(seed for seed in one if seed in two)
-    unpaired = len(first) + len(second) - 2 * len(seeds)
-    return Pairs(
-        seeds, tuple(one[seed] for seed in seeds), tuple(two[seed] for seed in seeds), unpaired
-    )
+    first, second = tuple(one[seed] for seed in seeds), tuple(two[seed] for seed in seeds)
+    return Pairs(seeds, first, second, rows - 2 * len(seeds))
 
 
-def _by_seed(rows: Sequence[Row], value: Callable[[Row], float | None]) -> dict[Any, float]:
+def by_seed(rows: Sequence[Row], value: Callable[[Row], float | None]) -> dict[Any, float]:
+    """Returns the score of each seed that occurs once and has one."""
     times = Counter(row["seed"] for row in rows)
     found = {row["seed"]: value(row) for row in rows if times[row["seed"]] == 1}
     return {seed: score for seed, score in found.items() if score is not None}
-
-
-def score(row: Row, column: str, metric: str = "ccc", part: str = "test") -> float | None:
-    """Returns a score of a row; None where the run diverged or the attribute has no labels."""
-    if row.get("status", "ok") != "ok":
-        return None
-    value = ((row.get(part) or {}).get(metric) or {}).get(column)
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """The runs of one name.
-
-    Attributes:
-      name, network, features: As the rows have them; networks or features that differ are joined.
-      runs: All runs, in the order of the journal.
-      diverged: How many of them diverged; they are in no mean.
-      scores: column -> its summary, for the columns that have any score.
-    """
-
-    name: str
-    network: str
-    features: str
-    runs: tuple[Row, ...]
-    diverged: int
-    scores: Mapping[str, Summary]
-
-    @property
-    def n(self) -> int:
-        """The number of runs that did not diverge."""
-        return len(self.runs) - self.diverged
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two names of a table, tested on one column.
-
-    Attributes:
-      first, second: The names; the difference is the first minus the second.
-      test: The paired test, over the seeds that both have.
-      unpaired: Runs of either that had no partner.
-      p_holm: The test's p, adjusted for all the tests of this column of the table.
-    """
-
-    first: str
-    second: str
-    test: PairedTest
-    unpaired: int
-    p_holm: float | None = None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows that may be compared: of one corpus, protocol and split, predicting the same labels.
-
-    Attributes:
-      corpus, protocol, split, truth: What its runs have in common.
-      metric, part: What the scores are, as the journal names it.
-      rows: By name, in the order in which the names first occur in the journal.
-    """
-
-    corpus: str
-    protocol: str
-    split: str
-    truth: str
-    metric: str
-    part: str
-    rows: tuple[TableRow, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns in which any row has a score."""
-        return tuple(name for name in COLUMNS if any(name in row.scores for row in self.rows))
-
-    @property
-    def diverged(self) -> int:
-        """The number of runs that diverged, and are left out of the means."""
-        return sum(row.diverged for row in self.rows)
-
-    def comparisons(self, column: str = "mean") -> tuple[Comparison, ...]:
-        """Tests every name against every later one on a column, and adjusts for their number."""
-
-        def value(row: Row) -> float | None:
-            return score(row, column, self.metric, self.part)
-
-        found = []
-        for one, two in itertools.combinations(self.rows, 2):
-            pairs = pair_by_seed(one.runs, two.runs, value)
-            test = paired_t(pairs.first, pairs.second)
-            found.append(Comparison(one.name, two.name, test, pairs.unpaired))
-        tested = [place for place, each in enumerate(found) if each.test.p is not None]
-        adjusted = holm([found[place].test.p or 0.0 for place in tested])
-        for place, p_holm in zip(tested, adjusted, strict=True):
-            each = found[place]
-            found[place] = Comparison(each.first, each.second, each.test, each.unpaired, p_holm)
-        return tuple(found)
-
-
-def tables(rows: Iterable[Row], metric: str = "ccc", part: str = "test") -> tuple[Table, ...]:
-    """Gathers the rows of a journal into tables.
-
-    Rows go to one table only if corpus, protocol, split and truth are equal: scores on other
-    utterances, or with scalers that saw the test rows, do not compare. Tables, and the names in
-    each, come in the order in which they first occur.
-
-    Args:
-      rows: Rows of the journal; each run once.
-      metric: "ccc", "ccc_batch32" or "rmse".
-      part: "test" or "validation".
-    """
-    groups: dict[tuple[str, str, str, str], dict[str, list[Row]]] = {}
-    for row in rows:
-        corpus, protocol, split, truth = (
-            str(row.get(key, "")) for key in ("corpus", "protocol", "split", "truth")
-        )
-        group = (corpus, protocol, split, truth)
-        groups.setdefault(group, {}).setdefault(str(row["name"]), []).append(row)
-    return tuple(
-        Table(*group, metric, part, tuple(_row(*named, metric, part) for named in names.items()))
-        for group, names in groups.items()
-    )
-
-
-def _row(name: str, runs: list[Row], metric: str, part: str) -> TableRow:
-    scores = {}
-    for column in COLUMNS:
-        values = [score(run, column, metric, part) for run in runs]
-        known = [value for value in values if value is not None]
-        if known:
-            scores[column] = summary(known)
-    return TableRow(
-        name,
-        _joined(run.get("network") for run in runs),
-        _joined(run.get("features") for run in runs),
-        tuple(runs),
-        sum(run.get("status", "ok") != "ok" for run in runs),
-        scores,
-    )
-
-
-def _joined(values: Iterable[Any]) -> str:
-    return ", ".join(dict.fromkeys(str(value) for value in values if value))

@@ -8,7 +8,8 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dser_jax.stats import holm, pair_by_seed, paired_t, score, summary, tables
+from dser_jax.stats import holm, pair_by_seed, paired_t, summary
+from dser_jax.tables import score, tables
 
 calm = settings(deadline=None, derandomize=True)
 value = st.integers(-1000, 1000).map(lambda number: number / 1000)
