@@ -5,9 +5,9 @@ latent valence, arousal and dominance with the moments of the real corpus. Valen
 the words (`demo_text.py`), arousal and dominance mostly in the voice (`espeak.py`), all of them
 imperfectly. The labels are the means of three raters who do not quite agree.
 
-Measured at 1000 utterances, seed 0, with ridge regression on sessions 1 to 4, its spread stretched to
-the labels', as CCC on session 5 (valence, arousal, dominance): means and deviations of 23 eGeMAPS
-descriptors .29, .73, .68; words weighted by tf-idf .65, .41, .45; both .67, .72, .72.
+Measured at 1000 utterances, seed 0: CCC on session 5 (valence, arousal, dominance) of ridge
+regression on sessions 1 to 4, its spread stretched to the labels'. Means and deviations of the 23
+eGeMAPS descriptors .29, .73, .68; words weighted by tf-idf .65, .41, .45; both .67, .72, .72.
 
 It is no stand-in for people: it lets everything be tried, timed and tested without a licence.
 """
