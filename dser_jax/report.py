@@ -1,0 +1,250 @@
+"""What a journal says, as tables in the terminal, files and figures. Never imports JAX."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from dser_jax import report_files
+from dser_jax.atomic import saying, write_text
+from dser_jax.journal import JournalView, read_journal
+from dser_jax.report_text import (
+    HEADLINE,
+    NOTE,
+    caption,
+    interval,
+    mean_sd,
+    mixtures,
+    number,
+    p_value,
+    progress,
+    tested,
+    what,
+)
+from dser_jax.tables import COLUMNS, Table, score, tables
+
+SCATTERS = 24
+"""At most so many names get a figure of predictions against labels."""
+
+ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "…": "..."})
+
+
+def write_report(
+    folder: str | os.PathLike,
+    out: str | os.PathLike | None = None,
+    console: Console | None = None,
+    *,
+    draw: bool = True,
+) -> list[Path]:
+    """Prints the tables of a journal, and writes them with figures to a folder.
+
+    A journal that is still being written gives the report of the runs finished so far, and says so.
+
+    Args:
+      folder: The journal.
+      out: Where to write; `report` in the journal's folder by default.
+      console: Where to print.
+      draw: Whether to draw figures, which takes a second or two a name.
+
+    Returns:
+      The files written: report.md, table.csv, runs.csv, tests.csv, table.tex and, if Matplotlib is
+      there, the figures. None for a journal without runs.
+
+    Raises:
+      DserError: if the folder holds no journal, a damaged one, or cannot be written to.
+    """
+    console = Console() if console is None else console
+    view = read_journal(folder)
+    for notice in view.notices:
+        _print(console, notice)
+    _print(console, f"{view.folder}: {progress(view)}")
+    if not view.rows:
+        _print(console, "There is nothing to report before the first run has finished.")
+        return []
+    part = _part(view)
+    groups = tables(view.rows, "ccc", part)
+    said = [*view.notices, *mixtures(row for table in groups for row in table.rows)]
+    if len(groups) > 1:
+        said.append(
+            f"{len(groups)} tables: runs of another corpus, protocol or split, or with other "
+            "labels, do not compare"
+        )
+    _print_tables(console, groups, part)
+    out = view.folder / "report" if out is None else Path(out)
+    with saying(out):
+        out.mkdir(parents=True, exist_ok=True)
+    problems: list[str] = []
+    figures = _draw(view, groups, out, problems) if draw else {}
+    said += dict.fromkeys(problems)
+    for line in said[len(view.notices) :]:
+        _print(console, line)
+    pictures = {
+        title: file.relative_to(out)
+        for title, files in figures.items()
+        for file in files
+        if file.suffix == ".png"
+    }
+    texts = {
+        "report.md": report_files.markdown(view, part, said, pictures),
+        "table.csv": report_files.table_csv(view),
+        "runs.csv": report_files.runs_csv(view),
+        "tests.csv": report_files.tests_csv(view, part),
+        "table.tex": report_files.latex(view, part),
+    }
+    for name, text in texts.items():
+        write_text(out / name, text)
+    written = [
+        *(out / name for name in texts),
+        *(file for files in figures.values() for file in files),
+    ]
+    _print(console, f"Written to {out}: {', '.join(texts)}, {len(written) - len(texts)} figures")
+    return written
+
+
+def _part(view: JournalView) -> str:
+    """Returns the part to show: the test set, unless no run has been tested."""
+    has = {
+        part: any(score(row, "mean", part=part) is not None for row in view.rows)
+        for part in ("test", "validation")
+    }
+    return "validation" if has["validation"] and not has["test"] else "test"
+
+
+def _draw(
+    view: JournalView, groups: Sequence[Table], out: Path, problems: list[str]
+) -> dict[str, list[Path]]:
+    """Draws what there is to draw: title -> files."""
+    try:
+        from dser_jax import figures
+    except ModuleNotFoundError as error:
+        problems.append(f"No figures: {error.name} is not installed (pip install matplotlib)")
+        return {}
+    drawn: dict[str, list[Path]] = {}
+    left = SCATTERS
+    skipped = 0
+    with saying(out):
+        for number_, table in enumerate(groups, 1):
+            rows = [run for row in table.rows for run in row.runs]
+            mark = "" if number_ == 1 else f"_{number_}"
+            taken: set[str] = set()
+            title = f"Learning curves{f', table {number_}' if len(groups) > 1 else ''}"
+            drawn[title] = figures.learning_curves(
+                view, out / f"learning_curves{mark}", rows, problems
+            )
+            for row in table.rows:
+                if left == 0:
+                    skipped += 1
+                    continue
+                path = out / "gold_vs_pred" / (_file_name(row.name, taken) + mark)
+                files = figures.gold_vs_pred(view, row.name, path, rows, problems)
+                title = f"Predictions against labels: {row.name}{mark.replace('_', ', table ')}"
+                drawn[title] = files
+                left -= bool(files)
+    if skipped:
+        problems.append(
+            f"predictions against labels are drawn for the first {SCATTERS} names, not for the "
+            f"{skipped} after them"
+        )
+    return {title: files for title, files in drawn.items() if files}
+
+
+def _file_name(name: str, taken: set[str]) -> str:
+    """Makes a file name of a name, unlike all before."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:60] or "unnamed"
+    unique, count = plain, 1
+    while unique in taken:
+        count += 1
+        unique = f"{plain}-{count}"
+    taken.add(unique)
+    return unique
+
+
+def _fit(console: Console, text: str) -> str:
+    """Spells a text in what the console's encoding has."""
+    if not console.options.ascii_only:
+        return text
+    return text.translate(ASCII).encode("ascii", "replace").decode()
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(Text(_fit(console, text)), soft_wrap=not console.is_terminal)
+
+
+def _print_tables(console: Console, groups: Sequence[Table], part: str) -> None:
+    for headline in groups:
+        for metric in HEADLINE:
+            (table,) = tables([run for row in headline.rows for run in row.runs], metric, part)
+            console.print(_scores(console, table))
+        found, told = tested(headline)
+        if found:
+            console.print(_tests(console, found, told))
+    console.print(Text(_fit(console, NOTE)))
+
+
+def _grid(console: Console, said: str) -> RichTable:
+    return RichTable(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        title=Text(_fit(console, said)),
+        title_justify="left",
+        title_style="",
+    )
+
+
+def _scores(console: Console, table: Table) -> RichTable:
+    """Lays out a table of scores; on a narrow console the networks go below the names."""
+    wide = console.width >= 120
+    plain = not console.is_terminal  # A pipe has no bold.
+    grid = _grid(console, caption(table, "*" if plain else "bold"))
+    grid.add_column("name", min_width=12)
+    if wide:
+        grid.add_column("network, features", style="dim")
+    for column in COLUMNS:
+        grid.add_column(column, justify="right", no_wrap=True)
+    grid.add_column("n", justify="right")
+    best = {column: table.best(column) for column in COLUMNS}
+    for row in table.rows:
+        name = Text(_fit(console, row.name))
+        below = Text(_fit(console, what(row)), style="dim")
+        cells = [name, below] if wide else [Text("\n").join([name, below])]
+        for column in COLUMNS:
+            found = row.scores.get(column)
+            marked = best[column] == row.name
+            star = "*" if marked and plain else ""
+            cell = Text(_fit(console, star + mean_sd(found)), style="bold" if marked else "")
+            if interval(found):
+                cell = Text("\n").join([cell, Text(interval(found), style="dim")])
+            cells.append(cell)
+        runs = Text(str(row.n))
+        if row.diverged:
+            runs.append(f"\n{row.diverged} div.", style="dim")
+        grid.add_row(*cells, runs)
+    return grid
+
+
+def _tests(console: Console, found: Sequence, told: str) -> RichTable:
+    grid = _grid(console, told[0].upper() + told[1:] + ".")
+    grid.add_column("first − second" if not console.options.ascii_only else "first - second")
+    for column in ("difference", "p", "Holm", "d_z", "n"):
+        grid.add_column(column, justify="right", no_wrap=True)
+    for each in found:
+        pair = Text(_fit(console, f"{each.first} − {each.second}"))
+        if each.test.note:
+            pair.append(f"\n{each.test.note}", style="dim")
+        cells = [
+            f"{number(each.test.difference)} {interval(each.test)}".strip(),
+            p_value(each.test.p),
+            p_value(each.p_holm),
+            number(each.test.effect),
+            str(each.test.n),
+        ]
+        grid.add_row(pair, *(Text(_fit(console, cell)) for cell in cells))
+    return grid

@@ -1,0 +1,214 @@
+"""A report as files: Markdown for readers, CSV for programs, LaTeX for papers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dser_jax.journal import JournalView
+from dser_jax.report_text import (
+    HEADLINE,
+    MANY,
+    NONE,
+    NOTE,
+    caption,
+    heading,
+    interval,
+    mean_sd,
+    number,
+    origin,
+    p_value,
+    progress,
+    tested,
+    what,
+)
+from dser_jax.tables import COLUMNS, Table, score, tables
+
+PARTS = ("test", "validation")
+METRICS = ("ccc", "ccc_batch32", "rmse")
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def table_csv(view: JournalView) -> str:
+    """Writes the summaries, one a line: tidy, ready for any statistics program."""
+    header = "name attribute metric part n mean sd low high protocol split corpus truth diverged"
+    lines = []
+    for part in PARTS:
+        for metric in METRICS:
+            for table in tables(view.rows, metric, part):
+                where = (table.protocol, table.split, table.corpus, table.truth)
+                for row in table.rows:
+                    for column, found in row.scores.items():
+                        spread = (found.n, found.mean, found.sd, found.low, found.high)
+                        lines.append(
+                            (row.name, column, metric, part, *spread, *where, row.diverged)
+                        )
+    return _csv(header.split(), lines)
+
+
+def runs_csv(view: JournalView) -> str:
+    """Writes the runs, one a line, with all their scores."""
+    about = "run name network features seed corpus protocol split truth status epochs best_epoch"
+    keys = about.split()
+    scores = [(part, metric, at) for part in PARTS for metric in METRICS for at in COLUMNS]
+    lines = [
+        (
+            *(row.get(key) for key in keys),
+            *(score(row, at, metric, part) for part, metric, at in scores),
+        )
+        for row in view.rows
+    ]
+    return _csv([*keys, *("_".join(names) for names in scores)], lines)
+
+
+def tests_csv(view: JournalView, part: str) -> str:
+    """Writes the paired tests of every table, metric and attribute, one a line."""
+    header = (
+        "first second attribute metric part n difference low high t p p_holm effect unpaired note "
+        "protocol split corpus truth"
+    )
+    lines = []
+    for metric in METRICS:
+        for table in tables(view.rows, metric, part):
+            where = (table.protocol, table.split, table.corpus, table.truth)
+            against = table.best() if len(table.rows) > MANY else None
+            for column in table.columns:
+                for each in table.comparisons(column, against):
+                    test = each.test
+                    names = (each.first, each.second, column, metric, part)
+                    values = (test.n, test.difference, test.low, test.high, test.t, test.p)
+                    more = (each.p_holm, test.effect, each.unpaired, test.note)
+                    lines.append((*names, *values, *more, *where))
+    return _csv(header.split(), lines)
+
+
+def markdown(view: JournalView, part: str, said: Sequence[str], figures: Mapping[str, Path]) -> str:
+    """Writes the report that a person reads.
+
+    Args:
+      view: The journal.
+      part: The part of the data whose scores are shown.
+      said: What the reader must know first, a line each.
+      figures: title -> file, relative to the report.
+    """
+    text = [f"# Report: {_md(view.folder.resolve().name)}", f"{progress(view)}."]
+    text += [f"- {_md(line)}" for line in said]
+    for headline in tables(view.rows, "ccc", part):
+        text.append(f"## {_md(heading(headline))}")
+        for metric in HEADLINE:
+            (table,) = tables([run for row in headline.rows for run in row.runs], metric, part)
+            text += [_md(caption(table)), _md_table(table)]
+        found, told = tested(headline)
+        if found:
+            header = ["first", "second", "n", "difference", "95% interval", "p", "p (Holm)"]
+            lines = [
+                (
+                    *(each.first, each.second, str(each.test.n), number(each.test.difference)),
+                    *(interval(each.test), p_value(each.test.p), p_value(each.p_holm)),
+                    *(number(each.test.effect), each.test.note),
+                )
+                for each in found
+            ]
+            cells = [[_md(cell) for cell in line] for line in lines]
+            text += [_md(told[0].upper() + told[1:] + "."), _md_lines([*header, "d_z", ""], cells)]
+    text.append(NOTE)
+    text += [f"![{_md(title)}](<{file.as_posix()}>)" for title, file in figures.items()]
+    text += ["## Origin", "\n".join(f"- {_md(line)}" for line in origin(view.manifest))]
+    return "\n\n".join(text) + "\n"
+
+
+def _md(text: str) -> str:
+    """Escapes what Markdown would read as markup."""
+    return re.sub(r"([\\`*_<>|\[\]#$~])", r"\\\1", " ".join(text.split()))
+
+
+def _md_table(table: Table) -> str:
+    best = {column: table.best(column) for column in COLUMNS}
+    lines = []
+    for row in table.rows:
+        cells = []
+        for column in COLUMNS:
+            found = row.scores.get(column)
+            mark = "**" if best[column] == row.name else ""
+            spread = f"<br>{_md(interval(found))}" if interval(found) else ""
+            cells.append(f"{mark}{mean_sd(found)}{mark}{spread}")
+        runs = str(row.n) + (f" ({row.diverged} diverged)" if row.diverged else "")
+        lines.append([_md(row.name), _md(row.network), _md(row.features), *cells, runs])
+    return _md_lines(["name", "network", "features", *COLUMNS, "n"], lines)
+
+
+def _md_lines(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rule = ["---"] * len(header)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *lines))
+
+
+def latex(view: JournalView, part: str) -> str:
+    """Writes the tables for a paper; they need the package booktabs."""
+    text = ["% \\usepackage{booktabs}"]
+    for metric in HEADLINE:
+        for table in tables(view.rows, metric, part):
+            text.append(_latex_table(table))
+    return "\n\n".join(text) + "\n"
+
+
+def _latex_table(table: Table) -> str:
+    best = {column: table.best(column) for column in COLUMNS}
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_tex(caption(table))}}}",
+        rf"\begin{{tabular}}{{ll{'c' * len(COLUMNS)}r}}",
+        r"\toprule",
+        " & ".join(["Name", "Network, features", *map(str.capitalize, COLUMNS), r"$n$"]) + r" \\",
+        r"\midrule",
+    ]
+    for row in table.rows:
+        # Braces: a name in square brackets would be taken for the argument of the \\ before it.
+        means, spreads = [f"{{{_tex(row.name)}}}", _tex(what(row))], ["", ""]
+        for column in COLUMNS:
+            found = row.scores.get(column)
+            shown = _tex(mean_sd(found))
+            means.append(rf"\textbf{{{shown}}}" if best[column] == row.name else shown)
+            spreads.append(rf"{{\scriptsize {_tex(interval(found))}}}" if interval(found) else "")
+        lines.append(" & ".join([*means, str(row.n)]) + r" \\")
+        if any(spreads):
+            lines.append(" & ".join([*spreads, ""]) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    return "\n".join(lines)
+
+
+TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    NONE: "--",
+}
+
+
+def _tex(text: str) -> str:
+    """Escapes what LaTeX would read as a command; a minus before a number becomes one."""
+    signed = re.sub(r"(?<![\w.)])-(?=\.?\d)", "−", " ".join(text.split()))
+    return "".join(TEX.get(letter, letter) for letter in signed)

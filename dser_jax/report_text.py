@@ -1,0 +1,174 @@
+"""The words and numbers of a report, common to the terminal, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dser_jax.journal import JournalView
+from dser_jax.stats import PairedTest, Summary
+from dser_jax.tables import Comparison, Table, TableRow
+
+NONE = "–"
+"""Stands where there is no score."""
+
+HEADLINE = ("ccc", "ccc_batch32")
+"""The metrics of the printed tables; the CSV files have all."""
+
+MANY = 40
+"""With more names than this, only the best is tested against the others."""
+
+SHOWN = 15
+"""With more tests than this, a printed report shows only those of the best name."""
+
+
+def number(value: float | None) -> str:
+    """Writes three decimals, without the zero that every coefficient begins with."""
+    if value is None:
+        return NONE
+    text = f"{value:.3f}"
+    if text in ("-0.000", "0.000"):
+        return ".000"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def mean_sd(summary: Summary | None) -> str:
+    """Writes `mean ± sd`; the mean alone for one run."""
+    if summary is None:
+        return NONE
+    return number(summary.mean) + ("" if summary.sd is None else f" ± {number(summary.sd)}")
+
+
+def interval(found: Summary | PairedTest | None) -> str:
+    """Writes `[low, high]`; nothing where there is no interval."""
+    if found is None or found.low is None:
+        return ""
+    return f"[{number(found.low)}, {number(found.high)}]"
+
+
+def p_value(value: float | None) -> str:
+    """Writes a probability; below .001 only that."""
+    return "<.001" if value is not None and value < 0.001 else number(value)
+
+
+def about(metric: str, part: str) -> str:
+    """Says what a metric is, as every table must."""
+    return {
+        "ccc": f"CCC over the whole {part} set",
+        "ccc_batch32": "mean of CCCs over 32-row batches (the paper's protocol)",
+        "rmse": f"root mean squared error over the {part} set, labels on [-1, 1]",
+    }[metric]
+
+
+def heading(table: Table) -> str:
+    """Says which runs a table has."""
+    return f"{table.corpus}, protocol {table.protocol}, split {table.split}"
+
+
+def caption(table: Table, mark: str = "bold") -> str:
+    """Says all that a reader needs to know of the numbers."""
+    ok = [run for row in table.rows for run in row.runs if run.get("status", "ok") == "ok"]
+    told = [f"{heading(table)}; {about(table.metric, table.part)}"]
+    if table.metric == "ccc_batch32" and table.part != "test":
+        told[0] += f", {table.part} set"
+    told.append(f"{plural(len(ok), 'run')}, {seeds(run['seed'] for run in ok)}")
+    if table.diverged:
+        told.append(f"{plural(table.diverged, 'diverged run')} left out")
+    spread = "mean ± standard deviation over seeds [95% interval of the mean]"
+    return "; ".join(told) + f". {spread}; {mark}: best mean of a column."
+
+
+def plural(count: int, noun: str) -> str:
+    """Writes `1 run` or `2 runs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def seeds(values: Iterable[Any]) -> str:
+    """Writes `seeds 0–4`, a list, or only their number."""
+    found = sorted(set(values), key=lambda seed: (isinstance(seed, str), seed))
+    if len(found) == 1:
+        return f"seed {found[0]}"
+    if len(found) > 2 and found == [found[0] + step for step in range(len(found))]:
+        return f"seeds {found[0]}–{found[-1]}"
+    if len(found) > 10:
+        return f"{len(found)} seeds"
+    return f"seeds {', '.join(map(str, found))}" if found else "no seed"
+
+
+def progress(view: JournalView) -> str:
+    """Says how many runs are finished, and of how many if the manifest says so."""
+    planned = view.manifest.get("planned")
+    done = len(view.rows)
+    if isinstance(planned, list):
+        done = len({row["run"] for row in view.rows} & set(planned))
+        planned = len(planned)
+    text = plural(done, "run") if planned is None else f"{done} of {plural(planned, 'run')}"
+    diverged = sum(row.get("status", "ok") != "ok" for row in view.rows)
+    text += " finished" + (f", {diverged} of them diverged" if diverged else "")
+    if planned is not None and done < planned:
+        text += "; the sweep is not complete, and these numbers will change"
+    return text
+
+
+def mixtures(rows: Iterable[TableRow]) -> list[str]:
+    """Names the table rows that join runs of different settings, which may not be meant."""
+    lines = []
+    for row in rows:
+        settings = {
+            json.dumps([run.get("config"), run.get("hparams")], sort_keys=True) for run in row.runs
+        }
+        if len(settings) > 1:
+            lines.append(f"{row.name!r} joins runs of {len(settings)} different settings")
+    return lines
+
+
+def what(row: TableRow) -> str:
+    """Writes the network and its features."""
+    return ", ".join(part for part in (row.network, row.features) if part)
+
+
+def origin(manifest: Mapping[str, Any]) -> list[str]:
+    """Lists what the journal was made with, as far as its manifest says."""
+    lines = []
+    for key in ("command", "git_commit", "git_dirty", "device", "platform", "data_fingerprint"):
+        if manifest.get(key) is not None:
+            lines.append(f"{key.replace('_', ' ')}: {_flat(manifest[key])}")
+    if manifest.get("versions"):
+        lines.append(f"versions: {_flat(manifest['versions'])}")
+    for note in manifest.get("resumed", []):
+        lines.append(
+            f"resumed after {plural(note['rows_before'], 'run')}; until then {_flat(note['was'])}"
+        )
+    return lines
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_flat(entry)}" for key, entry in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_flat, value))
+    return str(value)
+
+
+def tested(table: Table) -> tuple[list[Comparison], str]:
+    """Returns the paired tests on the mean that a printed report shows, and what they are."""
+    best = table.best()
+    against = best if len(table.rows) > MANY else None
+    found = list(table.comparisons(against=against))
+    told = (
+        f"paired t-tests on the mean ({about(table.metric, table.part)}), over the seeds that both "
+        "have, two-tailed; Holm: p adjusted for all these tests"
+    )
+    if len(found) > SHOWN and against is None:
+        found = [each for each in found if best in (each.first, each.second)]
+        told += "; only those of the highest mean are shown, all are in tests.csv"
+    elif against is not None:
+        told += "; only the highest mean is tested, against each of the others"
+    return found, told
+
+
+NOTE = (
+    "Intervals and tests are over seeds: they tell how much the scores move with the initial "
+    "weights and the order of training rows, not how they would on other speakers."
+)

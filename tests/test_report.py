@@ -1,0 +1,418 @@
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.stats
+from fabricated import NAMES, fabricate
+from rich.console import Console
+
+import dser_jax
+from dser_jax import figures
+from dser_jax.errors import DserError
+from dser_jax.journal import Journal, read_journal
+from dser_jax.report import write_report
+from dser_jax.report_text import number, p_value, seeds
+from dser_jax.tables import tables
+
+ROOT = Path(dser_jax.__file__).parents[1]
+ONE = dict(list(NAMES.items())[:1])
+FILES = ["report.md", "table.csv", "runs.csv", "tests.csv", "table.tex"]
+
+
+def report(folder, width=80, terminal=False, encoding="utf-8", out=None, draw=False):
+    """Writes a report; returns what it printed and the files."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
+    console = Console(file=stream, width=width, force_terminal=terminal, color_system=None)
+    paths = write_report(folder, out, console, draw=draw)
+    return raw.getvalue().decode(encoding), paths
+
+
+def read_csv(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A journal of three names and five seeds, one run diverged, and its report."""
+    folder = tmp_path_factory.mktemp("whole") / "sweep"
+    fabricate(folder, diverged=[("text LSTM", 2)], planned=60)
+    return folder, *report(folder, draw=True)
+
+
+def test_the_terminal_shows_every_name_with_mean_deviation_and_interval(whole):
+    folder, said, _ = whole
+    (table,) = tables(read_journal(folder).rows)
+    for row in table.rows:
+        for found in row.scores.values():
+            assert f"{number(found.mean)} ± {number(found.sd)}" in said
+            assert f"[{number(found.low)}, {number(found.high)}]" in said
+    assert "text LSTM" in said
+    assert re.search(r"glove .* 1 div\.|1 div\.", said)
+
+
+def test_the_captions_say_what_the_numbers_are(whole):
+    said = " ".join(whole[1].split())
+    assert "demo, protocol strict, split last session; CCC over the whole test set" in said
+    assert "mean of CCCs over 32-row batches (the paper's protocol)" in said
+    assert "14 runs, seeds 0–4; 1 diverged run left out" in said
+    assert "95% interval of the mean" in said
+    assert "15 of 60 runs finished, 1 of them diverged; the sweep is not complete" in said
+    assert "not how they would on other speakers" in said
+    assert "best run" not in said
+
+
+def test_the_best_mean_of_a_column_is_marked(whole):
+    folder, said, _ = whole
+    (table,) = tables(read_journal(folder).rows)
+    for column in table.columns:
+        best = max(row.scores[column].mean for row in table.rows)
+        assert f"*{number(best)} ±" in said
+    assert said.count("*.") == 8
+
+
+def test_lines_fit_the_terminal(whole):
+    said = whole[1].splitlines()
+    tables_ = said[1:-1]
+    assert max(map(len, tables_)) <= 80
+    assert all("…" not in line for line in tables_)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_terminal_is_filled_and_never_cut(tmp_path, width):
+    fabricate(tmp_path / "j", seeds=2)
+    said, _ = report(tmp_path / "j", width=width, terminal=True)
+    assert all(len(line) <= width for line in said.splitlines())
+    assert "…" not in said
+    assert ("network, features" in said) == (width > 100)
+
+
+def test_a_pipe_of_plain_ascii_gets_plain_ascii(tmp_path):
+    fabricate(tmp_path / "j", {"réseau [1]": ("lstm", "we", (0.3, 0.4, 0.5))}, seeds=3)
+    said, _ = report(tmp_path / "j", encoding="ascii")
+    assert "r?seau [1]" in said
+    assert "+/-" in said
+
+
+def test_the_paired_tests_are_shown(whole):
+    folder, said, _ = whole
+    rows = read_journal(folder).rows
+    means = {
+        name: [row["test"]["ccc"]["mean"] for row in rows if row["name"] == name] for name in NAMES
+    }
+    first, _, third = NAMES
+    want = scipy.stats.ttest_rel(means[first], means[third])
+    assert f" {p_value(want.pvalue)} " in said
+    assert "speech LSTM − text LSTM" in said
+    (line,) = [
+        entry
+        for entry in read_csv(folder / "report/tests.csv")
+        if (entry["first"], entry["second"]) == (first, third)
+        and (entry["attribute"], entry["metric"]) == ("mean", "ccc")
+    ]
+    assert float(line["p"]) == pytest.approx(want.pvalue)
+    assert line["n"] == "5"
+
+
+def test_the_files_are_there(whole):
+    folder, _, paths = whole
+    names = [path.relative_to(folder / "report").as_posix() for path in paths]
+    assert names[:5] == FILES
+    assert {"learning_curves.pdf", "learning_curves.png", "gold_vs_pred/text-lstm.png"} < set(names)
+    assert len(names) == 5 + 2 + 2 * 3
+    for path in paths:
+        assert path.stat().st_size > 100
+        if path.suffix == ".png":
+            assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_tidy_table_has_every_summary(whole):
+    folder = whole[0]
+    lines = read_csv(folder / "report/table.csv")
+    assert len(lines) == 3 * 4 * 3 * 2
+    header = "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged"
+    assert ",".join(lines[0]) == header
+    (table,) = tables(read_journal(folder).rows, "rmse", "validation")
+    found = table.rows[1].scores["arousal"]
+    (line,) = [
+        entry
+        for entry in lines
+        if (entry["name"], entry["attribute"]) == ("text LSTM", "arousal")
+        and (entry["metric"], entry["part"]) == ("rmse", "validation")
+    ]
+    assert float(line["mean"]) == found.mean
+    assert (line["n"], line["diverged"]) == ("4", "1")
+
+
+def test_the_runs_are_all_there(whole):
+    folder = whole[0]
+    lines = read_csv(folder / "report/runs.csv")
+    rows = read_journal(folder).rows
+    assert [line["run"] for line in lines] == [row["run"] for row in rows]
+    assert float(lines[0]["test_ccc_mean"]) == rows[0]["test"]["ccc"]["mean"]
+    assert [line["test_ccc_mean"] for line in lines].count("") == 1
+
+
+def test_markdown_has_the_tables_and_their_origin(whole):
+    text = (whole[0] / "report/report.md").read_text("utf-8")
+    assert "# Report: sweep" in text
+    assert r"| LSTM + LSTM, two weights \[.7, .2\] |" in text
+    assert "4 (1 diverged)" in text
+    assert "![Learning curves](<learning_curves.png>)" in text
+    assert "command: dser sweep" in text
+    for line in text.splitlines():
+        if line.startswith("| ---"):
+            columns = line.count("|")
+    assert columns == 10
+
+
+def test_latex_is_escaped(tmp_path):
+    name = r"[1] 50% & a_b #1 {x} \y ~^ $z$"
+    fabricate(tmp_path / "j", {name: ("lstm", "we", (0.3, -0.4, 0.5))}, seeds=3)
+    report(tmp_path / "j")
+    text = (tmp_path / "j/report/table.tex").read_text("utf-8")
+    escaped = r"{[1] 50\% \& a\_b \#1 \{x\} \textbackslash{}y \textasciitilde{}"
+    assert escaped + r"\textasciicircum{} \$z\$} &" in text
+    assert "$-$." in text
+    assert "seeds 0--2" in text
+    assert r"\toprule" in text
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 2
+
+
+def test_markup_in_names_is_shown_as_it_is(tmp_path):
+    name = "[bold]x[/bold] | `y` :smile:"
+    fabricate(tmp_path / "j", {name: ("lstm [1]", "we", (0.3, 0.4, 0.5))}, seeds=1)
+    said, _ = report(tmp_path / "j", width=160)
+    assert name in said
+    assert r"\[bold\]x\[/bold\] \| \`y\` :smile:" in (tmp_path / "j/report/report.md").read_text(
+        "utf-8"
+    )
+
+
+def test_one_run_has_no_spread_and_no_test(tmp_path):
+    fabricate(tmp_path / "j", ONE, seeds=1)
+    said, paths = report(tmp_path / "j")
+    assert "1 run, seed 0" in said
+    scores = read_journal(tmp_path / "j").rows[0]["test"]["ccc"]
+    assert re.search(rf"{re.escape(number(scores['mean']))} +1 *\n", said)
+    assert "Paired" not in said
+    assert [path.name for path in paths] == FILES
+    assert read_csv(tmp_path / "j/report/table.csv")[0]["sd"] == ""
+
+
+def test_attributes_without_labels_are_a_dash(tmp_path):
+    fabricate(tmp_path / "j", seeds=2, missing=[2])
+    said, _ = report(tmp_path / "j")
+    assert re.search(r" – ", said)
+    assert "dominance" in said
+    assert "no test with fewer than 3 seeds in common" in " ".join(said.split())
+    attributes = {line["attribute"] for line in read_csv(tmp_path / "j/report/table.csv")}
+    assert attributes == {"valence", "arousal", "mean"}
+
+
+def test_no_runs_is_said(tmp_path):
+    Journal.open(tmp_path / "j", {"planned": ["a", "b"]}).close()
+    said, paths = report(tmp_path / "j")
+    assert "0 of 2 runs finished" in said
+    assert "nothing to report" in said
+    assert paths == []
+    assert not (tmp_path / "j/report").exists()
+
+
+def test_no_journal_is_an_error(tmp_path):
+    with pytest.raises(DserError, match="holds no journal"):
+        report(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    fabricate(tmp_path / "j", seeds=1)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DserError, match="cannot write"):
+        report(tmp_path / "j", out=tmp_path / "file" / "out")
+
+
+def test_all_diverged_is_shown_and_nothing_is_best(tmp_path):
+    name = "speech LSTM"
+    fabricate(tmp_path / "j", {name: NAMES[name]}, 2, diverged=[(name, 0), (name, 1)])
+    said, paths = report(tmp_path / "j", draw=True)
+    assert "2 div." in said
+    assert not re.search(r"\*-?\d?\.\d", said)
+    assert len(paths) == 5
+
+
+def test_a_torn_line_is_said(tmp_path):
+    fabricate(tmp_path / "j", seeds=2)
+    path = tmp_path / "j/rows.jsonl"
+    path.write_bytes(path.read_bytes()[:-9])
+    said, _ = report(tmp_path / "j")
+    assert "rows.jsonl:6: dropped the last line" in said
+    assert "5 runs finished" in said
+    assert "dropped the last line" in (tmp_path / "j/report/report.md").read_text("utf-8")
+
+
+def test_damaged_arrays_are_said_and_cost_one_line_of_a_figure(tmp_path):
+    fabricate(tmp_path / "j", ONE, seeds=2)
+    run = read_journal(tmp_path / "j").rows[0]["run"]
+    (tmp_path / f"j/arrays/{run}.npz").write_bytes(b"")
+    said, paths = report(tmp_path / "j", draw=True)
+    assert f"{run}.npz: damaged" in said
+    assert said.count(f"{run}.npz: damaged") == 1
+    assert len(paths) == 5 + 2 + 2
+
+
+def test_truth_that_is_missing_costs_the_scatter_only(tmp_path):
+    fabricate(tmp_path / "j", ONE, seeds=2)
+    (tmp_path / "j/truth/k.npz").unlink()
+    said, paths = report(tmp_path / "j", draw=True)
+    assert "k.npz: missing" in said
+    assert len(paths) == 5 + 2
+
+
+def test_without_matplotlib_the_tables_remain(tmp_path, monkeypatch):
+    fabricate(tmp_path / "j", seeds=2)
+    monkeypatch.delitem(sys.modules, "dser_jax.figures", raising=False)
+    monkeypatch.delattr(dser_jax, "figures", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    said, paths = report(tmp_path / "j", draw=True)
+    assert "No figures: matplotlib is not installed" in said
+    assert [path.name for path in paths] == FILES
+
+
+def test_protocols_are_not_mixed(tmp_path):
+    fabricate(tmp_path / "j", ONE, seeds=3)
+    fabricate(tmp_path / "j", ONE, seeds=3, protocol="paper")
+    said, paths = report(tmp_path / "j", out=tmp_path / "out", draw=True)
+    assert "protocol strict" in said
+    assert "protocol paper" in said
+    assert "2 tables" in said
+    names = {path.name for path in paths}
+    assert {"learning_curves.png", "learning_curves_2.png", "speech-lstm_2.png"} < names
+    assert all(path.is_relative_to(tmp_path / "out") for path in paths)
+
+
+def test_different_settings_under_one_name_are_said(tmp_path):
+    fabricate(tmp_path / "j", ONE, seeds=1)
+    fabricate(tmp_path / "j", ONE, seeds=1, hparams={"patience": 3})
+    said, _ = report(tmp_path / "j")
+    assert "'speech LSTM' joins runs of 2 different settings" in said
+
+
+def test_many_names_show_the_tests_of_the_best(tmp_path):
+    names = {f"point {at}": ("lstm", "we", (0.2 + 0.02 * at, 0.4, 0.5)) for at in range(8)}
+    fabricate(tmp_path / "j", names, seeds=3)
+    said, _ = report(tmp_path / "j")
+    (table,) = tables(read_journal(tmp_path / "j").rows)
+    assert said.count(" − point") == 7
+    assert f"{table.best()} −" in said or f"− {table.best()}" in said
+    assert "all are in tests.csv" in " ".join(said.split())
+    assert len(read_csv(tmp_path / "j/report/tests.csv")) == 28 * 4 * 3
+
+
+def test_validation_is_shown_where_nothing_was_tested(tmp_path):
+    fabricate(tmp_path / "j", seeds=2)
+    path = tmp_path / "j/rows.jsonl"
+    path.write_text(path.read_text("utf-8").replace('"test": {', '"untested": {'), "utf-8")
+    said, _ = report(tmp_path / "j")
+    assert "CCC over the whole validation set" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "want"),
+    [
+        (0.5, ".500"),
+        (-0.1234, "-.123"),
+        (1.0, "1.000"),
+        (-0.0001, ".000"),
+        (0.9996, "1.000"),
+        (None, "–"),
+        (10.04, "10.040"),
+    ],
+)
+def test_numbers(value, want):
+    assert number(value) == want
+
+
+def test_seeds_and_p_values():
+    assert seeds([3, 1, 2, 1]) == "seeds 1–3"
+    assert seeds([0, 5]) == "seeds 0, 5"
+    assert seeds(range(0, 40, 2)) == "20 seeds"
+    assert seeds([None]) == "seed None"
+    assert seeds([]) == "no seed"
+    assert (p_value(0.0001), p_value(0.04), p_value(None)) == ("<.001", ".040", "–")
+
+
+# Figures
+
+
+def test_ragged_histories_are_averaged_over_the_runs_still_going():
+    histories = [np.array([0.1, 0.2]), np.array([0.3, 0.4, 0.5, 0.9]), np.array([0.2, 0.3, 0.7])]
+    means, lows, highs = figures._over_seeds(histories)
+    np.testing.assert_allclose(means, [0.2, 0.3, 0.6, np.nan])
+    reach = scipy.stats.t.ppf(0.975, 2) * 0.1 / np.sqrt(3)
+    np.testing.assert_allclose(lows, [0.2 - reach, 0.3 - reach, np.nan, np.nan])
+    np.testing.assert_allclose(highs, [0.2 + reach, 0.3 + reach, np.nan, np.nan])
+    alone, low, _ = figures._over_seeds([np.array([0.1, 0.2])])
+    assert alone.tolist() == [0.1, 0.2]
+    assert np.isnan(low).all()
+
+
+def test_more_names_than_can_be_told_apart_are_grey():
+    lines = {f"{at}": [(np.full((3, 4), at / 50), 1)] for at in range(20)}
+    grey = figures._beyond_telling_apart(lines)
+    assert grey == [f"{at}" for at in range(20 - len(figures.COLOURS))]
+    assert figures._beyond_telling_apart(dict(list(lines.items())[:14])) == []
+
+
+def test_histories_are_cut_where_the_run_ended(tmp_path):
+    row = {"run": "a", "name": "n", "seed": 0, "status": "ok", "epochs": 2, "best_epoch": 1}
+    padded = np.full((5, 3), np.nan)
+    padded[:2] = [[0.1, 0.2, np.nan], [0.3, 0.4, np.nan]]
+    with Journal.open(tmp_path / "j", {}) as journal:
+        journal.commit(row, {"validation_ccc": padded})
+    view = read_journal(tmp_path / "j")
+    history = figures._history(view, view.rows[0], [])
+    np.testing.assert_allclose(history, [[0.1, 0.2, np.nan, 0.15], [0.3, 0.4, np.nan, 0.35]])
+    assert len(figures.learning_curves(view, tmp_path / "curves")) == 2
+    assert figures.gold_vs_pred(view, "n", tmp_path / "scatter") == []
+    assert figures.gold_vs_pred(view, "nobody", tmp_path / "scatter") == []
+
+
+def test_figures_do_not_depend_on_the_users_settings(tmp_path):
+    import matplotlib as mpl
+
+    fabricate(tmp_path / "j", seeds=1)
+    view = read_journal(tmp_path / "j")
+    figures.learning_curves(view, tmp_path / "a")
+    with mpl.rc_context({"axes.facecolor": "black", "savefig.format": "svg"}):
+        figures.learning_curves(view, tmp_path / "b")
+        assert mpl.rcParams["axes.facecolor"] == "black"
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+def test_a_report_imports_neither_jax_nor_pyplot(tmp_path):
+    fabricate(tmp_path / "j", ONE, seeds=1)
+    code = (
+        "import sys; from dser_jax.report import write_report;"
+        "before = [m for m in ('jax', 'matplotlib', 'scipy') if m in sys.modules];"
+        f"write_report({os.fspath(tmp_path / 'j')!r});"
+        "after = [m for m in ('jax', 'flax', 'matplotlib.pyplot') if m in sys.modules];"
+        "print(before, after, 'matplotlib' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.fspath(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[] [] True"
