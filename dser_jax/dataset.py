@@ -13,7 +13,7 @@ from dser_jax.config import Config
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.errors import DserError
 from dser_jax.features.tokenizer import Tokenizer
-from dser_jax.prepare import Prepared
+from dser_jax.prepared import Prepared
 from dser_jax.splits import Split, make_split
 
 
@@ -62,7 +62,7 @@ class Dataset:
       split: Its parts.
       ids: Utterance ids, row by row.
       attrs: Attributes that have labels.
-      fingerprint: Hash of the prepared data set.
+      fingerprint: Hash of the utterance table, the features and the word vectors that were used.
       truth: Hash of which utterances are predicted, and of their labels.
       words: Size of the vocabulary, padding included; 0 without a text half.
       embedding_dim: Width of the word vectors; 0 without a text half.
@@ -122,7 +122,9 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
 
     acoustic = scaler = tokens = tokenizer = word_vectors = None
     words = embedding_dim = 0
+    used = []
     if config.acoustic is not None:
+        used.append(config.features)
         acoustic, scaler = _acoustic(prepared, config.features, fit_rows)
     if config.text is not None:
         tokenizer = _fit_tokenizer(prepared, fit_rows)
@@ -130,6 +132,7 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
         words = len(tokenizer.index) + 1
         embedding_dim = config.embedding_dim
         if config.vectors != "we":
+            used.append(config.vectors)
             word_vectors = _word_vectors(prepared, config.vectors, tokenizer)
             embedding_dim = word_vectors.shape[1]
 
@@ -150,7 +153,7 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
         split=split,
         ids=ids,
         attrs=tuple(a for i, a in enumerate(ATTRS) if known[:, i].any()),
-        fingerprint=prepared.fingerprint,
+        fingerprint=prepared.fingerprint_of(used),
         truth=_truth_key(ids, gold, split),
         words=words,
         embedding_dim=embedding_dim,

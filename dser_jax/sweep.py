@@ -48,10 +48,8 @@ class Outcome(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """How far a sweep is, after each epoch of its lanes."""
+    """How busy the lanes are, after each of their epochs."""
 
-    finished: int
-    total: int
     lanes_busy: int
     lanes: int
     epoch: int
@@ -115,9 +113,7 @@ def sweep(
     data = jax.device_put(dataset.data)
     for start in range(0, len(runs), lanes):
         group = runs[start : start + lanes]
-        yield from _train_group(
-            program, data, group, lanes, start, len(runs), keep_weights, progress
-        )
+        yield from _train_group(program, data, group, lanes, keep_weights, progress)
 
 
 def _train_group(
@@ -125,8 +121,6 @@ def _train_group(
     data: Data,
     group: Sequence[RunSpec],
     lanes: int,
-    before: int,
-    total: int,
     keep_weights: bool,
     progress: Callable[[Tick], None] | None,
 ) -> Iterator[Outcome]:
@@ -148,8 +142,7 @@ def _train_group(
                 weights = _lane(state.best.weights, lane) if keep_weights else None
                 yield Outcome(filled[lane], _lane(results, lane), weights)
         if progress is not None:
-            done = before + len(group) - len(waiting)
-            progress(Tick(done, total, len(waiting), lanes, epoch))
+            progress(Tick(len(waiting), lanes, epoch))
 
 
 def stack_hparams(hparams: Sequence[HParams]) -> HParams:

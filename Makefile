@@ -1,0 +1,51 @@
+# make demo   talking demo corpus -> features -> 60 runs as lanes -> tables
+# make test   the tests            make lint   style and types
+# make bench  benchmarks           EXTRA=cuda12 or EXTRA=cuda13 uses a GPU
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+EXTRA ?=
+CONSTRAINTS ?= constraints.txt
+DEMO ?= demo
+BIN := $(VENV)/bin
+comma := ,
+extras = $(1)$(if $(EXTRA),$(comma)$(EXTRA))
+pip = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	$(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[$(call extras,$(1))]"
+SMALL := --units 16 --embedding-dim 16 --text-dense 16 --fusion 16 16 --max-tokens 12 \
+	--batch-size 32 --learning-rate 0.004
+
+.PHONY: demo test lint format bench clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo$(EXTRA): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(call pip,demo)
+	@touch $@
+
+$(VENV)/.test$(EXTRA): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(call pip,demo$(comma)test)
+	@touch $@
+
+demo: $(VENV)/.demo$(EXTRA)
+	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
+	$(BIN)/python experiments/modalities.py --data $(DEMO)/prepared --out $(DEMO)/modalities $(SMALL)
+	$(BIN)/python experiments/table6.py --data $(DEMO)/prepared --out $(DEMO)/table6 $(SMALL) --lanes 60
+
+test: $(VENV)/.test$(EXTRA)
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test$(EXTRA)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyrefly check
+
+format: $(VENV)/.test$(EXTRA)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test$(EXTRA)
+	$(BIN)/python benchmarks/lanes.py
+
+clean:
+	rm -rf $(DEMO) build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,205 @@
+"""Trains what a journal does not have yet, and writes it there: where sweep and journal meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dser_jax.config import Config
+from dser_jax.corpora.utterances import ATTRS
+from dser_jax.dataset import Dataset, load_dataset
+from dser_jax.environment import environment
+from dser_jax.errors import DserError
+from dser_jax.journal import Journal, JournalView, run_id
+from dser_jax.metrics import scores
+from dser_jax.prepared import load_prepared
+from dser_jax.sweep import Outcome, RunSpec, sweep
+from dser_jax.sweep_progress import SweepProgress
+from dser_jax.train import HParams
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one program.
+
+    Attributes:
+      config: Static settings of all of them.
+      runs: What to train.
+    """
+
+    config: Config
+    runs: tuple[RunSpec, ...]
+
+
+def paired_runs(named: dict[str, HParams], seeds: Iterable[int]) -> tuple[RunSpec, ...]:
+    """Crosses named settings with seeds; the runs of equal seed make the pairs of the tests."""
+    return tuple(RunSpec(name, hparams, seed) for name, hparams in named.items() for seed in seeds)
+
+
+def run_experiment(
+    data: str | Path,
+    out: str | Path,
+    groups: Sequence[Group],
+    *,
+    lanes: int | None = None,
+    keep_weights: bool = False,
+) -> JournalView:
+    """Trains the runs of all groups that the journal in `out` does not have yet.
+
+    Each run's row is on disk as soon as the run has finished. An interrupted experiment goes on
+    with the same call; a finished one returns at once.
+
+    Args:
+      data: A prepared data set.
+      out: Folder of the journal, made where there is none.
+      groups: Runs, one group a program; they are trained one after the other.
+      lanes: Runs at a time.
+      keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
+
+    Raises:
+      DserError: The data set cannot be used as configured, or the journal is another experiment's.
+    """
+    prepared = load_prepared(data)
+    datasets = [load_dataset(prepared, group.config) for group in groups]
+    plans = [_plan(group, dataset) for group, dataset in zip(groups, datasets, strict=True)]
+    names = sorted({f for group in groups for f in _used(group.config)})
+    manifest = {
+        **environment(),
+        "device": _device(),
+        "data": str(data),
+        "data_fingerprint": prepared.fingerprint_of(names),
+        "planned": sorted({run for plan in plans for run in plan}),
+        "configs": [group.config.to_json() for group in groups],
+    }
+    with Journal.open(out, manifest) as journal:
+        for notice in journal.notices:
+            print(notice, flush=True)
+        todo = [
+            {run: spec for run, spec in plan.items() if run not in journal.finished}
+            for plan in plans
+        ]
+        total = sum(map(len, todo))
+        before = len(manifest["planned"]) - total
+        with SweepProgress(total, before) as progress:
+            for group, dataset, pending in zip(groups, datasets, todo, strict=True):
+                if not pending:
+                    continue
+                progress.start(f"{group.config.network}, {group.config.inputs}")
+                _write_truth(journal, dataset)
+                ids = {id(spec): run for run, spec in pending.items()}
+                for outcome in sweep(
+                    dataset,
+                    group.config,
+                    list(pending.values()),
+                    lanes=lanes,
+                    keep_weights=keep_weights,
+                    progress=progress,
+                ):
+                    run = ids[id(outcome.spec)]
+                    if outcome.weights is not None:
+                        _save_weights(journal.folder / "params" / run, outcome.weights)
+                    row, arrays = make_row(run, group.config, dataset, outcome)
+                    journal.commit(row, arrays)
+                    progress.committed()
+        return journal.view()
+
+
+def make_row(
+    run: str, config: Config, dataset: Dataset, outcome: Outcome
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Makes the journal's row and arrays of a finished run (see docs/design.md)."""
+    spec, result = outcome.spec, outcome.result
+    epochs = int(result.epochs)
+    row = {
+        "run": run,
+        "name": spec.name,
+        "network": config.network,
+        "features": config.inputs,
+        "seed": spec.seed,
+        "corpus": dataset.corpus,
+        "protocol": config.protocol,
+        "split": dataset.split.name,
+        "truth": dataset.truth,
+        "config": config.to_json(),
+        "hparams": hparams_json(spec.hparams),
+        "status": "diverged" if bool(result.diverged) else "ok",
+        "epochs": epochs,
+        "best_epoch": int(result.best_epoch),
+        "validation": scores(dataset.gold("validation"), result.validation_pred),
+        "test": scores(dataset.gold("test"), result.test_pred),
+    }
+    arrays = {
+        "train_loss": result.history.train_loss[:epochs],
+        "validation_loss": result.history.validation_loss[:epochs],
+        "validation_ccc": result.history.validation_ccc[:epochs],
+        "validation_pred": result.validation_pred,
+        "test_pred": result.test_pred,
+    }
+    return row, {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def hparams_json(hparams: HParams) -> dict[str, Any]:
+    """Returns traced settings as Python numbers: 0.1, not float32's 0.10000000149."""
+    return {
+        name: _short(np.asarray(value).tolist()) for name, value in hparams._asdict().items()
+    }
+
+
+def _short(value):
+    if isinstance(value, list):
+        return [_short(v) for v in value]
+    return float(f"{value:.7g}") if isinstance(value, float) else value
+
+
+def _plan(group: Group, dataset: Dataset) -> dict[str, RunSpec]:
+    """Keys a group's runs by what determines them; a run that is given twice is one run."""
+    plan: dict[str, RunSpec] = {}
+    for spec in group.runs:
+        identity = {
+            "config": group.config.to_json(),
+            "hparams": hparams_json(spec.hparams),
+            "seed": spec.seed,
+            "data": dataset.fingerprint,
+        }
+        run = run_id(identity)
+        if (first := plan.setdefault(run, spec)).name != spec.name:
+            raise DserError(
+                f"{first.name!r} and {spec.name!r} are the same run: equal settings, seed "
+                f"{spec.seed}; give each setting one name"
+            )
+    return plan
+
+
+def _used(config: Config) -> list[str]:
+    """Names the prepared features and vectors that a configuration reads."""
+    names = [config.features] if config.acoustic else []
+    return names + ([config.vectors] if config.text and config.vectors != "we" else [])
+
+
+def _write_truth(journal: Journal, dataset: Dataset) -> None:
+    journal.write_truth(
+        dataset.truth,
+        attrs=np.array(ATTRS),
+        validation_ids=np.array(dataset.part_ids("validation")),
+        validation_gold=dataset.gold("validation"),
+        test_ids=np.array(dataset.part_ids("test")),
+        test_gold=dataset.gold("test"),
+    )
+
+
+def _device() -> str:
+    import jax
+
+    devices = jax.devices()
+    return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+
+
+def _save_weights(folder: Path, weights) -> None:
+    """Saves trainable parameters and running statistics as an Orbax checkpoint."""
+    from orbax.checkpoint import v1 as ocp
+
+    ocp.save_pytree(folder.absolute(), weights._asdict(), overwrite=True)

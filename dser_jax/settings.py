@@ -1,0 +1,109 @@
+"""Settings of a run as command-line flags, the same for every experiment and for `dser sweep`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dser_jax.config import PROTOCOLS, Config
+from dser_jax.errors import DserError
+
+if TYPE_CHECKING:
+    from dser_jax.train import HParams
+
+_SIZES = {
+    "units": "width of each layer of the two networks",
+    "layers": "number of those layers",
+    "embedding_dim": "width of the random word embedding",
+    "text_dense": "width of the dense layer that ends the text network",
+    "max_tokens": "length of a token sequence",
+    "batch_size": "utterances an optimizer step",
+    "max_epochs": "epochs at most",
+}
+_RATES = {
+    "acoustic_dropout": (0.1, "dropout of the acoustic network"),
+    "text_dropout": (0.4, "dropout of the text network"),
+    "fusion_dropout": (0.4, "dropout after the fusion"),
+    "learning_rate": (1e-3, "step size of RMSprop"),
+    "patience": (10, "epochs without a better validation loss before a run stops"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser, seeds: int = 20) -> None:
+    """Adds the flags of an experiment: data, folder, seeds, lanes, sizes, rates and protocol."""
+    defaults = Config()
+    parser.add_argument("--data", required=True, metavar="DIR", help="a prepared data set")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    parser.add_argument(
+        "--seeds", type=int, default=seeds, metavar="N", help=f"runs a row ({seeds})"
+    )
+    parser.add_argument("--lanes", type=int, metavar="N", help="runs trained at a time (20)")
+    parser.add_argument("--features", help="acoustic features (the prepared ones, if only one)")
+    parser.add_argument("--vectors", default="we", help="word vectors: we, or prepared ones (we)")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=defaults.protocol)
+    parser.add_argument("--split", default=defaults.split, help="last_session, session:NAME, column")
+    parser.add_argument(
+        "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
+    )
+    for name, text in _SIZES.items():
+        default = getattr(defaults, name)
+        parser.add_argument(_flag(name), type=int, default=default, help=f"{text} ({default})")
+    parser.add_argument(
+        "--fusion", type=int, nargs=2, default=defaults.fusion, help="widths after the fusion (64 32)"
+    )
+    for name, (default, text) in _RATES.items():
+        parser.add_argument(_flag(name), type=type(default), default=default, help=text)
+
+
+def make_parser(docstring: str) -> argparse.ArgumentParser:
+    """Makes the parser of an experiment file, whose docstring is its help."""
+    parser = argparse.ArgumentParser(
+        description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    return parser
+
+
+def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
+    """Builds the static settings from flags; `fixed` names what the experiment itself decides."""
+    values = {f.name: getattr(args, f.name) for f in dataclasses.fields(Config) if f.name in args}
+    values = values | {"fusion": tuple(args.fusion)} | fixed
+    if values.get("features") is None:
+        values["features"] = _only_features(args.data, values.get("acoustic", "lstm"))
+    return Config(**values)
+
+
+def make_hparams(args: argparse.Namespace, loss_weights: Sequence[float]) -> HParams:
+    """Builds the traced settings from flags and the three loss weights."""
+    import numpy as np
+
+    from dser_jax.train import HParams
+
+    for name in ("acoustic_dropout", "text_dropout", "fusion_dropout"):
+        if not 0 <= (rate := getattr(args, name)) < 1:
+            raise DserError(f"{_flag(name)} is {rate}; expected 0 or more and below 1")
+    if args.patience < 1:
+        raise DserError(f"--patience is {args.patience}; expected 1 or more")
+    rates = {name: np.float32(getattr(args, name)) for name in _RATES if name != "patience"}
+    weights = np.asarray(loss_weights, np.float32)
+    return HParams(loss_weights=weights, patience=np.int32(args.patience), **rates)
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _only_features(data: str, acoustic: str | None) -> str:
+    """Names the prepared features where there is no choice."""
+    from dser_jax.prepared import load_prepared
+
+    names = list(load_prepared(data).manifest["features"])
+    if acoustic is None:
+        return Config.features
+    if len(names) != 1:
+        there = ", ".join(names) or "none"
+        raise DserError(f"{data} has several acoustic features or none ({there}); name one with "
+                        "--features")  # fmt: skip
+    return names[0]

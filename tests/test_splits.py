@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+from dser_jax.corpora.utterances import Utterance
+from dser_jax.errors import DserError
+from dser_jax.splits import make_split
+
+
+def corpus(sessions=5, each=10):
+    return [
+        Utterance(f"Ses{s:02d}_{i:03d}", f"Ses{s:02d}{'FM'[i % 2]}", f"Ses{s:02d}")
+        for s in range(1, sessions + 1)
+        for i in range(each)
+    ]
+
+
+def sessions(utterances, rows):
+    return sorted({utterances[i].session for i in rows})
+
+
+def parts(split):
+    return split.train, split.validation, split.test
+
+
+@pytest.mark.parametrize("protocol", ["paper", "strict"])
+@pytest.mark.parametrize("how", ["last_session", "session:Ses02"])
+def test_parts_do_not_overlap_and_use_every_row(protocol, how):
+    utterances = corpus()
+    split = make_split(utterances, how, protocol)
+    assert sorted(np.concatenate(parts(split))) == list(range(50))
+
+
+def test_papers_split_is_keras_validation_split():
+    # The release's numbers: sessions of 1819, 1811, 2136, 2103 and 2170 utterances.
+    counts = (1819, 1811, 2136, 2103, 2170)
+    utterances = [
+        Utterance(f"{s}{i:04d}", session=f"Ses{s:02d}")
+        for s, count in enumerate(counts, 1)
+        for i in range(count)
+    ]
+    split = make_split(utterances, "last_session", "paper")
+    assert split.name == "last session (Ses05)"
+    assert (split.train[0], split.train[-1]) == (0, 6294)
+    assert (split.validation[0], split.validation[-1]) == (6295, 7868)
+    assert (split.test[0], split.test[-1]) == (7869, 10038)
+
+
+def test_strict_validates_on_a_session_of_its_own():
+    utterances = corpus()
+    split = make_split(utterances, "last_session", "strict")
+    assert sessions(utterances, split.train) == ["Ses01", "Ses02", "Ses03"]
+    assert sessions(utterances, split.validation) == ["Ses04"]
+    assert sessions(utterances, split.test) == ["Ses05"]
+
+
+def test_leave_one_session_out_tests_on_each_session():
+    utterances = corpus()
+    for number in range(1, 6):
+        split = make_split(utterances, f"session:Ses{number:02d}", "strict")
+        assert sessions(utterances, split.test) == [f"Ses{number:02d}"]
+        held = {utterances[i].speaker for i in (*split.validation, *split.test)}
+        assert not held & {utterances[i].speaker for i in split.train}
+
+
+def test_strict_holds_out_speakers_where_there_is_one_session_left():
+    utterances = [
+        Utterance(str(i), f"spk{i % 5}", "one" if i < 40 else "two") for i in range(50)
+    ]
+    split = make_split(utterances, "last_session", "strict")
+    assert {utterances[i].speaker for i in split.validation} == {"spk4"}
+    assert "spk4" not in {utterances[i].speaker for i in split.train}
+
+
+def test_column():
+    marks = ["train"] * 6 + ["validation"] * 3 + ["test"] * 3 + [None]
+    utterances = [Utterance(str(i), split=mark) for i, mark in enumerate(marks)]
+    split = make_split(utterances, "column", "strict")
+    assert [list(part) for part in parts(split)] == [[*range(6)], [6, 7, 8], [9, 10, 11]]
+
+
+def test_column_without_validation_takes_it_from_training_rows():
+    marks = ["train"] * 10 + ["test"] * 3
+    utterances = [Utterance(str(i), f"s{i // 5}", split=m) for i, m in enumerate(marks)]
+    assert list(make_split(utterances, "column", "paper").validation) == [8, 9]
+    assert list(make_split(utterances, "column", "strict").validation) == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("utterances", "how", "protocol", "message"),
+    [
+        (corpus(1), "last_session", "strict", "at least two sessions"),
+        ([Utterance("a"), Utterance("b")], "last_session", "paper", "this data set has 0"),
+        (corpus(), "session:Ses09", "paper", "Ses01, Ses02, Ses03, Ses04, Ses05"),
+        (corpus(), "column", "paper", "0 train, 0 validation, 0 test"),
+        (
+            [Utterance(str(i), split=m) for i, m in enumerate(["train"] * 8 + ["test"] * 2)],
+            "column",
+            "strict",
+            "held out of training",
+        ),
+        (corpus(2, 1), "last_session", "paper", "leaves 0 utterances for train"),
+    ],
+)
+def test_what_cannot_be_split_says_why(utterances, how, protocol, message):
+    with pytest.raises(DserError, match=message):
+        make_split(utterances, how, protocol)

@@ -1,0 +1,120 @@
+"""The lane law: what a lane computes is what its run computes alone."""
+
+import jax
+import numpy as np
+import pytest
+from tiny import CONFIG, make_dataset
+
+from dser_jax.errors import DserError
+from dser_jax.sweep import RunSpec, make_program, sweep
+from dser_jax.train import HParams
+
+DATASET = make_dataset()
+LANES = 4
+
+
+def hparams(alpha=1.0, rate=1e-3, dropout=0.1, patience=10):
+    return HParams(
+        loss_weights=np.array([alpha, 1, 1], np.float32),
+        acoustic_dropout=np.float32(dropout),
+        learning_rate=np.float32(rate),
+        patience=np.int32(patience),
+    )
+
+
+RUNS = [
+    RunSpec("a", hparams(), 0),
+    RunSpec("b", hparams(alpha=0.5, dropout=0.5), 1),
+    RunSpec("c", hparams(rate=0.01), 0),
+    RunSpec("d", hparams(rate=0, patience=1), 2),
+    RunSpec("e", hparams(rate=0.003), 7),
+    RunSpec("nan", hparams(rate=np.inf), 3),
+]
+
+
+@pytest.fixture(scope="module")
+def program():
+    return make_program(CONFIG, DATASET.words, DATASET.embedding_dim)
+
+
+def train(runs, lanes, program=None, **options):
+    outcomes = sweep(DATASET, CONFIG, runs, lanes=lanes, program=program, **options)
+    return {outcome.spec.name: outcome for outcome in outcomes}
+
+
+def assert_same(one, other, names, exactly=True):
+    for name in names:
+        for a, b in zip(jax.tree.leaves(one[name].result), jax.tree.leaves(other[name].result), strict=True):
+            if exactly:
+                np.testing.assert_array_equal(a, b)
+            else:
+                np.testing.assert_allclose(a, b, atol=2e-5)
+
+
+@pytest.fixture(scope="module")
+def reference(program):
+    return train(RUNS, LANES, program)
+
+
+def test_every_run_comes_back_once(reference):
+    assert sorted(reference) == sorted(spec.name for spec in RUNS)
+    assert {name: bool(o.result.diverged) for name, o in reference.items()} == {
+        name: name == "nan" for name in reference
+    }
+    assert int(reference["d"].result.epochs) == 2
+    assert int(reference["a"].result.epochs) == CONFIG.max_epochs
+
+
+def test_a_lane_is_bitwise_the_same_in_any_slot_beside_any_neighbour(program, reference):
+    names = [spec.name for spec in RUNS]
+    for order in (RUNS[::-1], RUNS[2:] + RUNS[:2], [RUNS[5], RUNS[0], RUNS[3], *RUNS[1:3], RUNS[4]]):
+        assert_same(train(order, LANES, program), reference, names)
+
+
+def test_a_lane_beside_repeats_of_itself_is_bitwise_the_same(program, reference):
+    assert_same(train(RUNS[1:2], LANES, program), reference, ["b"])
+
+
+def test_a_run_alone_is_close_to_its_lane(reference):
+    for spec in RUNS[:3]:
+        assert_same(train([spec], 1), reference, [spec.name], exactly=False)
+
+
+def test_more_lanes_change_no_lane(reference):
+    assert_same(train(RUNS, len(RUNS)), reference, [spec.name for spec in RUNS], exactly=False)
+
+
+def test_one_compilation_for_sixty_runs():
+    program = make_program(CONFIG, DATASET.words, DATASET.embedding_dim)
+    runs = [
+        RunSpec(name, hparams(alpha, rate=0.001 + 0.001 * alpha), seed)
+        for name, alpha in (("none", 1.0), ("two", 0.7), ("three", 0.9))
+        for seed in range(20)
+    ]
+    outcomes = list(sweep(DATASET, CONFIG, runs, lanes=16, program=program))
+    assert len({(o.spec.name, o.spec.seed) for o in outcomes}) == 60
+    assert [f._cache_size() for f in program] == [1, 1, 1]
+
+
+def test_weights_come_on_request(program):
+    outcome = train(RUNS[:1], LANES, program, keep_weights=True)["a"]
+    kernel = outcome.weights.params["valence"]["kernel"]
+    assert kernel.shape == (CONFIG.fusion[-1], 1)
+    assert train(RUNS[:1], LANES, program)["a"].weights is None
+
+
+def test_ticks_tell_how_busy_the_lanes_are(program):
+    ticks = []
+    train(RUNS, LANES, program, progress=ticks.append)
+    # a, b, c run for three epochs, d stops after two, then e and nan.
+    assert [tick.lanes_busy for tick in ticks[:3]] == [4, 3, 0]
+    assert {tick.lanes for tick in ticks} == {LANES}
+
+
+def test_lanes_below_one_are_refused():
+    with pytest.raises(DserError, match="lanes is 0"):
+        train(RUNS, 0)
+
+
+def test_no_runs_is_nothing_to_do():
+    assert train([], 4) == {}
