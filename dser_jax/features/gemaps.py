@@ -69,7 +69,7 @@ GEMAPS = Extractor(
     name="gemaps_lld",
     columns=COLUMNS,
     library="opensmile",
-    settings="eGeMAPSv01b LowLevelDescriptors",
+    settings="eGeMAPSv01b, LowLevelDescriptors",
     # The pitch needs a window of 60 ms, though a frame comes every 10 ms.
     shortest=0.06,
     make=make,
