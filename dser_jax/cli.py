@@ -1,0 +1,269 @@
+"""The `dser` command: one function a subcommand, each importing what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from dser_jax import __version__
+from dser_jax.errors import BadInput, DserError
+
+CORPORA = ("iemocap", "table", "demo")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line; ends with `SystemExit` where something went wrong."""
+    parser = make_parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    args = parser.parse_args(arguments)
+    args.command = shlex.join(["dser", *arguments])
+    if args.run is None:
+        parser.print_help()
+        return
+    guarded(lambda: args.run(args), debug=args.debug)
+
+
+def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
+    """Calls a function; says in one paragraph what a user can mend, without a traceback.
+
+    Raises:
+      SystemExit: With code 2 for a `DserError` or a file that cannot be used, 130 for Ctrl-C.
+    """
+    try:
+        function()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output, as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (DserError, OSError) as error:
+        if debug:
+            raise
+        _say(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt as interrupt:
+        if debug:
+            raise
+        _say(str(interrupt) or "stopped")
+        sys.exit(130)
+
+
+def _say(text: str) -> None:
+    print("dser:", " ".join(text.split()), file=sys.stderr)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command line; `run` is the function of the subcommand."""
+    parser = argparse.ArgumentParser(
+        prog="dser",
+        description="Dimensional speech emotion recognition: many training runs as one program.",
+    )
+    parser.add_argument("--version", action="version", version=f"dser_jax {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_prepare(commands)
+    _add_inspect(commands)
+    return parser
+
+
+def add_command(
+    commands, name: str, run: Callable[[argparse.Namespace], None], help: str, **options
+) -> argparse.ArgumentParser:
+    """Adds a subcommand that `run` carries out; its first line of help is `help`."""
+    parser = commands.add_parser(
+        name, help=help, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+    )
+    parser.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks"
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+_PREPARE = """\
+Reads a corpus, extracts its features and writes everything into one folder,
+from which training starts. Run it again to add features; what was extracted
+is kept, and an interrupted extraction goes on.
+
+examples:
+  dser prepare --corpus demo data/demo --features gemaps_hsf --out runs/demo
+  dser prepare --corpus iemocap IEMOCAP_full_release \\
+      --features gemaps_hsf,paa_hsf --glove glove.840B.300d.txt --out runs/iemocap
+  dser prepare --corpus table labels.csv --scale 1 7 --column valence=EmoVal \\
+      arousal=EmoAct dominance=EmoDom file=FileName --audio-root wavs --out runs/mine
+  dser prepare --acoustic wav2vec=embeddings.npy --out runs/demo
+"""
+
+
+def _add_prepare(commands) -> None:
+    parser = add_command(
+        commands,
+        "prepare",
+        _prepare,
+        "read a corpus, extract features, write a folder to train from",
+        description=_PREPARE,
+        usage="dser prepare [--corpus {iemocap,table,demo} ROOT] [options] --out DIR",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder")
+    what = parser.add_argument_group("corpus (without one, --out names a folder to add to)")
+    what.add_argument("--corpus", choices=CORPORA, help="what kind of corpus ROOT is")
+    what.add_argument("root", nargs="?", type=Path, metavar="ROOT", help="its folder, or its CSV")
+    what.add_argument("--skip-bad", action="store_true", help="leave out what is bad, and list it")
+    table = parser.add_argument_group("corpus table")
+    table.add_argument("--scale", nargs=2, type=float, metavar=("LO", "HI"), help="of the labels")
+    table.add_argument(
+        "--column",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="name of a column that is not called as its field",
+    )
+    table.add_argument("--audio-root", type=Path, metavar="DIR", help="where its recordings are")
+    demo = parser.add_argument_group("corpus demo (made in ROOT if it is not there)")
+    demo.add_argument("--utterances", type=int, metavar="N", help="how many")
+    demo.add_argument("--seed", type=int, metavar="N", help="another one, another corpus")
+    features = parser.add_argument_group("features")
+    features.add_argument(
+        "--features",
+        type=lambda text: [name for name in text.split(",") if name],
+        default=[],
+        metavar="NAME,...",
+        help="gemaps_hsf, gemaps_lld (eGeMAPS by openSMILE), paa_hsf, paa_lld (pyAudioAnalysis); "
+        "hsf: mean and deviation over the frames lld",
+    )
+    features.add_argument(
+        "--acoustic",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FILE",
+        help="features of your own, row by row: .npy or openSMILE's CSV",
+    )
+    features.add_argument("--glove", type=Path, metavar="FILE", help="word vectors (.txt, .gz)")
+    features.add_argument("--fasttext", type=Path, metavar="FILE", help="word vectors (.vec, .gz)")
+    features.add_argument("--jobs", type=_positive, metavar="N", help="processes; one a core")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _prepare(args: argparse.Namespace) -> None:
+    """Carries out `dser prepare`."""
+    from dser_jax.prepare import prepare
+    from dser_jax.prepared import MANIFEST
+
+    acoustic, columns = _pairs("--acoustic", args.acoustic), _pairs("--column", args.column)
+    vectors = {name: path for name in ("glove", "fasttext") if (path := getattr(args, name))}
+    if args.corpus is None and not (args.features or acoustic or vectors):
+        raise DserError("nothing to do: give --corpus, or features to add to the folder --out")
+    bad = BadInput(skip=args.skip_bad)
+    corpus = None if args.corpus is None else _load_corpus(args, columns, bad)
+    if corpus is None and not (args.out / MANIFEST).exists():
+        raise DserError(f"{args.out}: not a prepared folder yet; --corpus says what to prepare")
+    if corpus is not None:
+        print(f"{corpus.name} in {args.root}: {len(corpus.utterances)} utterances")
+        for line in corpus.found:
+            print(f"  {line}")
+        sys.stdout.flush()
+    prepared = prepare(
+        corpus,
+        args.out,
+        features=args.features,
+        acoustic=acoustic,
+        vectors=vectors,
+        jobs=args.jobs,
+        bad=bad,
+        command=args.command,
+    )
+    from dser_jax.inspect import summary
+
+    for line in summary(prepared, [*dict.fromkeys(args.features), *acoustic, *vectors]):
+        print(line)
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Parts `NAME=VALUE` arguments."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not (name and mark and value):
+            raise DserError(f"{option} {text}: expected NAME=VALUE, without spaces")
+        if name in pairs:
+            raise DserError(f"{option} {text}: {name} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInput):
+    """Reads the corpus that the arguments name."""
+    if args.root is None:
+        raise DserError(f"--corpus {args.corpus}: its folder is missing, as in --corpus demo ROOT")
+    theirs = {
+        "table": {"--scale": args.scale, "--column": columns, "--audio-root": args.audio_root},
+        "demo": {"--utterances": args.utterances, "--seed": args.seed},
+    }
+    for corpus, options in theirs.items():
+        for option, value in options.items():
+            if corpus != args.corpus and value not in (None, {}):
+                raise DserError(f"{option} belongs to --corpus {corpus}, not to {args.corpus}")
+    if args.corpus == "iemocap":
+        from dser_jax.corpora.iemocap import load_iemocap
+
+        return load_iemocap(args.root, bad)
+    if args.corpus == "table":
+        from dser_jax.corpora.table import load_table
+
+        if args.scale is None:
+            raise DserError("--corpus table: which scale are the labels on? as in --scale 1 7")
+        low, high = args.scale
+        return load_table(
+            args.root, scale=(low, high), columns=columns, audio_root=args.audio_root, bad=bad
+        )
+    from dser_jax.corpora.demo import load_demo
+    from dser_jax.features.progress import progress
+
+    with ExitStack() as stack:
+        advance: Callable[[], None] | None = None
+
+        def spoken(done: int, total: int) -> None:
+            nonlocal advance
+            if advance is None:
+                advance = stack.enter_context(progress("speaking", total))
+            advance()
+
+        given = {"utterances": args.utterances, "seed": args.seed}
+        return load_demo(args.root, **given, bad=bad, progress=spoken)
+
+
+def _add_inspect(commands) -> None:
+    parser = add_command(
+        commands,
+        "inspect",
+        _inspect,
+        "show what a prepared folder holds",
+        description="Shows a prepared folder: speakers, labels, words, features, splits.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of `dser prepare --out`")
+
+
+def _inspect(args: argparse.Namespace) -> None:
+    """Carries out `dser inspect`."""
+    from dser_jax.inspect import inspect
+    from dser_jax.prepared import load_prepared
+
+    inspect(load_prepared(args.folder))
+
+
+if __name__ == "__main__":
+    main()

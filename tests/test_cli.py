@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dser_jax.cli import guarded, main
+from dser_jax.errors import DserError
+from dser_jax.prepare import load_prepared
+
+ROOT = Path(__file__).parents[1]
+HEAVY = (
+    *("jax", "flax", "opensmile", "pyAudioAnalysis", "matplotlib", "pandas", "scipy"),
+    *("soundfile", "rich", "numpy", "orbax", "optax"),
+)
+
+
+@pytest.fixture
+def table(tmp_path) -> Path:
+    """A table of twelve recordings in two sessions."""
+    first = ["Well, well.", "It rains again.", "I do not know.", "Well, well.", "Yes.", "No!"]
+    second = ["Well, well.", "Good.", "No!", "Why?", "Oh no.", "Maybe."]
+    with (tmp_path / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "session", "speaker", "transcript", "V", "A", "split"])
+        for i, text in enumerate(first + second):
+            noise = np.random.default_rng(i).uniform(-0.3, 0.3, 3200)
+            soundfile.write(tmp_path / f"r{i}.wav", noise, 16000)
+            split = ["train", "train", "train", "dev", "test", "test"][i // 2]
+            labels = [i / 4 + 1, 2 + i % 2]
+            writer.writerow([f"r{i}.wav", f"S{i // 6}", f"p{i % 3}", text, *labels, split])
+    return tmp_path / "labels.csv"
+
+
+def arguments(table: Path, *more: str) -> list[str]:
+    out = str(table.parent / "out")
+    columns = ["--column", "valence=V", "arousal=A"]
+    corpus = ["--corpus", "table", str(table), "--scale", "1", "5"]
+    return ["prepare", *corpus, *columns, "--out", out, *more]
+
+
+def fails(capsys, *given: str) -> str:
+    """Runs a command that ends with code 2; returns what it says."""
+    with pytest.raises(SystemExit) as caught:
+        main(given)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return err
+
+
+def test_prepare_says_what_it_found_and_where_it_lies(table, capsys):
+    glove = table.parent / "glove.txt"
+    glove.write_text("well 1 2\nno 3 4\n")
+    main(arguments(table, "--features", "gemaps_hsf", "--glove", str(glove), "--jobs", "1"))
+    out = capsys.readouterr().out
+    assert f"labels in {table}: 12 utterances" in out
+    assert "labels: valence 12, arousal 12, dominance 0" in out
+    assert "gemaps_hsf: 12 utterances x 46" in out
+    assert "glove: 2 dimensions, 2 of 14 words, 42.9% of all that is said" in out
+    folder = table.parent / "out"
+    assert f"12 utterances are prepared in {folder}; `dser inspect {folder}` shows them" in out
+    prepared = load_prepared(folder)
+    assert prepared.manifest["command"].startswith("dser prepare --corpus table")
+    assert prepared.manifest["scale"] == [1, 5]
+
+
+def test_prepare_adds_to_a_folder(table, capsys):
+    main(arguments(table))
+    out = str(table.parent / "out")
+    np.save(table.parent / "mine.npy", np.ones((12, 3)))
+    main(["prepare", "--acoustic", f"mine={table.parent / 'mine.npy'}", "--out", out])
+    main(["prepare", "--features", "gemaps_lld", "--out", out])
+    prepared = load_prepared(out)
+    assert set(prepared.manifest["features"]) == {"mine", "gemaps_lld"}
+    assert "mine: 12 utterances x 3" in capsys.readouterr().out
+
+
+def test_prepare_lists_what_it_left_out(table, capsys):
+    soundfile.write(table.parent / "r2.wav", np.zeros((800, 2)), 16000)
+    text = table.read_text().replace("1.75,3", "9,3")
+    table.write_text(text)
+    message = fails(capsys, *arguments(table, "--features", "gemaps_hsf"))
+    assert message.count("\n") == 1
+    assert message.startswith(f"dser: {table}:5: the valence is off the scale, found '9'; expected")
+    main(arguments(table, "--features", "gemaps_hsf", "--skip-bad"))
+    out = capsys.readouterr().out
+    assert "left out, 2 in all:" in out
+    assert "labels.csv:5: the valence is off the scale" in out
+    assert f"r2.wav: a stereo recording (of {table}:4), found '2 channels'; expected one" in out
+    assert "10 utterances are prepared" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--features", "mfcc"), "no features 'mfcc'; there are gemaps_lld, gemaps_hsf"),
+        (("--acoustic", "x.npy"), "--acoustic x.npy: expected NAME=VALUE"),
+        (("--acoustic", "a=x", "a=y"), "--acoustic a=y: a is given twice"),
+        (("--acoustic", "a=x.npy"), "x.npy: no such file; expected features as .npy or"),
+        (("--utterances", "5"), "--utterances belongs to --corpus demo, not to table"),
+        (("--jobs", "0"), "argument --jobs: 0 is less than 1"),
+    ],
+)
+def test_prepare_refuses(table, capsys, more, message):
+    assert message in fails(capsys, *arguments(table, *more))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("--corpus demo", "--corpus demo: its folder is missing, as in --corpus demo ROOT"),
+        ("--corpus table x.csv", "--corpus table: which scale are the labels on?"),
+        ("--corpus iemocap x --scale 1 5", "--scale belongs to --corpus table, not to iemocap"),
+        ("--features paa_hsf", "not a prepared folder yet; --corpus says what to prepare"),
+        ("", "nothing to do: give --corpus, or features to add to the folder --out"),
+    ],
+)
+def test_prepare_without_what_it_needs(tmp_path, capsys, given, message):
+    out = str(tmp_path / "out")
+    assert message in fails(capsys, "prepare", *given.split(), "--out", out)
+    assert not (tmp_path / "out").exists()
+
+
+def test_inspect_shows_everything(table, capsys):
+    glove = table.parent / "glove.txt"
+    glove.write_text("well 1 2\nno 3 4\n")
+    main(arguments(table, "--features", "gemaps_lld", "--glove", str(glove)))
+    capsys.readouterr()
+    main(["inspect", str(table.parent / "out")])
+    out = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert lines[0].startswith("labels: 12 utterances, labels from 1 to 5, fingerprint")
+    for line in (
+        "S0 p0 2, p1 2, p2 2 6 0 0 6",
+        "all 3 speakers 6 2 4 12",
+        "valence 2.38 0.86 1.00 2.38 3.75 0",
+        "dominance - - - - - 12",
+        "valence 1.00 0.14",
+        "tokens 1 2 1.8 3 4 21",
+        "vocabulary 14 21",
+        "known to glove 2 (14.3%) 9 (42.9%) 2",
+        "last session (S1) strict 4 2 6 S0",
+        "column paper 6 2 4 S1",
+    ):
+        assert line in lines
+    assert "frames of gemaps_lld 16 16" in out.replace("  ", " ").replace("  ", " ")
+    assert "2 transcripts occur word for word in more than one session; 5 utterances" in out
+    assert "2 of its 6 transcripts occur in" in out
+    assert "4 of its words do not" in out
+
+
+def test_inspect_of_the_least_a_corpus_can_be(tmp_path, capsys):
+    table, out = tmp_path / "labels.csv", str(tmp_path / "out")
+    table.write_text("transcript,valence\n[bold]hm,1\nx,2\n")
+    main(["prepare", "--corpus", "table", str(table), "--scale", "1", "5", "--out", out])
+    main(["inspect", out])
+    assert "needs sessions or splits" in capsys.readouterr().out
+
+
+def test_inspect_of_no_folder(tmp_path, capsys):
+    assert "there is no such folder; expected a folder that `dser" in fails(
+        capsys, "inspect", str(tmp_path / "no")
+    )
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    for given in (["--debug", "inspect", str(tmp_path)], ["inspect", str(tmp_path), "--debug"]):
+        with pytest.raises(DserError):
+            main(given)
+
+
+def test_help(capsys):
+    main([])
+    out = capsys.readouterr().out
+    assert "prepare" in out
+    assert "inspect" in out
+    with pytest.raises(SystemExit) as caught:
+        main(["prepare", "--help"])
+    assert caught.value.code == 0
+    assert "--acoustic NAME=FILE" in capsys.readouterr().out
+
+
+def test_guarded_says_things_in_one_paragraph(capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    def refuse():
+        raise DserError("one\n  two")
+
+    def full():
+        raise OSError(28, "No space left on device", "x.npy")
+
+    for function, code, message in (
+        (stop, 130, "dser: stopped\n"),
+        (refuse, 2, "dser: one two\n"),
+        (full, 2, "dser: [Errno 28] No space left on device: 'x.npy'\n"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            guarded(function)
+        assert caught.value.code == code
+        assert capsys.readouterr().err == message
+    assert guarded(lambda: None) is None
+
+
+def run(*given: str, **options) -> subprocess.CompletedProcess:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", *given]
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, **options)
+
+
+def test_importing_the_command_line_is_light():
+    code = f"import sys, dser_jax.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    assert run("-c", code).stdout.strip() == "[]"
+
+
+def test_reading_a_prepared_folder_needs_no_audio_library_and_no_jax():
+    code = (
+        "import sys, dser_jax.prepare, dser_jax.inspect; "
+        f"print([name for name in {HEAVY[:-4]} if name in sys.modules])"
+    )
+    assert run("-c", code).stdout.strip() == "[]"
+
+
+def test_help_is_quick():
+    start = time.monotonic()
+    assert "prepare" in run("-m", "dser_jax.cli", "--help").stdout
+    assert time.monotonic() - start < 5
+
+
+def test_a_reader_that_has_seen_enough(table):
+    main(arguments(table))
+    command = f"{sys.executable} -m dser_jax.cli inspect out | head -n 1"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    shell = subprocess.run(
+        command, shell=True, cwd=table.parent, env=env, capture_output=True, text=True, timeout=60
+    )
+    assert shell.stderr == ""
+    assert shell.stdout.startswith("labels: 12 utterances")
+
+
+def test_ctrl_c_then_the_same_command(tmp_path):
+    """Ctrl-C in an extraction says how far it came; the same command does the rest."""
+    rows = ["file,valence"]
+    for i in range(60):
+        noise = np.random.default_rng(i).uniform(-0.3, 0.3, 16000)
+        soundfile.write(tmp_path / f"r{i}.wav", noise, 16000)
+        rows.append(f"r{i}.wav,3")
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    index = tmp_path / "out" / "store" / "gemaps_lld" / "index.jsonl"
+    command = [sys.executable, "-m", "dser_jax.cli", "prepare", "--corpus", "table", "labels.csv"]
+    command += ["--scale", "1", "5", "--features", "gemaps_hsf", "--jobs", "1", "--out", "out"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (index.exists() and index.read_bytes().count(b"\n") > 2):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    done = index.read_bytes().count(b"\n")
+    assert process.returncode == 130, err
+    assert err == (
+        f"dser: stopped: gemaps_lld of {done} of 60 recordings is done and kept; the same command "
+        "goes on from there\n"
+    )
+    again = run(*command[1:], cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert f"gemaps_lld: {60 - done} in" in again.stderr
+    assert "gemaps_hsf: 60 utterances x 46" in again.stdout
