@@ -35,7 +35,7 @@ def corpus(count: int = 3, **changes) -> Corpus:
         )
         for i in range(count)
     )
-    return Corpus("tiny", utterances, (1, 5))
+    return Corpus("tiny", utterances, (1.0, 5.0))
 
 
 CALLS: list[int] = []
@@ -68,7 +68,7 @@ def spoken(tmp_path, monkeypatch) -> Corpus:
         noise = np.random.default_rng(i).uniform(-0.5, 0.5, 1600 * (i + 1))
         soundfile.write(file, noise, 16000)
         utterances.append(replace(utt, file=file))
-    return Corpus("spoken", tuple(utterances), (1, 5))
+    return Corpus("spoken", tuple(utterances), (1.0, 5.0))
 
 
 def frames(prepared, name: str = "pairs_lld") -> list[np.ndarray]:
@@ -244,7 +244,7 @@ def test_names(tmp_path):
             prepare(corpus(), tmp_path / "out", acoustic={name: "x.npy"})
     with pytest.raises(DserError, match=r"no word vectors 'word2vec'; there are glove, fasttext"):
         prepare(corpus(), tmp_path / "out", vectors={"word2vec": "x"})
-    twice = Corpus("twice", (*corpus(1).utterances, *corpus(1).utterances), (1, 5))
+    twice = Corpus("twice", (*corpus(1).utterances, *corpus(1).utterances), (1.0, 5.0))
     with pytest.raises(DataError, match=r"two utterances of one id, labels\.csv:2 and labels"):
         prepare(twice, tmp_path / "out")
 

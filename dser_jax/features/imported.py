@@ -19,7 +19,7 @@ _NAMES = ("name", "file")
 _TIMES = ("frametime", "start")
 _OTHERS = ("end", "frameindex", "class")
 
-Rows = Float32[np.ndarray, "rows feat"]
+Rows = Float32[np.ndarray, "_ feat"]
 
 
 @dataclass
