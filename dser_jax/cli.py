@@ -69,6 +69,8 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_prepare(commands)
     _add_inspect(commands)
+    _add_sweep(commands)
+    _add_report(commands)
     return parser
 
 
@@ -263,6 +265,86 @@ def _inspect(args: argparse.Namespace) -> None:
     from dser_jax.prepared import load_prepared
 
     inspect(load_prepared(args.folder))
+
+
+_SWEEP = """\
+Trains many runs at once, as lanes of one compiled program: each setting of the
+loss weights or of a grid with each seed. Finished runs are kept; the same
+command goes on after an interruption.
+
+examples:
+  dser sweep --data runs/demo --out runs/weights --weights none 0.7,0.2 0.9,0.9,0.2
+  dser sweep --data runs/demo --out runs/text --acoustic none --weights valence none
+  dser sweep --data runs/demo --out runs/grid --seeds 5 \\
+      --grid alpha=0:1:0.1 --grid beta=0:1:0.1
+"""
+
+
+def _add_sweep(commands) -> None:
+    from dser_jax.settings import add_arguments
+
+    parser = add_command(commands, "sweep", _sweep, "train many runs at once", description=_SWEEP)
+    add_arguments(parser)
+    parser.add_argument("--acoustic", default="lstm", help="acoustic network, or none (lstm)")
+    parser.add_argument("--text", default="lstm", help="text network, or none (lstm)")
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=["none"],
+        metavar="[NAME=]WEIGHTS",
+        help="none; alpha,beta; alpha,beta,gamma; or one attribute (none)",
+    )
+    parser.add_argument(
+        "--grid", action="append", default=[], metavar="FIELD=LOW:HIGH:STEP", help="an axis"
+    )
+
+
+def _sweep(args: argparse.Namespace) -> None:
+    """Carries out `dser sweep`."""
+    from dser_jax.grid import grid_points, parse_grid, parse_weights, point_weights
+    from dser_jax.settings import make_config, make_hparams
+
+    weightings = dict(parse_weights(text) for text in args.weights)
+    points = grid_points([parse_grid(text) for text in args.grid])
+    halves = {
+        half: None if (name := getattr(args, half)) == "none" else name
+        for half in ("acoustic", "text")
+    }
+    config = make_config(args, **halves)
+    named = {}
+    for point_name, point in points.items():
+        rates = {field: v for field, v in point.items() if field not in ("alpha", "beta", "gamma")}
+        given = point_weights(point)
+        for name, weights in ({"": given} if given else weightings).items():
+            whole = " ".join(part for part in (name, point_name) if part)
+            named[whole] = make_hparams(args, weights, **rates)
+
+    from dser_jax.experiment import Group, paired_runs, run_experiment
+    from dser_jax.report import write_report
+
+    group = Group(config, paired_runs(named, range(args.seeds)))
+    run_experiment(args.data, args.out, [group], lanes=args.lanes, keep_weights=args.keep_weights)
+    write_report(args.out)
+
+
+def _add_report(commands) -> None:
+    parser = add_command(
+        commands,
+        "report",
+        _report,
+        "print and write the tables of a sweep",
+        description="Prints the tables of a sweep, and writes them with figures to a folder.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the --out of a sweep")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (DIR/report)")
+    parser.add_argument("--no-figures", action="store_true", help="write the tables alone")
+
+
+def _report(args: argparse.Namespace) -> None:
+    """Carries out `dser report`."""
+    from dser_jax.report import write_report
+
+    write_report(args.folder, args.out, draw=not args.no_figures)
 
 
 if __name__ == "__main__":

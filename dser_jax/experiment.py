@@ -67,12 +67,13 @@ def run_experiment(
     datasets = [load_dataset(prepared, group.config) for group in groups]
     plans = [_plan(group, dataset) for group, dataset in zip(groups, datasets, strict=True)]
     names = sorted({f for group in groups for f in _used(group.config)})
+    planned = list(dict.fromkeys(run for plan in plans for run in plan))
     manifest = {
         **environment(),
         "device": _device(),
         "data": str(data),
         "data_fingerprint": prepared.fingerprint_of(names),
-        "planned": sorted({run for plan in plans for run in plan}),
+        "planned": planned,
         "configs": [group.config.to_json() for group in groups],
     }
     with Journal.open(out, manifest) as journal:
@@ -83,7 +84,7 @@ def run_experiment(
             for plan in plans
         ]
         total = sum(map(len, todo))
-        before = len(manifest["planned"]) - total
+        before = len(planned) - total
         with SweepProgress(total, before) as progress:
             for group, dataset, pending in zip(groups, datasets, todo, strict=True):
                 if not pending:
@@ -144,9 +145,7 @@ def make_row(
 
 def hparams_json(hparams: HParams) -> dict[str, Any]:
     """Returns traced settings as Python numbers: 0.1, not float32's 0.10000000149."""
-    return {
-        name: _short(np.asarray(value).tolist()) for name, value in hparams._asdict().items()
-    }
+    return {name: _short(np.asarray(value).tolist()) for name, value in hparams._asdict().items()}
 
 
 def _short(value):

@@ -65,7 +65,8 @@ class JournalView:
     Attributes:
       folder: Where it lies.
       manifest: What it was made with and for.
-      rows: The finished runs, in the order in which they finished.
+      rows: The finished runs, in the order in which they were planned; others come after them, in
+        the order in which they finished.
       notices: What was amiss, for the user to read.
     """
 
@@ -96,7 +97,7 @@ def read_journal(folder: str | os.PathLike) -> JournalView:
         raise DserError(f"{folder} holds no journal: {folder / 'manifest.json'} is missing")
     _check_schema(folder, manifest)
     rows, _, notices = read_rows(folder / "rows.jsonl")
-    return JournalView(folder, manifest, tuple(rows), tuple(notices))
+    return JournalView(folder, manifest, _as_planned(rows, manifest), tuple(notices))
 
 
 class Journal:
@@ -208,7 +209,8 @@ class Journal:
 
     def view(self) -> JournalView:
         """Returns what a reader would see now."""
-        return JournalView(self.folder, self.manifest, tuple(self.rows()), tuple(self.notices))
+        rows = _as_planned(self.rows(), self.manifest)
+        return JournalView(self.folder, self.manifest, rows, tuple(self.notices))
 
     def commit(self, row: Mapping[str, Any], arrays: Mapping[str, ArrayLike]) -> bool:
         """Writes a finished run: first its arrays, then its row, each flushed to the disk.
@@ -279,6 +281,15 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _as_planned(rows: list[Row], manifest: Mapping[str, Any]) -> tuple[Row, ...]:
+    """Orders rows as the manifest's `planned` lists their runs, where it lists them."""
+    planned = manifest.get("planned")
+    if not isinstance(planned, list):
+        return tuple(rows)
+    place = {run: number for number, run in enumerate(planned)}
+    return tuple(sorted(rows, key=lambda row: place.get(row["run"], len(place))))
 
 
 def _now() -> str:

@@ -56,7 +56,7 @@ def about(metric: str, part: str) -> str:
     """Says what a metric is, as every table must."""
     return {
         "ccc": f"CCC over the whole {part} set",
-        "ccc_batch32": "mean of CCCs over 32-row batches (the paper's protocol)",
+        "ccc_batch32": f"mean of CCCs over 32-row batches of the {part} set (as the paper scores)",
         "rmse": f"root mean squared error over the {part} set, labels on [-1, 1]",
     }[metric]
 
@@ -70,8 +70,6 @@ def caption(table: Table, mark: str = "bold") -> str:
     """Says all that a reader needs to know of the numbers."""
     ok = [run for row in table.rows for run in row.runs if run.get("status", "ok") == "ok"]
     told = [f"{heading(table)}; {about(table.metric, table.part)}"]
-    if table.metric == "ccc_batch32" and table.part != "test":
-        told[0] += f", {table.part} set"
     told.append(f"{plural(len(ok), 'run')}, {seeds(run['seed'] for run in ok)}")
     if table.diverged:
         told.append(f"{plural(table.diverged, 'diverged run')} left out")

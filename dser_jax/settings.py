@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser, seeds: int = 20) -> None:
     parser.add_argument("--features", help="acoustic features (the prepared ones, if only one)")
     parser.add_argument("--vectors", default="we", help="word vectors: we, or prepared ones (we)")
     parser.add_argument("--protocol", choices=PROTOCOLS, default=defaults.protocol)
-    parser.add_argument("--split", default=defaults.split, help="last_session, session:NAME, column")
+    parser.add_argument(
+        "--split", default=defaults.split, help="last_session, session:NAME, column"
+    )
     parser.add_argument(
         "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
     )
@@ -51,7 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser, seeds: int = 20) -> None:
         default = getattr(defaults, name)
         parser.add_argument(_flag(name), type=int, default=default, help=f"{text} ({default})")
     parser.add_argument(
-        "--fusion", type=int, nargs=2, default=defaults.fusion, help="widths after the fusion (64 32)"
+        "--fusion",
+        type=int,
+        nargs=2,
+        default=defaults.fusion,
+        help="widths after the fusion (64 32)",
     )
     for name, (default, text) in _RATES.items():
         parser.add_argument(_flag(name), type=type(default), default=default, help=text)
@@ -75,20 +81,29 @@ def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     return Config(**values)
 
 
-def make_hparams(args: argparse.Namespace, loss_weights: Sequence[float]) -> HParams:
-    """Builds the traced settings from flags and the three loss weights."""
+def make_hparams(
+    args: argparse.Namespace, loss_weights: Sequence[float], **varied: float
+) -> HParams:
+    """Builds the traced settings from the three loss weights and flags, or what takes their place.
+
+    Raises:
+      DserError: A rate is out of its range.
+    """
     import numpy as np
 
     from dser_jax.train import HParams
 
+    values = {name: varied.get(name, getattr(args, name)) for name in _RATES}
     for name in ("acoustic_dropout", "text_dropout", "fusion_dropout"):
-        if not 0 <= (rate := getattr(args, name)) < 1:
+        if not 0 <= (rate := values[name]) < 1:
             raise DserError(f"{_flag(name)} is {rate}; expected 0 or more and below 1")
-    if args.patience < 1:
-        raise DserError(f"--patience is {args.patience}; expected 1 or more")
-    rates = {name: np.float32(getattr(args, name)) for name in _RATES if name != "patience"}
-    weights = np.asarray(loss_weights, np.float32)
-    return HParams(loss_weights=weights, patience=np.int32(args.patience), **rates)
+    if values["learning_rate"] < 0:
+        raise DserError(f"--learning-rate is {values['learning_rate']}; expected 0 or more")
+    patience = int(values.pop("patience"))
+    if patience < 1:
+        raise DserError(f"--patience is {patience}; expected 1 or more")
+    rates = {name: np.float32(value) for name, value in values.items()}
+    return HParams(np.asarray(loss_weights, np.float32), patience=np.int32(patience), **rates)
 
 
 def _flag(name: str) -> str:

@@ -40,7 +40,7 @@ class RunSpec:
 
 
 class Outcome(NamedTuple):
-    """A finished run: its specification, its result as NumPy arrays, its best weights on request."""
+    """A finished run: what it was, its result as NumPy arrays, its best weights on request."""
 
     spec: RunSpec
     result: Result
@@ -147,13 +147,10 @@ def _train_group(
 
 def stack_hparams(hparams: Sequence[HParams]) -> HParams:
     """Stacks the settings of several runs along a new first axis, the lanes'."""
-    kinds = HParams(*(np.asarray(field).dtype for field in HParams()))
-    return HParams(
-        *(
-            jnp.asarray(np.stack([np.asarray(getattr(h, name), kind) for h in hparams]))
-            for name, kind in zip(HParams._fields, kinds, strict=True)
-        )
-    )
+    kinds = [np.asarray(default).dtype for default in HParams()]
+    columns = zip(*hparams, strict=True)
+    stacked = (np.stack(column).astype(kind) for column, kind in zip(columns, kinds, strict=True))
+    return HParams(*map(jnp.asarray, stacked))
 
 
 def _lane(tree, lane: int):

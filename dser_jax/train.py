@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Float32, Int, Int32, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
@@ -20,6 +20,7 @@ EVAL_BATCH = 256
 """Utterances that are predicted at once in evaluation; bounds memory, changes no result."""
 
 Params = Any  # a pytree of arrays
+Number = Array | np.ndarray | np.number
 
 
 class HParams(NamedTuple):
@@ -28,19 +29,19 @@ class HParams(NamedTuple):
     The defaults are the paper's: no weights (eq. 4), and the dropout rates of Table 6.
 
     Attributes:
-      loss_weights: alpha, beta, gamma of eq. 6.
-      acoustic_dropout, text_dropout: Rates before the concatenation (or before the heads).
+      loss_weights: alpha, beta, gamma of eq. 6, float32 [attr]; the others are scalars.
+      acoustic_dropout, text_dropout: Rates in [0, 1) before the concatenation, or heads.
       fusion_dropout: Rate after the fusion's dense layers.
       learning_rate: RMSprop's step size.
       patience: Epochs without a better validation loss after which the run stops.
     """
 
-    loss_weights: Float32[np.ndarray | Array, "attr"] = np.ones(3, np.float32)
-    acoustic_dropout: Float32[np.ndarray | Array, ""] = np.float32(0.1)  # pyrefly: ignore
-    text_dropout: Float32[np.ndarray | Array, ""] = np.float32(0.4)  # pyrefly: ignore
-    fusion_dropout: Float32[np.ndarray | Array, ""] = np.float32(0.4)  # pyrefly: ignore
-    learning_rate: Float32[np.ndarray | Array, ""] = np.float32(1e-3)  # pyrefly: ignore
-    patience: Int32[np.ndarray | Array, ""] = np.int32(10)  # pyrefly: ignore
+    loss_weights: Number = np.ones(3, np.float32)
+    acoustic_dropout: Number = np.float32(0.1)
+    text_dropout: Number = np.float32(0.4)
+    fusion_dropout: Number = np.float32(0.4)
+    learning_rate: Number = np.float32(1e-3)
+    patience: Number = np.int32(10)
 
 
 class Weights(NamedTuple):
@@ -129,7 +130,8 @@ def make_run(config: Config, words: int = 0, embedding_dim: int = 0) -> Run:
 
     Args:
       config: Static settings.
-      words, embedding_dim: Size of the vocabulary and width of its vectors, for a text half.
+      words: Size of the vocabulary, padding included; for a text half.
+      embedding_dim: Width of the word vectors; for a text half.
     """
     network = make_network(config, words, embedding_dim)
 
@@ -142,12 +144,10 @@ def make_run(config: Config, words: int = 0, embedding_dim: int = 0) -> Run:
         init_key, run_key = jax.random.split(key)
         batch = take(data, jnp.asarray(data.train[:1]), jnp.ones(1, bool))
         variables = network.init(init_key, batch, Rates(*[jnp.float32(0.0)] * 3), False)
-        params, stats = variables["params"], variables.get("batch_stats", {})
+        params, stats = dict(variables["params"]), variables.get("batch_stats", {})
         if data.word_vectors is not None:
-            text = params["text"]
-            params = params | {
-                "text": text | {"embedding": {"embedding": jnp.asarray(data.word_vectors)}}
-            }
+            table = {"embedding": {"embedding": jnp.asarray(data.word_vectors)}}
+            params["text"] = {**params["text"], **table}
         weights = Weights(params, stats)
         return State(
             key=run_key,

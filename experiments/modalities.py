@@ -12,9 +12,9 @@ Command, for a prepared IEMOCAP:
 
 from dser_jax.cli import guarded
 from dser_jax.experiment import Group, paired_runs, run_experiment
-from dser_jax.loss import two_weights
 from dser_jax.report import write_report
 from dser_jax.settings import make_config, make_hparams, make_parser
+from dser_jax.weights import two_weights
 
 HALVES = {
     "speech": ("lstm", None, two_weights(0.1, 0.5)),

@@ -15,9 +15,9 @@ Command, for a prepared IEMOCAP with these features (60 runs, one compiled progr
 
 from dser_jax.cli import guarded
 from dser_jax.experiment import Group, paired_runs, run_experiment
-from dser_jax.loss import no_weights, three_weights, two_weights
 from dser_jax.report import write_report
 from dser_jax.settings import make_config, make_hparams, make_parser
+from dser_jax.weights import no_weights, three_weights, two_weights
 
 WEIGHTINGS = {
     "no weights": no_weights(),
@@ -32,9 +32,7 @@ def main() -> None:
     config = make_config(args, acoustic="lstm", text="lstm")
     settings = {name: make_hparams(args, weights) for name, weights in WEIGHTINGS.items()}
     group = Group(config, paired_runs(settings, range(args.seeds)))
-    run_experiment(
-        args.data, args.out, [group], lanes=args.lanes, keep_weights=args.keep_weights
-    )
+    run_experiment(args.data, args.out, [group], lanes=args.lanes, keep_weights=args.keep_weights)
     write_report(args.out)
 
 

@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dser_jax.loss import (
-    ccc,
-    ccc_loss,
-    multitask_loss,
-    no_weights,
-    single_task,
-    three_weights,
-    two_weights,
-)
+from dser_jax.loss import ccc, ccc_loss, multitask_loss
+from dser_jax.weights import no_weights, single_task, three_weights, two_weights
 
 
 def ones(x):

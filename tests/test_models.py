@@ -33,9 +33,7 @@ def random(*shape, seed=0, scale=1.0):
 
 def count(config, batch, words=0, dim=0):
     network = make_network(config, words, dim)
-    shapes = jax.eval_shape(
-        lambda key: network.init(key, batch, RATES, False), jax.random.key(0)
-    )
+    shapes = jax.eval_shape(lambda key: network.init(key, batch, RATES, False), jax.random.key(0))
     return sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(shapes["params"]))
 
 

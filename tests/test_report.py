@@ -63,7 +63,7 @@ def test_the_terminal_shows_every_name_with_mean_deviation_and_interval(whole):
 def test_the_captions_say_what_the_numbers_are(whole):
     said = " ".join(whole[1].split())
     assert "demo, protocol strict, split last session; CCC over the whole test set" in said
-    assert "mean of CCCs over 32-row batches (the paper's protocol)" in said
+    assert "mean of CCCs over 32-row batches of the test set (as the paper scores)" in said
     assert "14 runs, seeds 0–4; 1 diverged run left out" in said
     assert "95% interval of the mean" in said
     assert "15 of 60 runs finished, 1 of them diverged; the sweep is not complete" in said

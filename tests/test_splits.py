@@ -63,9 +63,7 @@ def test_leave_one_session_out_tests_on_each_session():
 
 
 def test_strict_holds_out_speakers_where_there_is_one_session_left():
-    utterances = [
-        Utterance(str(i), f"spk{i % 5}", "one" if i < 40 else "two") for i in range(50)
-    ]
+    utterances = [Utterance(str(i), f"spk{i % 5}", "one" if i < 40 else "two") for i in range(50)]
     split = make_split(utterances, "last_session", "strict")
     assert {utterances[i].speaker for i in split.validation} == {"spk4"}
     assert "spk4" not in {utterances[i].speaker for i in split.train}

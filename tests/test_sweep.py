@@ -44,7 +44,9 @@ def train(runs, lanes, program=None, **options):
 
 def assert_same(one, other, names, exactly=True):
     for name in names:
-        for a, b in zip(jax.tree.leaves(one[name].result), jax.tree.leaves(other[name].result), strict=True):
+        for a, b in zip(
+            jax.tree.leaves(one[name].result), jax.tree.leaves(other[name].result), strict=True
+        ):
             if exactly:
                 np.testing.assert_array_equal(a, b)
             else:
@@ -67,7 +69,11 @@ def test_every_run_comes_back_once(reference):
 
 def test_a_lane_is_bitwise_the_same_in_any_slot_beside_any_neighbour(program, reference):
     names = [spec.name for spec in RUNS]
-    for order in (RUNS[::-1], RUNS[2:] + RUNS[:2], [RUNS[5], RUNS[0], RUNS[3], *RUNS[1:3], RUNS[4]]):
+    for order in (
+        RUNS[::-1],
+        RUNS[2:] + RUNS[:2],
+        [RUNS[5], RUNS[0], RUNS[3], *RUNS[1:3], RUNS[4]],
+    ):
         assert_same(train(order, LANES, program), reference, names)
 
 

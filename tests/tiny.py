@@ -33,7 +33,9 @@ def make_dataset(utterances: int = 61, seed: int = 0, missing: bool = False) -> 
         known[:, 2] = False
         known[::3, 0] = False
         gold = np.where(known, gold, np.float32(0))
-    train, validation, test = np.split(np.arange(utterances), [utterances // 2, utterances * 3 // 4])
+    train, validation, test = np.split(
+        np.arange(utterances), [utterances // 2, utterances * 3 // 4]
+    )
     return Dataset(
         data=Data(
             acoustic,

@@ -22,6 +22,7 @@ class AcousticLSTM(nn.Module):
     def __call__(
         self, x: Float[Array, "utt step feat"], real: Bool[Array, "utt"], train: bool
     ) -> Float[Array, "utt encoded"]:
+        """Encodes features; rows that are not `real` stay out of the batch's statistics."""
         x = BatchNorm(name="input_norm")(x, real, train)
         for layer in range(self.layers):
             x = LSTM(self.units, name=f"lstm_{layer}")(x)

@@ -36,6 +36,7 @@ class LSTM(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "utt step feat"]) -> Float[Array, "utt step units"]:
+        """Runs over the steps from a zero state."""
         gates = 4 * self.units
         kernel = self.param("kernel", glorot, (x.shape[-1], gates))
         recurrent = self.param(
@@ -77,6 +78,7 @@ class BatchNorm(nn.Module):
     def __call__(
         self, x: Float[Array, "utt step feat"], real: Bool[Array, "utt"], train: bool
     ) -> Float[Array, "utt step feat"]:
+        """Normalizes by the batch's statistics in training, by running ones otherwise."""
         norm = nn.BatchNorm(
             use_running_average=not train,
             momentum=0.99,
@@ -92,6 +94,7 @@ class Dropout(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, rate: Float[Array, ""], train: bool) -> Array:
+        """Sets a share `rate` of the values to zero in training, and scales up the others."""
         if not train:
             return x
         keep = jax.random.uniform(self.make_rng("dropout"), x.shape) >= rate

@@ -12,8 +12,6 @@ from dser_jax.corpora.utterances import ATTRS
 from dser_jax.models.layers import Dropout, dense
 
 
-
-
 class Batch(NamedTuple):
     """Utterances as a network sees them; a half that is absent is None.
 
@@ -54,6 +52,7 @@ class Network(nn.Module):
 
     @nn.compact
     def __call__(self, batch: Batch, rates: Rates, train: bool) -> Float[Array, "utt attr"]:
+        """Predicts; dropout and the batch's own statistics act in training only."""
         halves = []
         if self.acoustic is not None:
             encoded = self.acoustic(batch.acoustic, batch.real, train)

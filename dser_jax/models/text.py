@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
@@ -28,6 +27,7 @@ class Embedding(nn.Module):
 
     @nn.compact
     def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt token dim"]:
+        """Looks up the vector of each word."""
         table = self.param("embedding", uniform_embedding, (self.words, self.dim))
         return jnp.take(table, tokens, axis=0, mode="clip")
 
@@ -46,9 +46,8 @@ class TextLSTM(nn.Module):
 
     @nn.compact
     def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
+        """Encodes token sequences."""
         x = Embedding(self.words, self.embedding_dim, name="embedding")(tokens)
         for layer in range(self.layers):
             x = LSTM(self.units, name=f"lstm_{layer}")(x)
         return dense(self.dense_width, "dense")(x[:, -1])
-
-

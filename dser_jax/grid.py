@@ -1,0 +1,93 @@
+"""Named settings from the command line's words: loss weights, and grids over traced settings."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from dser_jax.corpora.utterances import ATTRS
+from dser_jax.errors import DserError
+from dser_jax.weights import no_weights, single_task, three_weights, two_weights
+
+LossWeights = tuple[float, float, float]
+
+GRID_FIELDS = (
+    *("alpha", "beta", "gamma", "learning_rate"),
+    *("acoustic_dropout", "text_dropout", "fusion_dropout", "patience"),
+)
+"""What a grid can go over: the loss weights of eq. 5 and 6, and every other traced setting."""
+
+
+def parse_weights(text: str) -> tuple[str, LossWeights]:
+    """Reads loss weights: "none", "0.7,0.2" (eq. 5), "0.9,0.9,0.2" (eq. 6) or "valence" alone.
+
+    Returns:
+      The name of the table row (what stands before a "=", or one made from the weights), and
+      alpha, beta and gamma.
+
+    Raises:
+      DserError: The text is none of these.
+    """
+    name, mark, value = text.rpartition("=")
+    if value == "none":
+        return (name or "no weights"), no_weights()
+    if value in ATTRS:
+        return (name or f"{value} only"), single_task(value)
+    try:
+        numbers = [float(number) for number in value.split(",")]
+        weights = {2: two_weights, 3: three_weights}[len(numbers)](*numbers)
+    except (ValueError, KeyError):
+        raise DserError(
+            f"--weights {text}: expected none, two numbers (alpha,beta), three numbers "
+            f"(alpha,beta,gamma) or one of {', '.join(ATTRS)}; NAME= may stand before it"
+        ) from None
+    return (name if mark else "/".join(f"{w:g}" for w in weights)), weights
+
+
+def parse_grid(text: str) -> tuple[str, list[float]]:
+    """Reads one axis of a grid: "alpha=0:1:0.1" (both ends included) or "alpha=0.1,0.5".
+
+    Raises:
+      DserError: The field cannot vary within one program, or the values cannot be read.
+    """
+    field, _, values = text.partition("=")
+    if field not in GRID_FIELDS:
+        raise DserError(f"--grid {text}: expected one of {', '.join(GRID_FIELDS)} before the =")
+    try:
+        if ":" not in values:
+            return field, [float(value) for value in values.split(",")]
+        low, high, step = (float(value) for value in values.split(":"))
+        count = round((high - low) / step)
+        if step <= 0 or count < 0 or abs(low + count * step - high) > 1e-6:
+            raise ValueError
+        return field, [round(low + i * step, 10) for i in range(count + 1)]
+    except (ValueError, ZeroDivisionError):
+        raise DserError(
+            f"--grid {text}: expected {field}=LOW:HIGH:STEP with whole steps from LOW to HIGH, or "
+            f"{field}=VALUE,VALUE,..."
+        ) from None
+
+
+def grid_points(axes: Sequence[tuple[str, list[float]]]) -> dict[str, dict[str, float]]:
+    """Crosses the axes of a grid; returns each point's settings by its name."""
+    fields = [field for field, _ in axes]
+    if len(set(fields)) != len(fields):
+        raise DserError(f"--grid names a field twice: {', '.join(fields)}")
+    if ("alpha" in fields) != ("beta" in fields) or ("gamma" in fields and "alpha" not in fields):
+        raise DserError(
+            "--grid over loss weights needs alpha and beta, with gamma or without (eq. 5, 6)"
+        )
+    points = {}
+    for values in itertools.product(*(values for _, values in axes)):
+        point = dict(zip(fields, values, strict=True))
+        points[" ".join(f"{field}={value:g}" for field, value in point.items())] = point
+    return points
+
+
+def point_weights(point: dict[str, float]) -> LossWeights | None:
+    """Returns the loss weights of a grid point; None where the grid does not vary them."""
+    if "alpha" not in point:
+        return None
+    if "gamma" in point:
+        return three_weights(point["alpha"], point["beta"], point["gamma"])
+    return two_weights(point["alpha"], point["beta"])
