@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Self
 
 from dser_jax.atomic import saying
 from dser_jax.errors import DserError
@@ -19,7 +20,7 @@ except ImportError:  # Not on Windows: there the process id alone decides.
 
 
 class FolderLock:
-    """Holds `FOLDER/lock` until it is closed.
+    """Holds `FOLDER/lock` until it is closed, by `close` or at the end of a `with`.
 
     The kernel's lock on the file decides among processes of one machine, and is let go when its
     holder dies, however it dies. Where a file system has no such locks, the process id written in
@@ -27,19 +28,21 @@ class FolderLock:
     another host is respected until somebody deletes it.
 
     Args:
-      folder: An existing folder.
+      folder: Made if need be.
 
     Attributes:
       notice: What was taken over from whom, or None.
 
     Raises:
-      DserError: if another process has the folder; names its process id and its host.
+      DserError: if another process has the folder, named by its process id and its host; or if the
+        folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "lock"
         self.notice: str | None = None
         with saying(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
             while True:
                 handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
                 try:
@@ -111,6 +114,12 @@ class FolderLock:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
         os.close(handle)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _owner(handle: int) -> dict | None:

@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from dser_jax import __version__
+from dser_jax.atomic import remove_stale, write_text
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.errors import BadInput, DataError, DserError
 from dser_jax.features import FEATURES, Feature
-from dser_jax.features.disk import locked, replacing, sha256_file
-from dser_jax.features.extract import extract
+from dser_jax.features.extract import extract, sha256_file
 from dser_jax.features.functionals import hsf
 from dser_jax.features.imported import Imported, load_imported
 from dser_jax.features.store import Store
 from dser_jax.features.vectors import FORMATS, Vectors, load_vectors
+from dser_jax.lock import FolderLock
 from dser_jax.prepared import (
     MANIFEST,
     SCHEMA,
@@ -82,7 +83,8 @@ def prepare(
     _check_names(features, own, pretrained)
     if corpus is None:
         load_prepared(out)
-    with locked(out, "prepared folder"):
+    with FolderLock(out):
+        remove_stale(out)
         old = load_prepared(out) if (out / MANIFEST).exists() else None
         table = _table(corpus, old, out)
         said: list[str] = []
@@ -348,8 +350,8 @@ class _Staging:
                 place = self.out / path.relative_to(self.folder)
                 place.parent.mkdir(exist_ok=True)
                 path.replace(place)
-        with replacing(self.out / MANIFEST) as path:
-            path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(manifest, indent=1, ensure_ascii=False)
+        write_text(self.out / MANIFEST, text + "\n")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _cut_down(self, old: Prepared) -> None:

@@ -374,15 +374,6 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path):
         Journal.open(tmp_path / "file" / "journal", MANIFEST)
 
 
-def test_replacing_keeps_the_older_file_when_the_block_fails(tmp_path):
-    path = tmp_path / "a"
-    atomic.write_text(path, "older")
-    with pytest.raises(RuntimeError), atomic.replacing(path) as file:
-        raise RuntimeError(file.write(b"new"))
-    assert path.read_text() == "older"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 WORKER = """
 import sys, numpy as np
 from dser_jax.journal import Journal

@@ -94,13 +94,11 @@ def test_features_and_their_functionals(spoken, tmp_path):
     assert files(tmp_path / "out") == {
         "manifest.json",
         "utterances.csv",
-        ".lock",
         "features/pairs_hsf.npy",
         "features/pairs_lld.npy",
         "features/pairs_lld.offsets.npy",
         "store/pairs_lld/frames.f32",
         "store/pairs_lld/index.jsonl",
-        "store/pairs_lld/.lock",
     }
 
 

@@ -25,7 +25,6 @@ from dser_jax.corpora.utterances import Utterance
 from dser_jax.errors import BadInput, DataError, DserError
 from dser_jax.features import EXTRACTORS
 from dser_jax.features.audio import RATE, check_file, read
-from dser_jax.features.disk import sha256_file
 from dser_jax.features.extractor import Extractor, Frames
 from dser_jax.features.interrupt import deferred_interrupt, without_interrupts
 from dser_jax.features.progress import progress
@@ -106,6 +105,12 @@ def find_keys(
         None if file is None else _key(digests[file], utt.start, utt.end, settings)
         for file, utt in zip(files, utterances, strict=True)
     ]
+
+
+def sha256_file(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _key(digest: str, start: float | None, end: float | None, settings: str) -> str:

@@ -20,9 +20,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dser_jax.atomic import remove_stale, replacing
 from dser_jax.errors import DserError
-from dser_jax.features.disk import locked, replacing
 from dser_jax.features.extractor import Frames
+from dser_jax.lock import FolderLock
 
 
 class Entry(NamedTuple):
@@ -113,8 +114,8 @@ class Writer:
         lines = [_line(key, entry) for key, entry in index.items()]
         text = b"".join(lines)
         if not store.index_path.exists() or store.index_path.read_bytes() != text:
-            with replacing(store.index_path) as path:
-                path.write_bytes(text)
+            with replacing(store.index_path) as file:
+                file.write(text)
         self._frames = store.frames_path.open("ab")
         self._frames.truncate(end * 4 * self._width)
         self._index = store.index_path.open("ab")
@@ -158,7 +159,8 @@ def _line(key: str, entry: Entry) -> bytes:
 @contextmanager
 def writing(folder: Path, width: int) -> Iterator[Writer]:
     """Opens a store to add to it; drops a torn end, and keeps other writers out."""
-    with locked(folder, "store"):
+    with FolderLock(folder):
+        remove_stale(folder)
         writer = Writer(Store(folder, width))
         try:
             yield writer
