@@ -62,30 +62,29 @@ class Config:
             raise DserError(
                 f"split is {self.split!r}; expected last_session, session:NAME or column"
             )
-        for name in ("units", "layers", "embedding_dim", "text_dense", "max_tokens"):
-            self._check_positive(name)
-        for name in ("batch_size", "max_epochs"):
-            self._check_positive(name)
-
-    def _check_positive(self, name: str) -> None:
-        if (value := getattr(self, name)) < 1:
-            raise DserError(f"{name} is {value}; expected 1 or more")
+        sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens")
+        for name in (*sizes, "batch_size", "max_epochs"):
+            if (value := getattr(self, name)) < 1:
+                raise DserError(f"{name} is {value}; expected 1 or more")
 
     @property
     def network(self) -> str:
         """The networks' names as tables show them, e.g. "lstm + lstm"."""
-        return " + ".join(
-            name if both else f"{name} ({half})"
-            for half, name in (("speech", self.acoustic), ("text", self.text))
-            if name
-            for both in [self.acoustic and self.text]
-        )
+        if self.acoustic and self.text:
+            return f"{self.acoustic} + {self.text}"
+        return f"{self.acoustic} (speech)" if self.acoustic else f"{self.text} (text)"
 
     @property
     def inputs(self) -> str:
         """The inputs' names as tables show them, e.g. "paa_hsf + we"."""
-        names = (self.features if self.acoustic else None, self.vectors if self.text else None)
-        return " + ".join(name for name in names if name)
+        speech = [self.features] if self.acoustic else []
+        return " + ".join([*speech, self.vectors] if self.text else speech)
+
+    @property
+    def prepared_inputs(self) -> list[str]:
+        """Names of the features and word vectors that the prepared data set must have."""
+        speech = [self.features] if self.acoustic else []
+        return [*speech, self.vectors] if self.text and self.vectors != "we" else speech
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON values."""

@@ -48,7 +48,7 @@ class Scaler:
     scale: Float[np.ndarray, "feat"]
 
     def __call__(self, x: np.ndarray) -> Float32[np.ndarray, "... feat"]:
-        """Standardizes features; those that never vary become 0."""
+        """Standardizes features; those that never varied are only centred."""
         return ((x - self.mean) / self.scale).astype(np.float32)
 
 
@@ -122,9 +122,7 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
 
     acoustic = scaler = tokens = tokenizer = word_vectors = None
     words = embedding_dim = 0
-    used = []
     if config.acoustic is not None:
-        used.append(config.features)
         acoustic, scaler = _acoustic(prepared, config.features, fit_rows)
     if config.text is not None:
         tokenizer = _fit_tokenizer(prepared, fit_rows)
@@ -132,7 +130,6 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
         words = len(tokenizer.index) + 1
         embedding_dim = config.embedding_dim
         if config.vectors != "we":
-            used.append(config.vectors)
             word_vectors = _word_vectors(prepared, config.vectors, tokenizer)
             embedding_dim = word_vectors.shape[1]
 
@@ -153,7 +150,7 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
         split=split,
         ids=ids,
         attrs=tuple(a for i, a in enumerate(ATTRS) if known[:, i].any()),
-        fingerprint=prepared.fingerprint_of(used),
+        fingerprint=prepared.fingerprint_of(config.prepared_inputs),
         truth=_truth_key(ids, gold, split),
         words=words,
         embedding_dim=embedding_dim,
@@ -179,8 +176,9 @@ def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):
 
 
 def _fit_scaler(values: np.ndarray) -> Scaler:
-    deviation = values.std(0)
-    return Scaler(values.mean(0), np.where(deviation > 0, deviation, 1.0))
+    mean, deviation = values.mean(0), values.std(0)
+    varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
+    return Scaler(mean, np.where(varies, deviation, 1.0))
 
 
 def _fit_tokenizer(prepared: Prepared, fit_rows: np.ndarray) -> Tokenizer:

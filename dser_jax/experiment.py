@@ -15,6 +15,7 @@ from dser_jax.dataset import Dataset, load_dataset
 from dser_jax.environment import environment
 from dser_jax.errors import DserError
 from dser_jax.journal import Journal, JournalView, run_id
+from dser_jax.journal_files import Row
 from dser_jax.metrics import scores
 from dser_jax.prepared import load_prepared
 from dser_jax.sweep import Outcome, RunSpec, sweep
@@ -66,19 +67,20 @@ def run_experiment(
     prepared = load_prepared(data)
     datasets = [load_dataset(prepared, group.config) for group in groups]
     plans = [_plan(group, dataset) for group, dataset in zip(groups, datasets, strict=True)]
-    names = sorted({f for group in groups for f in _used(group.config)})
+    inputs = {name for group in groups for name in group.config.prepared_inputs}
     planned = list(dict.fromkeys(run for plan in plans for run in plan))
     manifest = {
         **environment(),
         "device": _device(),
         "data": str(data),
-        "data_fingerprint": prepared.fingerprint_of(names),
+        "data_fingerprint": prepared.fingerprint_of(inputs),
         "planned": planned,
         "configs": [group.config.to_json() for group in groups],
     }
     with Journal.open(out, manifest) as journal:
         for notice in journal.notices:
             print(notice, flush=True)
+        _check_names(journal.rows(), groups)
         todo = [
             {run: spec for run, spec in plan.items() if run not in journal.finished}
             for plan in plans
@@ -145,6 +147,9 @@ def make_row(
 
 def hparams_json(hparams: HParams) -> dict[str, Any]:
     """Returns traced settings as Python numbers: 0.1, not float32's 0.10000000149."""
+    for name, value in hparams._asdict().items():
+        if not np.isfinite(value).all():
+            raise DserError(f"{name} is {value}; expected a finite number")
     return {name: _short(np.asarray(value).tolist()) for name, value in hparams._asdict().items()}
 
 
@@ -173,10 +178,22 @@ def _plan(group: Group, dataset: Dataset) -> dict[str, RunSpec]:
     return plan
 
 
-def _used(config: Config) -> list[str]:
-    """Names the prepared features and vectors that a configuration reads."""
-    names = [config.features] if config.acoustic else []
-    return names + ([config.vectors] if config.text and config.vectors != "we" else [])
+def _check_names(rows: Sequence[Row], groups: Sequence[Group]) -> None:
+    """Refuses to train under a name what would not compare with the runs that already have it."""
+    planned: dict[str, list[dict[str, Any]]] = {}
+    for group in groups:
+        for spec in group.runs:
+            settings = group.config.to_json() | hparams_json(spec.hparams)
+            planned.setdefault(spec.name, []).append(settings)
+    for row in rows:
+        had = row["config"] | row["hparams"]
+        now = planned.get(row["name"], [had])
+        if had not in now:
+            changed = [f"{k} {had[k]} -> {now[0][k]}" for k in had if had[k] != now[0].get(k)]
+            raise DserError(
+                f"the folder has runs called {row['name']!r} with other settings "
+                f"({', '.join(changed)}); choose another --out, or the settings it was made with"
+            )
 
 
 def _write_truth(journal: Journal, dataset: Dataset) -> None:
@@ -201,4 +218,4 @@ def _save_weights(folder: Path, weights) -> None:
     """Saves trainable parameters and running statistics as an Orbax checkpoint."""
     from orbax.checkpoint import v1 as ocp
 
-    ocp.save_pytree(folder.absolute(), weights._asdict(), overwrite=True)
+    ocp.save(folder.absolute(), weights._asdict(), overwrite=True)

@@ -1,0 +1,206 @@
+"""Experiments end to end on a small prepared folder: rows, resuming, Ctrl-C, refusals."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from tiny import CONFIG
+
+from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.errors import DserError
+from dser_jax.experiment import Group, hparams_json, paired_runs, run_experiment
+from dser_jax.journal import read_journal
+from dser_jax.metrics import ccc
+from dser_jax.prepare import prepare
+from dser_jax.sweep import RunSpec
+from dser_jax.train import HParams
+
+WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Sixty utterances whose words tell the valence, and whose features the other two."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    gold = random.uniform(1, 5, (60, 3))
+    utterances = tuple(
+        Utterance(
+            f"Ses{1 + i // 15:02d}_{i:03d}",
+            speaker=f"Ses{1 + i // 15:02d}{'FM'[i % 2]}",
+            session=f"Ses{1 + i // 15:02d}",
+            transcript=f"it was {WORDS[int((v - 1) / 4 * len(WORDS))]}",
+            valence=v,
+            arousal=a,
+            dominance=d,
+        )
+        for i, (v, a, d) in enumerate(gold.tolist())
+    )
+    features = np.concatenate([gold[:, 1:], random.normal(size=(60, 2))], 1).astype(np.float32)
+    np.save(folder / "toy.npy", features)
+    corpus = Corpus("toy", utterances, (1.0, 5.0))
+    prepare(corpus, folder / "prepared", acoustic={"toy_hsf": folder / "toy.npy"})
+    return folder / "prepared"
+
+
+def hparams(alpha=1.0, **rates):
+    weights = np.array([alpha, 1, 1], np.float32)
+    return HParams(loss_weights=weights)._replace(**{k: np.float32(v) for k, v in rates.items()})
+
+
+NAMED = {"one": hparams(), "two": hparams(0.5), "wild": hparams(learning_rate=1e30)}
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished")
+    group = Group(CONFIG, paired_runs(NAMED, range(3)))
+    return run_experiment(data, out, [group], lanes=4, keep_weights=True)
+
+
+def test_every_run_has_its_row(finished):
+    assert [(r["name"], r["seed"]) for r in finished.rows] == [
+        (name, seed) for name in NAMED for seed in range(3)
+    ]
+    for row in finished.rows:
+        assert (row["corpus"], row["protocol"]) == ("toy", "strict")
+        assert row["split"] == "last session (Ses04)"
+        assert (row["network"], row["features"]) == ("lstm + lstm", "toy_hsf + we")
+        assert row["status"] == ("diverged" if row["name"] == "wild" else "ok")
+        assert row["config"] == CONFIG.to_json()
+    two = next(r for r in finished.rows if r["name"] == "two")
+    assert two["hparams"]["loss_weights"] == [0.5, 1, 1]
+    assert two["hparams"]["acoustic_dropout"] == 0.1
+
+
+def test_scores_are_those_of_the_predictions(finished):
+    row = finished.rows[0]
+    arrays, truth = finished.arrays(row["run"]), finished.truth(row["truth"])
+    for part, count in (("validation", 15), ("test", 15)):
+        pred, gold = arrays[f"{part}_pred"], truth[f"{part}_gold"]
+        assert pred.shape == gold.shape == (count, 3)
+        for i, attr in enumerate(("valence", "arousal", "dominance")):
+            assert row[part]["ccc"][attr] == pytest.approx(ccc(gold[:, i], pred[:, i]))
+            assert attr in row[part]["ccc_batch32"]
+    assert truth["test_ids"][0] == "Ses04_045"
+    assert len(arrays["train_loss"]) == row["epochs"] == CONFIG.max_epochs
+    best = row["best_epoch"] - 1
+    assert arrays["validation_loss"][best] == arrays["validation_loss"].min()
+
+
+def test_manifest_says_what_it_was_made_with(finished):
+    manifest = finished.manifest
+    assert len(manifest["planned"]) == 9
+    assert {"jax", "numpy", "python"} <= set(manifest["versions"])
+    assert "cpu" in manifest["device"] or "gpu" in manifest["device"].lower()
+    assert len(manifest["data_fingerprint"]) == 64
+
+
+def test_weights_are_kept_on_request(finished):
+    from orbax.checkpoint import v1 as ocp
+
+    run = finished.rows[0]["run"]
+    weights = ocp.load(finished.folder / "params" / run)
+    assert weights["params"]["valence"]["kernel"].shape == (CONFIG.fusion[-1], 1)
+
+
+def test_the_same_call_again_trains_nothing(data, finished, capsys):
+    before = (finished.folder / "rows.jsonl").read_bytes()
+    group = Group(CONFIG, paired_runs(NAMED, range(3)))
+    again = run_experiment(data, finished.folder, [group], lanes=4)
+    assert (finished.folder / "rows.jsonl").read_bytes() == before
+    assert again.rows == finished.rows
+    assert "9 runs are finished already, nothing to do" in capsys.readouterr().err
+
+
+def test_a_name_with_other_settings_is_refused(data, finished):
+    changed = {"one": hparams(learning_rate=0.5)}
+    with pytest.raises(DserError, match=r"'one' with other settings \(learning_rate 0.001 -> 0.5"):
+        run_experiment(data, finished.folder, [Group(CONFIG, paired_runs(changed, range(3)))])
+    wider = dataclasses.replace(CONFIG, units=5)
+    with pytest.raises(DserError, match="units 4 -> 5"):
+        run_experiment(data, finished.folder, [Group(wider, paired_runs(NAMED, range(3)))])
+
+
+def test_one_run_under_two_names_is_refused(data, tmp_path):
+    named = {"one": hparams(), "same": hparams()}
+    with pytest.raises(DserError, match="'one' and 'same' are the same run"):
+        run_experiment(data, tmp_path, [Group(CONFIG, paired_runs(named, range(2)))])
+
+
+def test_a_run_given_twice_is_one_run(data, tmp_path):
+    runs = (RunSpec("one", hparams(), 0), RunSpec("one", hparams(), 0))
+    config = dataclasses.replace(CONFIG, max_epochs=1)
+    view = run_experiment(data, tmp_path, [Group(config, runs)])
+    assert len(view.rows) == 1
+
+
+def test_settings_that_are_no_numbers_are_refused(data, tmp_path):
+    named = {"nan": hparams(text_dropout=np.nan)}
+    with pytest.raises(DserError, match="text_dropout is nan; expected a finite number"):
+        run_experiment(data, tmp_path, [Group(CONFIG, paired_runs(named, range(2)))])
+
+
+def test_hparams_are_plain_numbers():
+    assert hparams_json(HParams()) == {
+        "loss_weights": [1.0, 1.0, 1.0],
+        "acoustic_dropout": 0.1,
+        "text_dropout": 0.4,
+        "fusion_dropout": 0.4,
+        "learning_rate": 0.001,
+        "patience": 10,
+    }
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[3])
+import numpy as np
+from tiny import CONFIG
+import dataclasses
+from dser_jax.cli import guarded
+from dser_jax.experiment import Group, paired_runs, run_experiment
+from dser_jax.train import HParams
+
+config = dataclasses.replace(CONFIG, max_epochs=400, batch_size=4)
+hparams = HParams(patience=np.int32(400))
+group = Group(config, paired_runs({"long": hparams}, range(8)))
+guarded(lambda: run_experiment(sys.argv[1], sys.argv[2], [group], lanes=2))
+"""
+
+
+def start(data, out):
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(data), str(out), os.path.dirname(__file__)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(data, tmp_path):
+    process = start(data, tmp_path)
+    rows = tmp_path / "rows.jsonl"
+    deadline = time.monotonic() + 120
+    while not (rows.exists() and rows.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    kept = read_journal(tmp_path).rows
+    assert 2 <= len(kept) < 8
+    assert f"{len(kept)} runs are finished and kept; the same command goes on" in said
+
+    process = start(data, tmp_path)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert f"{len(kept)} runs are finished already, {8 - len(kept)} to go" in said
+    view = read_journal(tmp_path)
+    assert [row["seed"] for row in view.rows] == list(range(8))
+    assert set(map(str, kept)) <= set(map(str, view.rows))
