@@ -18,9 +18,8 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.dataset import Data, Dataset
 from dser_jax.errors import DserError
+from dser_jax.sizing import default_lanes, free_bytes, lane_bytes
 from dser_jax.train import HParams, Result, State, Weights, make_run
-
-DEFAULT_LANES = 20
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def sweep(
       config: Static settings of all runs.
       runs: What to train; those of a last, smaller group are trained beside repeats of its last
         run, so that the program stays the same.
-      lanes: Runs at a time; by default 20, or all where there are fewer.
+      lanes: Runs at a time; by default 20, or all where there are fewer, or what fits in memory.
       keep_weights: Whether outcomes carry the weights of their best epoch.
       progress: Called after each epoch.
       program: A program to use again, as `make_program` gave it for the same settings.
@@ -106,10 +105,11 @@ def sweep(
     """
     if not runs:
         return
-    lanes = min(DEFAULT_LANES, len(runs)) if lanes is None else lanes
+    program = program or make_program(config, dataset.words, dataset.embedding_dim)
+    if lanes is None:
+        lanes = _fitting_lanes(program, config, dataset, len(runs))
     if lanes < 1:
         raise DserError(f"lanes is {lanes}; expected 1 or more")
-    program = program or make_program(config, dataset.words, dataset.embedding_dim)
     data = jax.device_put(dataset.data)
     for start in range(0, len(runs), lanes):
         group = runs[start : start + lanes]
@@ -143,6 +143,12 @@ def _train_group(
                 yield Outcome(filled[lane], _lane(results, lane), weights)
         if progress is not None:
             progress(Tick(len(waiting), lanes, epoch))
+
+
+def _fitting_lanes(program: Program, config: Config, dataset: Dataset, runs: int) -> int:
+    state = jax.eval_shape(program.init, jnp.zeros(1, jnp.uint32), dataset.data)
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return default_lanes(runs, lane_bytes(config, dataset.data, size), free_bytes())
 
 
 def stack_hparams(hparams: Sequence[HParams]) -> HParams:

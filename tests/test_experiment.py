@@ -133,11 +133,11 @@ def test_one_run_under_two_names_is_refused(data, tmp_path):
         run_experiment(data, tmp_path, [Group(CONFIG, paired_runs(named, range(2)))])
 
 
-def test_a_run_given_twice_is_one_run(data, tmp_path):
+def test_a_run_given_twice_is_one_run(data, finished):
     runs = (RunSpec("one", hparams(), 0), RunSpec("one", hparams(), 0))
-    config = dataclasses.replace(CONFIG, max_epochs=1)
-    view = run_experiment(data, tmp_path, [Group(config, runs)])
-    assert len(view.rows) == 1
+    view = run_experiment(data, finished.folder, [Group(CONFIG, runs)])
+    assert len(view.manifest["planned"]) == 1
+    assert len(view.rows) == 9
 
 
 def test_settings_that_are_no_numbers_are_refused(data, tmp_path):
