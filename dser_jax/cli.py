@@ -233,16 +233,16 @@ def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInpu
             args.root, scale=(low, high), columns=columns, audio_root=args.audio_root, bad=bad
         )
     from dser_jax.corpora.demo import load_demo
-    from dser_jax.features.progress import progress
+    from dser_jax.progress import Progress
 
     with ExitStack() as stack:
-        advance: Callable[[], None] | None = None
+        progress: Progress | None = None
 
         def spoken(done: int, total: int) -> None:
-            nonlocal advance
-            if advance is None:
-                advance = stack.enter_context(progress("speaking", total))
-            advance()
+            nonlocal progress
+            if progress is None:
+                progress = stack.enter_context(Progress("speaking", total))
+            progress.advance()
 
         given = {"utterances": args.utterances, "seed": args.seed}
         return load_demo(args.root, **given, bad=bad, progress=spoken)

@@ -27,8 +27,8 @@ from dser_jax.features import EXTRACTORS
 from dser_jax.features.audio import RATE, check_file, read
 from dser_jax.features.extractor import Extractor, Frames
 from dser_jax.features.interrupt import deferred_interrupt, without_interrupts
-from dser_jax.features.progress import progress
 from dser_jax.features.store import Store, writing
+from dser_jax.progress import Progress
 
 A_WORKER = 16
 """Recordings that are worth the start of a process, which takes seconds."""
@@ -130,7 +130,7 @@ def _fill(
     with (
         writing(folder, len(extractor.columns)) as writer,
         deferred_interrupt() as interrupted,
-        progress(extractor.name, len(todo)) as advance,
+        Progress(extractor.name, len(todo)) as progress,
     ):
         if workers > 1:
             results = _in_processes(extractor, todo, workers)
@@ -145,7 +145,7 @@ def _fill(
                 else:
                     writer.add(key, result)
                 done += 1
-                advance()
+                progress.advance()
                 if interrupted() and done < len(todo):
                     raise KeyboardInterrupt(
                         f"stopped: {extractor.name} of {done} of {len(todo)} recordings is done "
