@@ -20,12 +20,13 @@ class Config:
     """What a training program is built from; the defaults are the paper's (Section IV, Fig. 3).
 
     Attributes:
-      acoustic: Acoustic network, a key of `models.ACOUSTIC`, or None for text alone.
-      text: Text network, a key of `models.TEXT`, or None for speech alone.
+      acoustic: Acoustic network (lstm, cnn, dense), or None for text alone.
+      text: Text network (lstm, cnn, dense), or None for speech alone.
       features: Name of the acoustic features, as the prepared data set has it.
       vectors: "we" for random word embeddings, or the name of prepared word vectors.
       units: Width of each recurrent, convolutional or dense layer of the two networks.
-      layers: Number of such layers.
+      layers: Number of such layers, recurrent or dense.
+      taps: Steps that each convolutional layer sees; one layer a number.
       embedding_dim: Width of the word embedding "we"; prepared vectors bring their own.
       text_dense: Width of the dense layer that ends the text network.
       fusion: Widths of the two dense layers after the concatenation.
@@ -44,6 +45,7 @@ class Config:
     vectors: str = "we"
     units: int = 256
     layers: int = 3
+    taps: tuple[int, ...] = (4, 8, 12)
     embedding_dim: int = 300
     text_dense: int = 64
     fusion: tuple[int, int] = (64, 32)
@@ -54,6 +56,8 @@ class Config:
     split: str = "last_session"
 
     def __post_init__(self) -> None:
+        for name in ("taps", "fusion"):  # JSON has lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.acoustic is None and self.text is None:
             raise DserError("a network needs an acoustic half, a text half, or both")
         if self.protocol not in PROTOCOLS:
@@ -88,9 +92,9 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON values."""
-        return dataclasses.asdict(self) | {"fusion": list(self.fusion)}
+        return dataclasses.asdict(self) | {"fusion": list(self.fusion), "taps": list(self.taps)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:
         """Rebuilds the settings that `to_json` gave."""
-        return cls(**(values | {"fusion": tuple(values["fusion"])}))
+        return cls(**values)

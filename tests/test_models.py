@@ -42,6 +42,11 @@ def test_acoustic_lstm_has_the_papers_parameter_count():
     assert count(Config(text=None), batch) == 1_387_403  # Fig. 2
 
 
+def test_acoustic_cnn_has_the_papers_parameter_count():
+    batch = Batch(jnp.zeros((2, 1, 68)), None, jnp.ones(2, bool))
+    assert count(Config(acoustic="cnn", text=None), batch) == 1_348_613  # Fig. 2
+
+
 def test_text_and_bimodal_parameter_counts():
     tokens = jnp.zeros((2, 100), jnp.int32)
     # Embedding, three LSTM layers with two biases, dense 64, three heads.
@@ -55,7 +60,7 @@ def test_text_and_bimodal_parameter_counts():
 
 
 def test_unknown_network_names_those_there_are():
-    with pytest.raises(DserError, match=r"'transformer'; there are lstm"):
+    with pytest.raises(DserError, match=r"'transformer'; there are lstm, cnn, dense"):
         make_network(Config(acoustic="transformer"))
 
 

@@ -5,20 +5,37 @@ A new encoder is a Linen module with the call of its table's others, and a line 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from flax import linen as nn
+
 from dser_jax.config import Config
 from dser_jax.errors import DserError
-from dser_jax.models.acoustic import AcousticLSTM
+from dser_jax.models.acoustic import AcousticCNN, AcousticDense, AcousticLSTM
 from dser_jax.models.network import Batch, Network, Rates
-from dser_jax.models.text import TextLSTM
+from dser_jax.models.text import TextCNN, TextDense, TextLSTM
 
-__all__ = ["ACOUSTIC", "TEXT", "Batch", "Network", "Rates", "make_network"]
+__all__ = ["MODELS", "Batch", "Network", "Rates", "make_network"]
 
-ACOUSTIC = {"lstm": lambda config: AcousticLSTM(config.units, config.layers)}
-TEXT = {
-    "lstm": lambda config, words, dim: TextLSTM(
-        words, dim, config.units, config.layers, config.text_dense
-    )
+MODELS = {
+    "acoustic": {
+        "lstm": lambda config: AcousticLSTM(config.units, config.layers),
+        "cnn": lambda config: AcousticCNN(config.units, config.taps),
+        "dense": lambda config: AcousticDense(config.units, config.layers),
+    },
+    "text": {
+        "lstm": lambda config, words, dim: TextLSTM(
+            words, dim, config.units, config.layers, config.text_dense
+        ),
+        "cnn": lambda config, words, dim: TextCNN(
+            words, dim, config.units, config.taps, config.text_dense
+        ),
+        "dense": lambda config, words, dim: TextDense(
+            words, dim, config.units, config.layers, config.text_dense
+        ),
+    },
 }
+"""Makes the encoder of a modality and name from a configuration; any two can be fused."""
 
 
 def make_network(config: Config, words: int = 0, embedding_dim: int = 0) -> Network:
@@ -34,13 +51,14 @@ def make_network(config: Config, words: int = 0, embedding_dim: int = 0) -> Netw
     """
     acoustic = text = None
     if config.acoustic is not None:
-        acoustic = _entry(ACOUSTIC, config.acoustic, "acoustic")(config)
+        acoustic = _maker("acoustic", config.acoustic)(config)
     if config.text is not None:
-        text = _entry(TEXT, config.text, "text")(config, words, embedding_dim)
+        text = _maker("text", config.text)(config, words, embedding_dim)
     return Network(acoustic, text, config.fusion)
 
 
-def _entry(table: dict, name: str, kind: str):
+def _maker(modality: str, name: str) -> Callable[..., nn.Module]:
+    table = MODELS[modality]
     if name not in table:
-        raise DserError(f"no {kind} network is called {name!r}; there are {', '.join(table)}")
+        raise DserError(f"no {modality} network is called {name!r}; there are {', '.join(table)}")
     return table[name]

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
+from dser_jax.errors import DserError
+
 glorot = nn.initializers.glorot_uniform()
 
 
@@ -66,6 +68,45 @@ def _cell(gates: Float[Array, "utt gates"], cell: Float[Array, "utt units"]):
     cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
     state = nn.sigmoid(o) * jnp.tanh(cell)
     return (state, cell), state
+
+
+class Conv(nn.Module):
+    """A convolution over steps, stride 1, with bias, as Keras' Conv1D.
+
+    It is a sum of matrix products, one a tap: lanes then are a batch of matrix products, where a
+    convolution mapped over its kernels would become a grouped one, which is slow everywhere.
+
+    Attributes:
+      units: Channels of the result.
+      taps: Steps that a result sees.
+      padding: "valid" (taps - 1 steps fewer) or "same" (as many, zeros around, one more behind
+        where the number is odd).
+    """
+
+    units: int
+    taps: int
+    padding: str
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "utt step feat"]) -> Float[Array, "utt _ units"]:
+        """Convolves; too few steps for "valid" are an error.
+
+        Raises:
+          DserError: There are fewer steps than taps.
+        """
+        kernel = self.param("kernel", glorot, (self.taps, x.shape[-1], self.units))
+        bias = self.param("bias", nn.initializers.zeros, (self.units,))
+        if self.padding == "same":
+            before = (self.taps - 1) // 2
+            x = jnp.pad(x, ((0, 0), (before, self.taps - 1 - before), (0, 0)))
+        steps = x.shape[1] - self.taps + 1
+        if steps < 1:
+            raise DserError(
+                f"a convolution over {self.taps} steps is left with {x.shape[1]} of them; it needs "
+                "more features or frames"
+            )
+        products = (x[:, tap : tap + steps] @ kernel[tap] for tap in range(self.taps))
+        return sum(products, start=bias[None, None])
 
 
 class BatchNorm(nn.Module):

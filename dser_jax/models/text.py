@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
-from dser_jax.models.layers import LSTM, dense
+from dser_jax.models.layers import LSTM, Conv, dense
 
 
 def uniform_embedding(key, shape, dtype=jnp.float32):
@@ -51,3 +51,39 @@ class TextLSTM(nn.Module):
         for layer in range(self.layers):
             x = LSTM(self.units, name=f"lstm_{layer}")(x)
         return dense(self.dense_width, "dense")(x[:, -1])
+
+
+class TextCNN(nn.Module):
+    """Embedding, stacked convolutions that keep the length, all steps side by side, a dense layer."""
+
+    words: int
+    embedding_dim: int
+    units: int
+    taps: tuple[int, ...]
+    dense_width: int
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
+        """Encodes token sequences."""
+        x = Embedding(self.words, self.embedding_dim, name="embedding")(tokens)
+        for layer, taps in enumerate(self.taps):
+            x = nn.relu(Conv(self.units, taps, "same", name=f"conv_{layer}")(x))
+        return dense(self.dense_width, "dense")(x.reshape(x.shape[0], -1))
+
+
+class TextDense(nn.Module):
+    """Embedding, dense ReLU layers on each word, all words side by side, a dense layer."""
+
+    words: int
+    embedding_dim: int
+    units: int
+    layers: int
+    dense_width: int
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
+        """Encodes token sequences."""
+        x = Embedding(self.words, self.embedding_dim, name="embedding")(tokens)
+        for layer in range(self.layers):
+            x = nn.relu(dense(self.units, f"dense_{layer}")(x))
+        return dense(self.dense_width, "dense_last")(x.reshape(x.shape[0], -1))
