@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.errors import DserError
+from dser_jax.features import FEATURES
+from dser_jax.features.functionals import NONZERO
 from dser_jax.features.tokenizer import Tokenizer
 from dser_jax.prepared import Prepared
 from dser_jax.splits import Split, make_split
@@ -123,7 +125,7 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
     acoustic = scaler = tokens = tokenizer = word_vectors = None
     words = embedding_dim = 0
     if config.acoustic is not None:
-        acoustic, scaler = _acoustic(prepared, config.features, fit_rows)
+        acoustic, scaler = _acoustic(prepared, _functionals(prepared, config), fit_rows)
     if config.text is not None:
         tokenizer = _fit_tokenizer(prepared, fit_rows)
         tokens = tokenizer.encode([u.transcript or "" for u in utterances], config.max_tokens)
@@ -157,6 +159,15 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
         tokenizer=tokenizer,
         scaler=scaler,
     )
+
+
+def _functionals(prepared: Prepared, config: Config) -> str:
+    """Names the features to read: under "paper", functionals that take zeros for missing."""
+    # Paper: the authors turned zeros into missing values before taking means and deviations.
+    name = config.features
+    entry = prepared.manifest["features"].get(name, {})
+    extracted = name in FEATURES and entry.get("kind") == "hsf"
+    return name + NONZERO if config.protocol == "paper" and extracted else name
 
 
 def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):

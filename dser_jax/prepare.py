@@ -20,7 +20,7 @@ from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.errors import BadInput, DataError, DserError
 from dser_jax.features import FEATURES, Feature
 from dser_jax.features.extract import extract, sha256_file
-from dser_jax.features.functionals import hsf
+from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
 from dser_jax.features.imported import Imported, load_imported
 from dser_jax.features.store import Store
 from dser_jax.features.vectors import FORMATS, Vectors, load_vectors
@@ -295,8 +295,12 @@ class _Staging:
         """Adds features from the frames in the store."""
         named = [key for row in self.rows if (key := keys[row]) is not None]
         if feature.kind == "hsf":
+            source = feature.extractor.source
             array = np.stack([hsf(store[key]) for key in named])
-            self._write(name, feature.columns, feature.extractor.source, array)
+            self._write(name, feature.columns, source, array)
+            array = np.stack([nonzero_hsf(store[key]) for key in named])
+            source += ", zeros taken for missing (protocol paper)"
+            self._write(name + NONZERO, feature.columns, source, array)
         else:
             lengths = [store.rows(key) for key in named]
             parts = (store[key] for key in named)

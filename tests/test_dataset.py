@@ -7,6 +7,7 @@ from dser_jax.config import Config
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.dataset import load_dataset, scale_labels
 from dser_jax.errors import DserError
+from dser_jax.features.functionals import hsf, nonzero_hsf
 from dser_jax.prepare import prepare
 
 TEXTS = ("good day", "bad day", "good good night", "so bad", "a quiet night", "day after day")
@@ -128,6 +129,20 @@ def test_fingerprint_follows_what_is_used(prepared):
 def test_what_is_not_prepared_is_named(prepared, config, message):
     with pytest.raises(DserError, match=message):
         load_dataset(prepared, config)
+
+
+def test_paper_protocol_takes_zeros_for_missing_in_extracted_functionals(prepared, monkeypatch):
+    monkeypatch.setattr("dser_jax.dataset.FEATURES", {"toy_hsf": None})
+    load_dataset(prepared, Config(features="toy_hsf", protocol="strict"))
+    with pytest.raises(DserError, match=r"'toy_hsf.nonzero'"):
+        load_dataset(prepared, Config(features="toy_hsf", protocol="paper"))
+
+
+def test_nonzero_functionals_by_hand():
+    frames = np.array([[0, 1, 0], [2, 0, 0], [4, 3, 0]], np.float32)
+    # Column by column without zeros: 2, 4; 1, 3; none.
+    np.testing.assert_allclose(nonzero_hsf(frames), [3, 2, 0, 1, 1, 0])
+    np.testing.assert_allclose(hsf(frames)[:3], [2, 4 / 3, 0])
 
 
 def test_text_needs_transcripts(tmp_path):

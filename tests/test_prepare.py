@@ -95,6 +95,7 @@ def test_features_and_their_functionals(spoken, tmp_path):
         "manifest.json",
         "utterances.csv",
         "features/pairs_hsf.npy",
+        "features/pairs_hsf.nonzero.npy",
         "features/pairs_lld.npy",
         "features/pairs_lld.offsets.npy",
         "store/pairs_lld/frames.f32",
