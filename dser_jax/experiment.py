@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,24 @@ class Group:
     runs: tuple[RunSpec, ...]
 
 
-def paired_runs(named: dict[str, HParams], seeds: Iterable[int]) -> tuple[RunSpec, ...]:
-    """Crosses named settings with seeds; the runs of equal seed make the pairs of the tests."""
-    return tuple(RunSpec(name, hparams, seed) for name, hparams in named.items() for seed in seeds)
+def paired_runs(
+    named: Mapping[str, HParams],
+    seeds: Iterable[int],
+    paper: Mapping[str, dict[str, Any]] | None = None,
+) -> tuple[RunSpec, ...]:
+    """Crosses named settings with seeds; the runs of equal seed make the pairs of the tests.
+
+    Args:
+      named: Settings by the name of their row.
+      seeds: Seeds of every row.
+      paper: The published rows of some names, as `RunSpec.paper`.
+    """
+    rows, seeds = paper or {}, tuple(seeds)
+    return tuple(
+        RunSpec(name, hparams, seed, rows.get(name))
+        for name, hparams in named.items()
+        for seed in seeds
+    )
 
 
 def run_experiment(
@@ -135,6 +150,8 @@ def make_row(
         "validation": scores(dataset.gold("validation"), result.validation_pred),
         "test": scores(dataset.gold("test"), result.test_pred),
     }
+    if spec.paper is not None:
+        row["paper"] = spec.paper
     arrays = {
         "train_loss": result.history.train_loss[:epochs],
         "validation_loss": result.history.validation_loss[:epochs],

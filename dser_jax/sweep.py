@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,11 +31,14 @@ class RunSpec:
       hparams: Traced settings.
       seed: Number from which initialization, shuffling and dropout follow; runs of equal seed are
         compared pairwise.
+      paper: The published row to hold it against, as `published` names it, e.g. `{"table":
+        "table6", "row": "two"}`; no part of what determines the run.
     """
 
     name: str
     hparams: HParams
     seed: int
+    paper: dict[str, Any] | None = None
 
 
 class Outcome(NamedTuple):

@@ -20,9 +20,9 @@ from dser_jax.settings import make_config, make_hparams, make_parser
 from dser_jax.weights import no_weights, three_weights, two_weights
 
 WEIGHTINGS = {
-    "no weights": no_weights(),
-    "two weights": two_weights(0.7, 0.2),
-    "three weights": three_weights(0.9, 0.9, 0.2),
+    "no weights": ("none", no_weights()),
+    "two weights": ("two", two_weights(0.7, 0.2)),
+    "three weights": ("three", three_weights(0.9, 0.9, 0.2)),
 }
 
 
@@ -30,8 +30,9 @@ def main() -> None:
     """Trains the 60 runs and prints the table."""
     args = make_parser(__doc__).parse_args()
     config = make_config(args, acoustic="lstm", text="lstm")
-    settings = {name: make_hparams(args, weights) for name, weights in WEIGHTINGS.items()}
-    group = Group(config, paired_runs(settings, range(args.seeds)))
+    settings = {name: make_hparams(args, weights) for name, (_, weights) in WEIGHTINGS.items()}
+    paper = {name: {"table": "table6", "row": row} for name, (row, _) in WEIGHTINGS.items()}
+    group = Group(config, paired_runs(settings, range(args.seeds), paper))
     run_experiment(args.data, args.out, [group], lanes=args.lanes, keep_weights=args.keep_weights)
     write_report(args.out)
 

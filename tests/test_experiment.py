@@ -53,13 +53,14 @@ def hparams(alpha=1.0, **rates):
     return HParams(loss_weights=weights)._replace(**{k: np.float32(v) for k, v in rates.items()})
 
 
+PAPER = {"table": "table6", "row": "two"}
 NAMED = {"one": hparams(), "two": hparams(0.5), "wild": hparams(learning_rate=1e30)}
 
 
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished")
-    group = Group(CONFIG, paired_runs(NAMED, range(3)))
+    group = Group(CONFIG, paired_runs(NAMED, range(3), {"two": PAPER}))
     return run_experiment(data, out, [group], lanes=4, keep_weights=True)
 
 
@@ -73,6 +74,7 @@ def test_every_run_has_its_row(finished):
         assert (row["network"], row["features"]) == ("lstm + lstm", "toy_hsf + we")
         assert row["status"] == ("diverged" if row["name"] == "wild" else "ok")
         assert row["config"] == CONFIG.to_json()
+        assert row.get("paper") == (PAPER if row["name"] == "two" else None)
     two = next(r for r in finished.rows if r["name"] == "two")
     assert two["hparams"]["loss_weights"] == [0.5, 1, 1]
     assert two["hparams"]["acoustic_dropout"] == 0.1
