@@ -109,7 +109,7 @@ def test_more_features_join_those_that_are_there(spoken, tmp_path):
     second = prepare(spoken, out, features=["pairs_lld"])
     third = prepare(None, out, features=["pairs_hsf"])
     assert len(CALLS) == 4
-    assert set(third.manifest["features"]) == {"pairs_hsf", "pairs_lld"}
+    assert set(third.manifest["features"]) == {"pairs_hsf", "pairs_hsf.nonzero", "pairs_lld"}
     assert first.fingerprint == second.fingerprint == third.fingerprint
     names = ["pairs_hsf"]
     assert first.fingerprint_of(names) == third.fingerprint_of(names)
