@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DserError
+from dser_jax.errors import DataError, DserError
 from dser_jax.features import FEATURES
 from dser_jax.features.functionals import NONZERO
 from dser_jax.features.tokenizer import Tokenizer
@@ -99,6 +99,48 @@ def scale_labels(
     """Clips labels to their scale and maps it to [-1, 1] (paper, eq. 7 and 8); NaN stays NaN."""
     low, high = scale
     return (np.clip(labels, low, high) - low) / (high - low) * 2.0 - 1.0
+
+
+_WHERE = {
+    "glove": "glove.840B.300d.txt, from the Stanford NLP group's GloVe page",
+    "fasttext": "crawl-300d-2M.vec, from fastText's page of English word vectors",
+}
+"""The files of the paper's word vectors (Table 2)."""
+
+
+def check_inputs(prepared: Prepared, config: Config) -> list[str]:
+    """Makes sure that a prepared data set has what a configuration needs, without loading it.
+
+    Returns:
+      What is unlike the configuration but can be used.
+
+    Raises:
+      DserError: Features, word vectors or transcripts are missing, or it cannot be split as asked.
+    """
+    make_split(prepared.utterances, config.split, config.protocol)
+    if config.acoustic is not None:
+        prepared.feature(_functionals(prepared, config))
+    if config.text is None:
+        return []
+    _need_transcripts(prepared)
+    if config.vectors == "we":
+        return []
+    where = _WHERE.get(config.vectors)
+    there = prepared.manifest["vectors"]
+    if where and config.vectors not in there:
+        raise DataError(
+            f"the data set has no word vectors {config.vectors!r}",
+            file=prepared.folder,
+            expected=f"one of those it has ({', '.join(there) or 'none'}), or "
+            f"`dser prepare --{config.vectors} FILE --out {prepared.folder}` with {where}",
+        )
+    width = prepared.vectors(config.vectors)[1].shape[1]
+    if width == config.embedding_dim:
+        return []
+    return [
+        f"the word vectors {config.vectors!r} have {width} dimensions, not {config.embedding_dim}; "
+        "they are used as they are" + (f" (the paper's: {where})" if where else "")
+    ]
 
 
 def load_dataset(prepared: Prepared, config: Config) -> Dataset:
@@ -193,13 +235,17 @@ def _fit_scaler(values: np.ndarray) -> Scaler:
 
 
 def _fit_tokenizer(prepared: Prepared, fit_rows: np.ndarray) -> Tokenizer:
+    _need_transcripts(prepared)
+    return Tokenizer.fit([prepared.utterances[i].transcript or "" for i in fit_rows])
+
+
+def _need_transcripts(prepared: Prepared) -> None:
     missing = next((u for u in prepared.utterances if u.transcript is None), None)
     if missing is not None:
         raise DserError(
             f"a text network needs a transcript for every utterance; {missing.id} "
             f"({missing.source}) has none"
         )
-    return Tokenizer.fit([prepared.utterances[i].transcript or "" for i in fit_rows])
 
 
 def _word_vectors(prepared: Prepared, name: str, tokenizer: Tokenizer) -> np.ndarray:

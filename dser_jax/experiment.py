@@ -11,13 +11,13 @@ import numpy as np
 
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import ATTRS
-from dser_jax.dataset import Dataset, load_dataset
+from dser_jax.dataset import Dataset, check_inputs, load_dataset
 from dser_jax.environment import environment
 from dser_jax.errors import DserError
 from dser_jax.journal import Journal, JournalView, run_id
 from dser_jax.journal_files import Row
 from dser_jax.metrics import scores
-from dser_jax.prepared import load_prepared
+from dser_jax.prepared import Prepared, load_prepared
 from dser_jax.sweep import Outcome, RunSpec, sweep
 from dser_jax.sweep_progress import SweepProgress
 from dser_jax.train import HParams
@@ -72,7 +72,8 @@ def run_experiment(
     Args:
       data: A prepared data set.
       out: Folder of the journal, made where there is none.
-      groups: Runs, one group a program; they are trained one after the other.
+      groups: Runs, one group a program; they are trained one after the other. A group whose
+        features or word vectors are not prepared is left out, and said, unless all are.
       lanes: Runs at a time.
       keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
 
@@ -80,8 +81,8 @@ def run_experiment(
       DserError: The data set cannot be used as configured, or the journal is another experiment's.
     """
     prepared = load_prepared(data)
-    datasets = [load_dataset(prepared, group.config) for group in groups]
-    plans = [_plan(group, dataset) for group, dataset in zip(groups, datasets, strict=True)]
+    groups, skipped = _usable(groups, prepared)
+    plans = [_plan(group, prepared) for group in groups]
     inputs = {name for group in groups for name in group.config.prepared_inputs}
     planned = list(dict.fromkeys(run for plan in plans for run in plan))
     manifest = {
@@ -91,6 +92,7 @@ def run_experiment(
         "data_fingerprint": prepared.fingerprint_of(inputs),
         "planned": planned,
         "configs": [group.config.to_json() for group in groups],
+        "skipped": skipped,
     }
     with Journal.open(out, manifest) as journal:
         for notice in journal.notices:
@@ -103,10 +105,11 @@ def run_experiment(
         total = sum(map(len, todo))
         before = len(planned) - total
         with SweepProgress(total, before) as progress:
-            for group, dataset, pending in zip(groups, datasets, todo, strict=True):
+            for group, pending in zip(groups, todo, strict=True):
                 if not pending:
                     continue
                 progress.start(f"{group.config.network}, {group.config.inputs}")
+                dataset = load_dataset(prepared, group.config)
                 _write_truth(journal, dataset)
                 ids = {id(spec): run for run, spec in pending.items()}
                 for outcome in sweep(
@@ -176,15 +179,39 @@ def _short(value):
     return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
-def _plan(group: Group, dataset: Dataset) -> dict[str, RunSpec]:
+def _usable(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Group], list[str]]:
+    """Parts the groups that the data set can train from those it cannot, and says why not.
+
+    Raises:
+      DserError: It can train none of them.
+    """
+    usable, skipped, errors = [], [], []
+    for group in groups:
+        rows = ", ".join(dict.fromkeys(spec.name for spec in group.runs))
+        try:
+            for note in check_inputs(prepared, group.config):
+                print(f"{rows}: {note}", flush=True)
+            usable.append(group)
+        except DserError as error:
+            errors.append(error)
+            skipped.append(f"{rows}: not trained: {error}")
+    if errors and not usable:
+        raise errors[0]
+    for line in skipped:
+        print(line, flush=True)
+    return usable, skipped
+
+
+def _plan(group: Group, prepared: Prepared) -> dict[str, RunSpec]:
     """Keys a group's runs by what determines them; a run that is given twice is one run."""
     plan: dict[str, RunSpec] = {}
+    fingerprint = prepared.fingerprint_of(group.config.prepared_inputs)
     for spec in group.runs:
         identity = {
             "config": group.config.to_json(),
             "hparams": hparams_json(spec.hparams),
             "seed": spec.seed,
-            "data": dataset.fingerprint,
+            "data": fingerprint,
         }
         run = run_id(identity)
         if (first := plan.setdefault(run, spec)).name != spec.name:

@@ -31,44 +31,72 @@ _RATES = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser, seeds: int = 20) -> None:
-    """Adds the flags of an experiment: data, folder, seeds, lanes, sizes, rates and protocol."""
+def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
+    """Adds the flags of an experiment: data, folder, seeds, lanes, sizes, rates and protocol.
+
+    Args:
+      parser: Gets the flags.
+      **own: Defaults of this experiment, by the names of `Config` and `HParams`, and `seeds`.
+    """
     defaults = Config()
+    seeds = own.get("seeds", 20)
     parser.add_argument("--data", required=True, metavar="DIR", help="a prepared data set")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument(
         "--seeds", type=int, default=seeds, metavar="N", help=f"runs a row ({seeds})"
     )
     parser.add_argument("--lanes", type=int, metavar="N", help="runs trained at a time (20)")
-    parser.add_argument("--features", help="acoustic features (the prepared ones, if only one)")
-    parser.add_argument("--vectors", default="we", help="word vectors: we, or prepared ones (we)")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default=defaults.protocol)
     parser.add_argument(
-        "--split", default=defaults.split, help="last_session, session:NAME, column"
+        "--features", metavar="NAME", help="acoustic features (the prepared ones, if only one)"
+    )
+    parser.add_argument(
+        "--vectors", metavar="NAME", default="we", help="word vectors: we, or prepared ones (we)"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        default=defaults.protocol,
+        help=f"nothing is learned from test rows, or as the authors did ({defaults.protocol})",
+    )
+    parser.add_argument(
+        "--split",
+        default=defaults.split,
+        metavar="NAME",
+        help=f"last_session, session:NAME, leave_one_session_out or column ({defaults.split})",
     )
     parser.add_argument(
         "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
     )
     for name, text in _SIZES.items():
-        default = getattr(defaults, name)
-        parser.add_argument(_flag(name), type=int, default=default, help=f"{text} ({default})")
+        default = own.get(name, getattr(defaults, name))
+        parser.add_argument(
+            _flag(name), type=int, default=default, metavar="N", help=f"{text} ({default})"
+        )
     parser.add_argument(
         "--fusion",
         type=int,
         nargs=2,
         default=defaults.fusion,
+        metavar=("N", "N"),
         help="widths after the fusion (64 32)",
     )
-    for name, (default, text) in _RATES.items():
-        parser.add_argument(_flag(name), type=type(default), default=default, help=text)
+    for name, (usual, text) in _RATES.items():
+        default = own.get(name, usual)
+        parser.add_argument(
+            _flag(name),
+            type=type(usual),
+            default=default,
+            metavar="N" if isinstance(usual, int) else "RATE",
+            help=f"{text} ({default:g})",
+        )
 
 
-def make_parser(docstring: str) -> argparse.ArgumentParser:
-    """Makes the parser of an experiment file, whose docstring is its help."""
+def make_parser(docstring: str, **own: int | float) -> argparse.ArgumentParser:
+    """Makes the parser of an experiment file, whose docstring is its help, with its defaults."""
     parser = argparse.ArgumentParser(
         description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser)
+    add_arguments(parser, **own)
     return parser
 
 
@@ -76,6 +104,8 @@ def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     """Builds the static settings from flags; `fixed` names what the experiment itself decides."""
     values = {f.name: getattr(args, f.name) for f in dataclasses.fields(Config) if f.name in args}
     values = values | {"fusion": tuple(args.fusion)} | fixed
+    if values["split"] == "leave_one_session_out":
+        values["split"] = "last_session"  # `conduct` makes a configuration for each session
     if values.get("features") is None:
         values["features"] = _only_features(args.data, values.get("acoustic", "lstm"))
     return Config(**values)
@@ -112,9 +142,10 @@ def _flag(name: str) -> str:
 
 def _only_features(data: str, acoustic: str | None) -> str:
     """Names the prepared features where there is no choice."""
+    from dser_jax.features.functionals import NONZERO
     from dser_jax.prepared import load_prepared
 
-    names = list(load_prepared(data).manifest["features"])
+    names = [n for n in load_prepared(data).manifest["features"] if not n.endswith(NONZERO)]
     if acoustic is None:
         return Config.features
     if len(names) != 1:

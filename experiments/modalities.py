@@ -11,8 +11,8 @@ Command, for a prepared IEMOCAP:
 """
 
 from dser_jax.cli import guarded
-from dser_jax.experiment import Group, paired_runs, run_experiment
-from dser_jax.report import write_report
+from dser_jax.conduct import conduct
+from dser_jax.experiment import Group, paired_runs
 from dser_jax.settings import make_config, make_hparams, make_parser
 from dser_jax.weights import two_weights
 
@@ -33,8 +33,7 @@ def main() -> None:
         )
         for name, (acoustic, text, weights) in HALVES.items()
     ]
-    run_experiment(args.data, args.out, groups, lanes=args.lanes, keep_weights=args.keep_weights)
-    write_report(args.out)
+    conduct(args, groups)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ Command, for a prepared IEMOCAP with these features (60 runs, one compiled progr
 """
 
 from dser_jax.cli import guarded
-from dser_jax.experiment import Group, paired_runs, run_experiment
-from dser_jax.report import write_report
+from dser_jax.conduct import conduct
+from dser_jax.experiment import Group, paired_runs
 from dser_jax.settings import make_config, make_hparams, make_parser
 from dser_jax.weights import no_weights, three_weights, two_weights
 
@@ -33,8 +33,7 @@ def main() -> None:
     settings = {name: make_hparams(args, weights) for name, (_, weights) in WEIGHTINGS.items()}
     paper = {name: {"table": "table6", "row": row} for name, (row, _) in WEIGHTINGS.items()}
     group = Group(config, paired_runs(settings, range(args.seeds), paper))
-    run_experiment(args.data, args.out, [group], lanes=args.lanes, keep_weights=args.keep_weights)
-    write_report(args.out)
+    conduct(args, [group])
 
 
 if __name__ == "__main__":

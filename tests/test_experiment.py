@@ -120,6 +120,23 @@ def test_the_same_call_again_trains_nothing(data, finished, capsys):
     assert "9 runs are finished already, nothing to do" in capsys.readouterr().err
 
 
+def test_rows_without_their_inputs_are_left_out_and_said(data, finished, capsys):
+    lacking = dataclasses.replace(CONFIG, vectors="glove")
+    groups = [
+        Group(CONFIG, paired_runs({"one": hparams()}, range(3))),
+        Group(lacking, paired_runs({"one glove": hparams()}, range(3))),
+    ]
+    view = run_experiment(data, finished.folder, groups)
+    said = capsys.readouterr().out
+    assert "one glove: not trained" in said
+    assert "dser prepare --glove FILE" in said
+    assert "glove.840B.300d.txt" in said
+    assert len(view.manifest["planned"]) == 3
+    assert view.manifest["skipped"][0].startswith("one glove: not trained")
+    with pytest.raises(DserError, match="no word vectors 'glove'"):
+        run_experiment(data, finished.folder, groups[1:])
+
+
 def test_a_name_with_other_settings_is_refused(data, finished):
     changed = {"one": hparams(learning_rate=0.5)}
     with pytest.raises(DserError, match=r"'one' with other settings \(learning_rate 0.001 -> 0.5"):
