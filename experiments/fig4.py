@@ -2,8 +2,8 @@
 
 The paper (one run a point, the authors' code with 32-unit LSTM layers at batch 8) picks alpha .7
 and beta .2, with a mean CCC of .51, on the test session itself. Here the pick is the best mean
-over seeds on validation, and its test score is stated. Points whose third weight 1 - alpha - beta is
-negative are computed, drawn hatched, and never picked.
+over seeds on validation, and its test score is stated. Points whose third weight, 1 - alpha -
+beta, is negative are computed, drawn hatched, and never picked.
 
 Command, for a prepared IEMOCAP (121 runs a seed, one program):
 

@@ -2,7 +2,7 @@
 
 The paper (one run a point) picks .1 for speech and .4 for text, with a mean CCC of .51, on the
 test session itself; the authors' second run of that point, in their grid, gives .40. Here the full
-grid from 0 to .9 is trained; its row at text .4 and its column at speech .1 are the figure's two lines.
+grid from 0 to .9 is trained; its row at text .4 and its column at speech .1 are the two lines.
 
 Command, for a prepared IEMOCAP (100 runs a seed, one program):
 
