@@ -119,7 +119,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     """
     make_split(prepared.utterances, config.split, config.protocol)
     if config.acoustic is not None:
-        prepared.feature(_functionals(prepared, config))
+        prepared.feature(feature_name(prepared, config))
     if config.text is None:
         return []
     _need_transcripts(prepared)
@@ -143,11 +143,16 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     ]
 
 
-def load_dataset(prepared: Prepared, config: Config) -> Dataset:
+def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> Dataset:
     """Makes the arrays that a configuration needs from a prepared data set.
 
     What is learned from data (scaler, vocabulary) is fitted on the training rows under protocol
     "strict" and on all rows, test included, under "paper", as the authors did.
+
+    Args:
+      prepared: The data set.
+      config: What to make of it.
+      inputs: Whether speech and text are loaded, or the split and the labels alone.
 
     Raises:
       DserError: The data set lacks the features, vectors or transcripts that are asked for, or
@@ -158,17 +163,16 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
     labels = np.array([[getattr(u, attr) for attr in ATTRS] for u in utterances], float)
     gold = scale_labels(labels, tuple(prepared.manifest["scale"]))
     known = np.isfinite(gold)
-    # Paper: the authors fitted scalers and tokenizer on all rows, test included.
-    fit_rows = np.arange(len(utterances)) if config.protocol == "paper" else split.train
+    fit_rows = rows_to_fit(split, len(utterances), config.protocol)
     for part in ("train", "test"):
         if not known[getattr(split, part)].any():
             raise DserError(f"no utterance for {part} has any label")
 
     acoustic = scaler = tokens = tokenizer = word_vectors = None
     words = embedding_dim = 0
-    if config.acoustic is not None:
-        acoustic, scaler = _acoustic(prepared, _functionals(prepared, config), fit_rows)
-    if config.text is not None:
+    if inputs and config.acoustic is not None:
+        acoustic, scaler = _acoustic(prepared, feature_name(prepared, config), fit_rows)
+    if inputs and config.text is not None:
         tokenizer = _fit_tokenizer(prepared, fit_rows)
         tokens = tokenizer.encode([u.transcript or "" for u in utterances], config.max_tokens)
         words = len(tokenizer.index) + 1
@@ -203,7 +207,13 @@ def load_dataset(prepared: Prepared, config: Config) -> Dataset:
     )
 
 
-def _functionals(prepared: Prepared, config: Config) -> str:
+def rows_to_fit(split: Split, utterances: int, protocol: str) -> Int[np.ndarray, "rows"]:
+    """Returns the rows that scalers and vocabulary are learned from."""
+    # Paper: the authors fitted scalers and tokenizer on all rows, test included.
+    return np.arange(utterances) if protocol == "paper" else split.train
+
+
+def feature_name(prepared: Prepared, config: Config) -> str:
     """Names the features to read: under "paper", functionals that take zeros for missing."""
     # Paper: the authors turned zeros into missing values before taking means and deviations.
     name = config.features
