@@ -1,5 +1,6 @@
 # make demo   talking demo corpus -> features -> 60 runs as lanes -> tables
 # make test   the tests            make lint   style and types
+# make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
 # make bench  benchmarks           EXTRA=cuda12 or EXTRA=cuda13 uses a GPU
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
@@ -14,7 +15,16 @@ pip = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 SMALL := --units 16 --embedding-dim 16 --text-dense 16 --fusion 16 16 --max-tokens 12 \
 	--batch-size 32 --learning-rate 0.004
 
-.PHONY: demo test lint format bench clean
+EXPERIMENTS := table3 table4 table5 table6 modalities
+GRIDS := fig4 fig5 fig6
+OUT ?= runs/paper
+FEATURES ?= paa_hsf
+VECTORS ?= glove
+PROTOCOL ?= paper
+FLAGS ?=
+GRID_FLAGS ?=
+
+.PHONY: demo paper paper-demo test lint format bench clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -32,8 +42,29 @@ demo: $(VENV)/.demo$(EXTRA)
 	$(BIN)/python experiments/modalities.py --data $(DEMO)/prepared --out $(DEMO)/modalities $(SMALL)
 	$(BIN)/python experiments/table6.py --data $(DEMO)/prepared --out $(DEMO)/table6 $(SMALL) --lanes 60
 
+# The whole results section: make paper DATA=a-prepared-data-set
+paper: $(VENV)/.demo$(EXTRA)
+	@test -n "$(DATA)" || { echo "make paper DATA=DIR: which prepared data set?"; exit 2; }
+	for each in $(EXPERIMENTS); do \
+		$(BIN)/python experiments/$$each.py --data $(DATA) --out $(OUT)/$$each \
+			--features $(FEATURES) --vectors $(VECTORS) --protocol $(PROTOCOL) $(FLAGS) || exit; \
+	done
+	for each in $(GRIDS); do \
+		$(BIN)/python experiments/$$each.py --data $(DATA) --out $(OUT)/$$each \
+			--features $(FEATURES) --vectors $(VECTORS) --protocol $(PROTOCOL) \
+			$(FLAGS) $(GRID_FLAGS) || exit; \
+	done
+	$(BIN)/dser report $(addprefix $(OUT)/,$(EXPERIMENTS) $(GRIDS)) --out $(OUT)/report
+
+# The same on the demo corpus at a size for two cores, to see that all of it runs.
+paper-demo: $(VENV)/.demo$(EXTRA)
+	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
+	$(MAKE) paper DATA=$(DEMO)/prepared OUT=$(DEMO)/paper FEATURES=gemaps_hsf VECTORS=we \
+		PROTOCOL=strict FLAGS="$(SMALL) --seeds 3 --max-epochs 8" \
+		GRID_FLAGS="--points 0 0.25 0.5 0.75 --seeds 2"
+
 test: $(VENV)/.test$(EXTRA)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.test$(EXTRA)
 	$(BIN)/ruff check .
