@@ -15,18 +15,6 @@ from dser_jax.train import rmsprop
 RATES = Rates(*[jnp.float32(0.0)] * 3)
 
 
-@pytest.fixture
-def keras():
-    """Keras 3 on JAX, whose own code needs the usual promotion rules."""
-    keras = pytest.importorskip("keras")
-    with (
-        jax.numpy_rank_promotion("allow"),
-        jax.numpy_dtype_promotion("standard"),
-        jax.legacy_prng_key("allow"),
-    ):
-        yield keras
-
-
 def random(*shape, seed=0, scale=1.0):
     return np.random.default_rng(seed).normal(0, scale, shape).astype(np.float32)
 
@@ -69,7 +57,7 @@ def test_lstm_stack_equals_keras(keras, steps):
     x = random(3, steps, 5)
     stack = keras.Sequential([keras.layers.LSTM(4, return_sequences=True) for _ in range(3)])
     expected_shape = stack(x).shape
-    ours = x
+    ours = jnp.asarray(x)
     for number, layer in enumerate(stack.layers):
         kernel, recurrent, bias = (
             random(*w.shape, seed=7 * number + i, scale=0.5) for i, w in enumerate(layer.weights)
