@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dser_jax.corpora.utterances import ATTRS
-from dser_jax.stats import PairedTest, Row, Summary, by_seed, holm, pair, paired_t, summary
+from dser_jax.intervals import Intervals, Resampled, interval_key
+from dser_jax.stats import (
+    PairedTest,
+    Row,
+    SignedRank,
+    Summary,
+    by_seed,
+    holm,
+    pair,
+    paired_t,
+    signed_rank,
+    summary,
+)
 
 COLUMNS = (*ATTRS, "mean")
 """What a table has scores of."""
@@ -32,6 +44,7 @@ class TableRow:
       runs: All runs, in the order of the journal.
       diverged: How many of them diverged; they are in no mean.
       scores: column -> its summary, for the columns that have any score.
+      over_utterances: How the scores would move with other test utterances, where that is known.
     """
 
     name: str
@@ -40,6 +53,12 @@ class TableRow:
     runs: tuple[Row, ...]
     diverged: int
     scores: Mapping[str, Summary]
+    over_utterances: Resampled | None = None
+
+    @property
+    def finished(self) -> list[str]:
+        """The ids of the runs that did not diverge."""
+        return [run["run"] for run in self.runs if run.get("status", "ok") == "ok"]
 
     @property
     def n(self) -> int:
@@ -53,16 +72,19 @@ class Comparison:
 
     Attributes:
       first, second: The names; the difference is the first minus the second.
-      test: The paired test, over the seeds that both have.
+      test: The paired t-test, over the seeds that both have.
+      ranks: The signed-rank test, over the same.
       unpaired: Runs of either that had no partner.
-      p_holm: The test's p, adjusted for all the tests of this column of the table.
+      p_holm, ranks_p_holm: The p of each, adjusted for all its tests of this column of the table.
     """
 
     first: str
     second: str
     test: PairedTest
+    ranks: SignedRank
     unpaired: int
     p_holm: float | None = None
+    ranks_p_holm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -122,16 +144,28 @@ class Table:
             if against is not None and against not in (one, two):
                 continue
             pairs = pair(seeds[one], seeds[two], runs[one] + runs[two])
-            test = paired_t(pairs.first, pairs.second)
-            found.append(Comparison(one, two, test, pairs.unpaired))
-        tested = [place for place, each in enumerate(found) if each.test.p is not None]
-        adjusted = holm([found[place].test.p or 0.0 for place in tested])
-        for place, p_holm in zip(tested, adjusted, strict=True):
-            found[place] = replace(found[place], p_holm=p_holm)
-        return tuple(found)
+            both = (pairs.first, pairs.second)
+            found.append(Comparison(one, two, paired_t(*both), signed_rank(*both), pairs.unpaired))
+        p_holm = _adjusted([each.test.p for each in found])
+        ranks_p_holm = _adjusted([each.ranks.p for each in found])
+        return tuple(
+            replace(each, p_holm=p, ranks_p_holm=ranks_p)
+            for each, p, ranks_p in zip(found, p_holm, ranks_p_holm, strict=True)
+        )
 
 
-def tables(rows: Iterable[Row], metric: str = "ccc", part: str = "test") -> tuple[Table, ...]:
+def _adjusted(values: Sequence[float | None]) -> list[float | None]:
+    """Adjusts the p-values of the tests that there are, by Holm's method."""
+    adjusted = iter(holm([value for value in values if value is not None]))
+    return [None if value is None else next(adjusted) for value in values]
+
+
+def tables(
+    rows: Iterable[Row],
+    metric: str = "ccc",
+    part: str = "test",
+    intervals: Intervals | None = None,
+) -> tuple[Table, ...]:
     """Gathers the rows of a journal into tables.
 
     Rows go to one table only if corpus, protocol, split and truth are equal: scores on other
@@ -142,6 +176,7 @@ def tables(rows: Iterable[Row], metric: str = "ccc", part: str = "test") -> tupl
       rows: Rows of the journal; each run once.
       metric: "ccc", "ccc_batch32" or "rmse".
       part: "test" or "validation".
+      intervals: Of the CCC over test utterances; shown with that metric and part only.
     """
     groups: dict[tuple[str, str, str, str], dict[str, list[Row]]] = {}
     for row in rows:
@@ -150,10 +185,19 @@ def tables(rows: Iterable[Row], metric: str = "ccc", part: str = "test") -> tupl
         )
         group = (corpus, protocol, split, truth)
         groups.setdefault(group, {}).setdefault(str(row["name"]), []).append(row)
-    return tuple(
-        Table(*group, metric, part, tuple(_row(*named, metric, part) for named in names.items()))
-        for group, names in groups.items()
-    )
+    found = []
+    for group, names in groups.items():
+        named = [_row(name, runs, metric, part) for name, runs in names.items()]
+        if intervals and (metric, part) == ("ccc", "test"):
+            named = [
+                replace(
+                    row,
+                    over_utterances=intervals.get(interval_key(group[3], row.name, row.finished)),
+                )
+                for row in named
+            ]
+        found.append(Table(*group, metric, part, tuple(named)))
+    return tuple(found)
 
 
 def _row(name: str, runs: list[Row], metric: str, part: str) -> TableRow:

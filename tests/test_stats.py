@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dser_jax.stats import holm, pair_by_seed, paired_t, summary
+from dser_jax.stats import holm, pair_by_seed, paired_t, signed_rank, summary
 from dser_jax.tables import score, tables
 
 calm = settings(deadline=None, derandomize=True)
@@ -83,7 +83,7 @@ def test_paired_t_by_hand():
 @given(pairs)
 def test_paired_t_equals_scipy(pairs):
     first, second = np.transpose(pairs)
-    found = paired_t(first, second)
+    found = paired_t(first.tolist(), second.tolist())
     differences = first - second
     if found.note:
         assert np.ptp(differences) < 1e-11
@@ -99,7 +99,7 @@ def test_paired_t_equals_scipy(pairs):
 @calm
 @given(pairs)
 def test_paired_t_turns_its_sign(pairs):
-    first, second = np.transpose(pairs)
+    first, second = np.transpose(pairs).tolist()
     one, two = paired_t(first, second), paired_t(second, first)
     assert one.difference == -two.difference
     assert one.p == two.p
@@ -127,6 +127,97 @@ def test_where_there_is_no_test_the_note_says_why(first, second, note):
 def test_lists_of_unequal_length_are_refused():
     with pytest.raises(ValueError, match="equal length"):
         paired_t([1, 2, 3], [1, 2])
+
+
+def test_signed_rank_by_hand():
+    # Differences 3 -1 2 5: ranks 3 1 2 4, the second negative: sums 9 and 1. Of the 16 signs, one
+    # gives a lower sum of 0 and one of 1: p = 2 * 2 / 16.
+    found = signed_rank([4, 1, 4, 6], [1, 2, 2, 1])
+    assert (found.n, found.zeros, found.ties, found.plus, found.minus) == (4, 0, 0, 9, 1)
+    assert found.p == 0.25
+    assert found.effect == pytest.approx(0.8)
+    assert found.note == "with 4 pairs no p is below 0.12"
+
+
+def test_signed_rank_says_zeros_and_ties():
+    # Without the zero: 2 2 -2 4, ranks 2 2 2 4, sums 8 and 2. Sums of at most 2: none, or one of
+    # three twos: 4 of 16.
+    found = signed_rank([3, 3, 1, 5, 7], [1, 1, 3, 1, 7])
+    assert (found.n, found.zeros, found.ties, found.plus, found.minus) == (4, 1, 3, 8, 2)
+    assert found.p == 0.5
+    assert found.note.startswith("1 of 5 pairs are equal and left out; 3 differences are tied; ")
+
+
+def test_sizes_that_differ_by_rounding_are_tied():
+    found = signed_rank([0.3, 0.5, 0.9], [0.2, 0.4, 1.0])
+    assert found.ties == 3
+    assert signed_rank([0.1 + 0.2, 1, 2, 3], [0.3, 0, 0, 0]).zeros == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "note"),
+    [
+        ([], [], "no seed in common"),
+        ([1, 2], [2, 5], "no test with fewer than 3 seeds in common"),
+        ([1, 2, 3], [1, 2, 3], "no test: 3 of 3 pairs are equal and left out"),
+        ([0.0] * 4, [0.0] * 4, "no test: 4 of 4 pairs are equal and left out"),
+    ],
+)
+def test_where_there_is_no_signed_rank_test_the_note_says_why(first, second, note):
+    found = signed_rank(first, second)
+    assert found.note == note
+    assert found.p is found.plus is found.effect is None
+    with pytest.raises(ValueError, match="equal length"):
+        signed_rank([1, 2, 3], [1, 2])
+
+
+@calm
+@given(st.permutations(range(1, 15)), st.lists(st.booleans(), min_size=14, max_size=14))
+def test_signed_rank_equals_scipy_without_ties(sizes, signs):
+    differences = np.where(signs, sizes, np.negative(sizes))[:11].tolist()
+    found = signed_rank(differences, [0.0] * 11)
+    want = scipy.stats.wilcoxon(differences, method="exact")
+    assert found.p == pytest.approx(want.pvalue)
+    assert min(found.plus, found.minus) == want.statistic
+    assert found.plus + found.minus == 66
+    assert found.note == ""
+
+
+@settings(deadline=None, derandomize=True, max_examples=20)
+@given(st.lists(st.integers(-4, 4).filter(bool), min_size=3, max_size=9))
+def test_signed_rank_equals_scipys_permutations_with_ties(differences):
+    def sums(differences, axis):
+        ranks = scipy.stats.rankdata(np.abs(differences), axis=axis)
+        return (np.sign(differences) * ranks).sum(axis)
+
+    found = signed_rank(differences, [0] * len(differences))
+    want = scipy.stats.permutation_test(
+        (np.array(differences, float),),
+        sums,
+        permutation_type="samples",
+        n_resamples=np.inf,
+        vectorized=True,
+    )
+    assert found.p == pytest.approx(want.pvalue)
+    assert np.sign(found.effect) == np.sign(want.statistic)
+
+
+@calm
+@given(pairs)
+def test_signed_rank_turns_its_sign(pairs):
+    first, second = np.transpose(pairs).tolist()
+    one, two = signed_rank(first, second), signed_rank(second, first)
+    assert (one.plus, one.minus, one.p, one.note) == (two.minus, two.plus, two.p, two.note)
+    assert one.effect is two.effect is None or one.effect == -two.effect
+    assert one.p is None or 2 ** (1 - one.n) <= one.p <= 1
+
+
+def test_forty_pairs_are_exact_and_close_to_normal():
+    differences = np.random.default_rng(0).normal(0.2, 1, 40).tolist()
+    found = signed_rank(differences, [0.0] * 40)
+    assert found.p == pytest.approx(scipy.stats.wilcoxon(differences, method="exact").pvalue)
+    normal = scipy.stats.wilcoxon(differences, method="asymptotic").pvalue
+    assert found.p == pytest.approx(normal, rel=0.05)
 
 
 def test_holm_by_hand():
@@ -224,6 +315,8 @@ def test_comparisons_are_all_pairs_and_adjusted():
         assert each.test.p == pytest.approx(want.pvalue)
         assert each.unpaired == 0
     assert [each.p_holm for each in found] == holm([each.test.p for each in found])
+    assert [each.ranks.p for each in found[:2]] == [2 / 2**5, 2 / 2**5]
+    assert [each.ranks_p_holm for each in found] == holm([each.ranks.p for each in found])
     assert len(table.comparisons("valence")) == 3
 
 

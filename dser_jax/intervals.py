@@ -1,0 +1,79 @@
+"""Intervals over the test utterances of a journal, as they lie on disk: `bootstrap.json`.
+
+The file says again what can be computed from the journal's arrays, so a missing or damaged one
+costs nothing but the intervals in a report, and is written anew by the next call of the experiment.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from dser_jax.atomic import write_text
+from dser_jax.journal_files import canonical
+
+FILE = "bootstrap.json"
+
+SCHEMA = 1
+
+
+class Interval(NamedTuple):
+    """The bounds of a 95% interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """The intervals of one name of a table.
+
+    Attributes:
+      name: The name.
+      unit: What was drawn: "utterance", or "speaker" with all of their utterances.
+      count: How many of these the test set has.
+      resamples: How often as many were drawn, with replacement.
+      scores: Attribute or "mean" -> the interval of its CCC, averaged over seeds.
+    """
+
+    name: str
+    unit: str
+    count: int
+    resamples: int
+    scores: Mapping[str, Interval] = field(default_factory=dict)
+
+
+Intervals = dict[str, Resampled]
+"""By `interval_key`."""
+
+
+def interval_key(truth: str, name: str, runs: Iterable[str]) -> str:
+    """Names what an interval is of: these runs, under this name, of these labels."""
+    return canonical([truth, name, sorted(runs)])
+
+
+def read_intervals(folder: Path) -> Intervals:
+    """Reads the intervals of a journal; none where the file is missing or cannot be read."""
+    try:
+        content = json.loads((folder / FILE).read_bytes())
+        if content["schema"] != SCHEMA:
+            return {}
+        return {entry["of"]: _entry(entry) for entry in content["rows"]}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _entry(entry: dict) -> Resampled:
+    scores = {column: Interval(*map(float, ends)) for column, ends in entry["scores"].items()}
+    about = (entry["name"], entry["unit"], int(entry["count"]), int(entry["resamples"]))
+    return Resampled(*about, scores)
+
+
+def write_intervals(folder: Path, intervals: Intervals) -> None:
+    """Writes the intervals of a journal, atomically; by whoever holds the journal's lock."""
+    rows = [{"of": key, **asdict(entry)} for key, entry in intervals.items()]
+    content = {"schema": SCHEMA, "level": 0.95, "rows": rows}
+    write_text(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
