@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dser_jax.baselines import Baseline, check_baselines, fit_baselines, plan_baselines
+from dser_jax.bootstrap import update_intervals
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.dataset import Dataset, check_inputs, load_dataset
@@ -18,6 +20,7 @@ from dser_jax.journal import Journal, JournalView, run_id
 from dser_jax.journal_files import Row
 from dser_jax.metrics import scores
 from dser_jax.prepared import Prepared, load_prepared
+from dser_jax.progress import Progress
 from dser_jax.sweep import Outcome, RunSpec, sweep
 from dser_jax.sweep_progress import SweepProgress
 from dser_jax.train import HParams
@@ -63,6 +66,7 @@ def run_experiment(
     *,
     lanes: int | None = None,
     keep_weights: bool = False,
+    baselines: bool = True,
 ) -> JournalView:
     """Trains the runs of all groups that the journal in `out` does not have yet.
 
@@ -76,6 +80,7 @@ def run_experiment(
         features or word vectors are not prepared is left out, and said, unless all are.
       lanes: Runs at a time.
       keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
+      baselines: Whether the mean, ridge and SVR are fitted first, as rows to hold the runs against.
 
     Raises:
       DserError: The data set cannot be used as configured, or the journal is another experiment's.
@@ -94,10 +99,13 @@ def run_experiment(
         "configs": [group.config.to_json() for group in groups],
         "skipped": skipped,
     }
+    beside = plan_baselines(prepared, [group.config for group in groups]) if baselines else {}
     with Journal.open(out, manifest) as journal:
         for notice in journal.notices:
             print(notice, flush=True)
         _check_names(journal.rows(), groups)
+        check_baselines(beside, {s.name for group in groups for s in group.runs}, journal.rows())
+        _fit_baselines(journal, prepared, beside)
         todo = [
             {run: spec for run, spec in plan.items() if run not in journal.finished}
             for plan in plans
@@ -126,7 +134,24 @@ def run_experiment(
                     row, arrays = make_row(run, group.config, dataset, outcome)
                     journal.commit(row, arrays)
                     progress.committed()
+        for problem in update_intervals(journal.view()):
+            print(problem, flush=True)
         return journal.view()
+
+
+def _fit_baselines(
+    journal: Journal, prepared: Prepared, baselines: Mapping[str, Baseline]
+) -> None:
+    """Fits the baselines that the journal does not have yet, and writes them there."""
+    missing = {run: each for run, each in baselines.items() if run not in journal.finished}
+    if not missing:
+        return
+    with Progress("baselines", len(missing), "rows") as progress:
+        progress.go_on("baselines", "fitting")
+        for dataset, row, arrays in fit_baselines(prepared, missing):
+            _write_truth(journal, dataset)
+            journal.commit(row, arrays)
+            progress.advance()
 
 
 def make_row(

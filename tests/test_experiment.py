@@ -14,6 +14,7 @@ from tiny import CONFIG
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.errors import DserError
 from dser_jax.experiment import Group, hparams_json, paired_runs, run_experiment
+from dser_jax.intervals import read_intervals
 from dser_jax.journal import read_journal
 from dser_jax.metrics import ccc
 from dser_jax.prepare import prepare
@@ -101,6 +102,16 @@ def test_manifest_says_what_it_was_made_with(finished):
     assert {"jax", "numpy", "python"} <= set(manifest["versions"])
     assert "cpu" in manifest["device"] or "gpu" in manifest["device"].lower()
     assert len(manifest["data_fingerprint"]) == 64
+
+
+def test_names_have_intervals_over_the_test_utterances(finished):
+    found = {entry.name: entry for entry in read_intervals(finished.folder).values()}
+    assert set(found) == {"one", "two"}
+    for name, entry in found.items():
+        rows = [row for row in finished.rows if row["name"] == name]
+        low, high = entry.scores["mean"]
+        assert (entry.unit, entry.count) == ("utterance", 15)
+        assert low < np.mean([row["test"]["ccc"]["mean"] for row in rows]) < high
 
 
 def test_weights_are_kept_on_request(finished):

@@ -27,8 +27,8 @@ LAYERS = (
     "prepared prepare splits inspect dataset",
     "models.layers models.acoustic models.text models.network models",
     "loss train sizing sweep sweep_progress",
-    "metrics journal_files journal stats tables report_text report_files figures report",
-    "experiment weights grid settings cli",
+    "metrics journal_files journal intervals stats tables report_text report_files figures report",
+    "bootstrap baselines experiment weights grid settings cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]
 """Every module; each may import those before it, wherever in its file it does so."""
@@ -80,8 +80,8 @@ def test_the_documents_tell_the_same_order():
 
 
 AUDIO = ("opensmile", "pyAudioAnalysis", "soundfile", "espeakng_loader")
-LIGHT = ("jax", "flax", "matplotlib", *AUDIO)
-HEAVY = ("matplotlib", "pandas", *AUDIO)
+LIGHT = ("jax", "flax", "matplotlib", "sklearn", *AUDIO)
+HEAVY = ("matplotlib", "pandas", "sklearn", *AUDIO)
 
 
 def python(*arguments: str) -> str:
