@@ -27,7 +27,8 @@ LAYERS = (
     "prepared prepare splits inspect dataset",
     "models.layers models.acoustic models.text models.network models",
     "loss train sizing sweep sweep_progress",
-    "metrics journal_files journal intervals stats tables report_text report_files figures report",
+    "metrics journal_files journal intervals stats tables report_text report_files",
+    "figures.style figures.curves figures.scatter figures report",
     "bootstrap baselines experiment weights grid settings cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]
