@@ -222,36 +222,30 @@ def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[s
 
 def _parse(row: _Row, id: str, table: _Table, audio_root: Path) -> Utterance:
     """Reads one row."""
-
-    def text(field: str) -> str | None:
-        return row.cells[field] if field in table.fields else None
-
-    def needed(field: str) -> str | None:
-        value = text(field)
-        if value == "":
+    text = {field: row.cells[field] for field in table.fields}
+    for field in ("file", "split", "transcript"):
+        if text.get(field) == "":
             expected = f"a {field} in every row, or in none"
             raise _error(table, row, f"this row has no {field}", None, expected)
-        return value
-
-    file, split = needed("file"), needed("split")
+    file, split = text.get("file"), text.get("split")
     if split is not None and split.lower() not in SPLITS:
         raise _error(table, row, "no such split", split, "train, validation (dev) or test")
     if not id:
         raise _error(table, row, "this row has no id", None, "an id in every row")
-    start, end = (_seconds(text(field), field, table, row) for field in ("start", "end"))
+    start, end = (_seconds(text.get(field), field, table, row) for field in ("start", "end"))
     if end is not None and end <= (start or 0.0):
         raise _error(
             table, row, "ends before it starts", row.cells["end"], f"an end after {start or 0:g} s"
         )
-    valence, arousal, dominance = (_label(text(attr), attr, table, row) for attr in ATTRS)
+    valence, arousal, dominance = (_label(text.get(attr), attr, table, row) for attr in ATTRS)
     return Utterance(
         id=id,
-        speaker=text("speaker") or None,
-        session=text("session") or None,
+        speaker=text.get("speaker") or None,
+        session=text.get("session") or None,
         file=None if file is None else audio_root / file,
         start=start,
         end=end,
-        transcript=needed("transcript"),
+        transcript=text.get("transcript"),
         valence=valence,
         arousal=arousal,
         dominance=dominance,
