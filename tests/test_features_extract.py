@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,27 @@ def test_a_recording_that_kills_its_process(tmp_path, monkeypatch):
     keys = extract(FIRST, utterances, tmp_path / "s", jobs=2, bad=bad)
     assert [key is None for key in keys] == [False, False, False, True, False, False]
     assert str(bad.left_out[0]).endswith("3.wav: numpy crashes on this recording")
+
+
+class Dying(ProcessPoolExecutor):
+    """A pool that notices that it is broken while it starts a process."""
+
+    submitted = 0
+
+    def submit(self, function, /, *args):
+        Dying.submitted += 1
+        if Dying.submitted == 4:
+            raise OSError("handle is closed")
+        return super().submit(function, *args)
+
+
+def test_a_pool_that_breaks_while_it_starts_a_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "A_WORKER", 3)
+    monkeypatch.setattr(module, "_start_worker", install_in_workers)
+    monkeypatch.setattr(module, "ProcessPoolExecutor", Dying)
+    keys = extract(FIRST, record(tmp_path, 6), tmp_path / "s", jobs=2, bad=BadInput())
+    assert None not in keys
+    assert Dying.submitted > 4
 
 
 def fail_to_start(name: str) -> None:

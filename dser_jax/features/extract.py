@@ -256,7 +256,10 @@ def _pool(extractor: Extractor, workers: int) -> ProcessPoolExecutor:
 def _submit(pool: ProcessPoolExecutor, function: Callable, *args) -> Future:
     """Gives a task to the pool, which may start a process for it."""
     with without_interrupts():
-        return pool.submit(function, *args)
+        try:
+            return pool.submit(function, *args)
+        except OSError as error:  # It broke while it started a process.
+            raise BrokenProcessPool(str(error)) from error
 
 
 def _in_processes(
