@@ -56,8 +56,6 @@ class Config:
     split: str = "last_session"
 
     def __post_init__(self) -> None:
-        for name in ("taps", "fusion"):  # JSON has lists
-            object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.acoustic is None and self.text is None:
             raise DserError("a network needs an acoustic half, a text half, or both")
         if self.protocol not in PROTOCOLS:
@@ -97,4 +95,4 @@ class Config:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:
         """Rebuilds the settings that `to_json` gave."""
-        return cls(**values)
+        return cls(**(values | {name: tuple(values[name]) for name in ("fusion", "taps")}))

@@ -1,0 +1,29 @@
+import json
+
+import pytest
+from tiny import CONFIG
+
+from dser_jax.config import Config
+from dser_jax.errors import DserError
+
+
+@pytest.mark.parametrize("config", [Config(), CONFIG, Config(text=None, taps=(2,))])
+def test_a_config_survives_json(config):
+    restored = Config.from_json(json.loads(json.dumps(config.to_json())))
+    assert restored == config
+    assert hash(restored) == hash(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"acoustic": None, "text": None}, "an acoustic half, a text half, or both"),
+        ({"protocol": "lax"}, "protocol is 'lax'"),
+        ({"split": "random"}, "split is 'random'"),
+        ({"units": 0}, "units is 0; expected 1 or more"),
+        ({"max_epochs": -1}, "max_epochs is -1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(changes, message):
+    with pytest.raises(DserError, match=message):
+        Config(**changes)
