@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -126,7 +126,7 @@ class Journal:
         manifest: Mapping[str, Any],
         *,
         must_match: Iterable[str] = ("data_fingerprint",),
-    ) -> Self:
+    ) -> Journal:
         """Starts a journal, or takes up one that was interrupted.
 
         Args:
@@ -258,11 +258,11 @@ class Journal:
                 os.close(handle)
         self._end += len(line)
 
-    def write_truth(self, key: str, /, **arrays: ArrayLike) -> None:
+    def write_truth(self, key: object, /, **arrays: ArrayLike) -> None:
         """Writes the ids and labels that runs whose row says `truth: key` predict, once.
 
         Raises:
-          DserError: if other arrays have that key already.
+          DserError: if other arrays have that key already, or it cannot name a file.
         """
         path = array_file(self.folder / "truth", key)
         if path.exists():
@@ -276,7 +276,7 @@ class Journal:
         """Lets go of the folder; harmless when done twice."""
         self._lock.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *_: object) -> None:

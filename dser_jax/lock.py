@@ -8,7 +8,6 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import Self
 
 from dser_jax.atomic import saying
 from dser_jax.errors import DserError
@@ -115,7 +114,7 @@ class FolderLock:
             self.path.unlink(missing_ok=True)
         os.close(handle)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> FolderLock:
         return self
 
     def __exit__(self, *_: object) -> None:

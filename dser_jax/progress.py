@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Self
 
 LINE_SECONDS = 20
 """Away from a terminal at most one line is printed in this time."""
@@ -62,7 +61,7 @@ class Progress:
             f"{self._now}: {self._done} of {self._total}{self._unit}, {note}, {passed:.0f} s so far"
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Progress:
         if self._bar is not None:
             self._bar.start()
         return self

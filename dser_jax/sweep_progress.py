@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from dser_jax.progress import Progress, say
 from dser_jax.sweep import Tick
 
@@ -32,11 +30,12 @@ class SweepProgress(Progress):
         """Shows the lanes after an epoch."""
         self.tell(f"{tick.lanes_busy}/{tick.lanes} lanes busy, epoch {tick.epoch}")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> SweepProgress:
         if self._before:
             state = f"{self._total} to go" if self._total else "nothing to do"
             say(f"{self._before} runs are finished already, {state}")
-        return super().__enter__()
+        super().__enter__()
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         super().__exit__(kind)
