@@ -1,19 +1,25 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny import CONFIG, WORDS, make_dataset
 
-from dser_jax.config import Config
 from dser_jax.metrics import ccc
 from dser_jax.train import HParams, Run, make_run
 
 DATASET = make_dataset()
 
 
-def build(config: Config = CONFIG) -> Run:
+def build(**changes) -> Run:
+    """Makes the run of the configuration with changes; a function is compiled when it is called.
+
+    With few of XLA's optimizations, which take more time than all the training here.
+    """
+    config = dataclasses.replace(CONFIG, **changes)
     run = make_run(config, WORDS, config.embedding_dim)
-    return Run(*map(jax.jit, run))
+    return Run(*(jax.jit(f, compiler_options={"xla_backend_optimization_level": 0}) for f in run))
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +39,7 @@ def with_(**changes):
 
 
 def test_a_run_learns():
-    config = Config(**(CONFIG.to_json() | {"fusion": (8, 8), "units": 8, "max_epochs": 60}))
-    run = build(config)
+    run = build(fusion=(8, 8), units=8, max_epochs=60)
     hparams = with_(learning_rate=0.01, text_dropout=0, fusion_dropout=0)
     state = train(run, hparams._replace(patience=np.int32(60)), epochs=60)[-1]
     result = run.result(state, DATASET.data)
@@ -45,7 +50,7 @@ def test_a_run_learns():
 
 def test_every_half_trains_alone():
     for half in ({"acoustic": None}, {"text": None}):
-        run = build(Config(**(CONFIG.to_json() | {"fusion": (4, 3)} | half)))
+        run = build(**half)
         first, *_, last = train(run, HParams())
         assert np.isfinite(last.history.train_loss).all()
         moved = jax.tree.map(lambda a, b: (a != b).any(), first.weights.params, last.weights.params)
@@ -117,28 +122,27 @@ def test_missing_labels_do_not_count(run):
     )
 
 
-def test_all_training_rows_are_seen_once_an_epoch_whatever_the_batch_size():
+def test_all_training_rows_are_seen_once_an_epoch_whatever_the_batch_size(run):
     # With a learning rate of 0, no dropout and one batch, an epoch's loss is the loss of the set;
     # a last batch of one utterance is finite too.
     for size in (10, 29, 30, 1000):
-        run = build(Config(**(CONFIG.to_json() | {"fusion": (4, 3), "batch_size": size})))
+        other = build(batch_size=size)._replace(init=run.init)  # which knows of no batches
         hparams = with_(learning_rate=0, acoustic_dropout=0, text_dropout=0, fusion_dropout=0)
-        states = train(run, hparams, epochs=2)
+        states = train(other, hparams, epochs=2)
         losses = np.asarray(states[-1].history.train_loss)[:2]
         assert np.isfinite(losses).all()
         if size >= len(DATASET.data.train):
             np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
-def test_paper_protocol_averages_the_validation_loss_over_batches():
-    config = Config(**(CONFIG.to_json() | {"fusion": (4, 3), "protocol": "paper"}))
-    run = build(config)
-    state = train(run, with_(learning_rate=0), epochs=1)[-1]
+def test_paper_protocol_averages_the_validation_loss_over_batches(run):
+    paper = run._replace(epoch=build(protocol="paper").epoch)
+    state = train(paper, with_(learning_rate=0), epochs=1)[-1]
     result = run.result(state, DATASET.data)
     gold, pred = DATASET.gold("validation"), np.asarray(result.validation_pred)
     total = 0.0
-    for start in range(0, len(gold), config.batch_size):
-        part = slice(start, start + config.batch_size)
+    for start in range(0, len(gold), CONFIG.batch_size):
+        part = slice(start, start + CONFIG.batch_size)
         losses = [1 - ccc(gold[part, i], pred[part, i]) for i in range(3)]
         total += sum(losses) * len(gold[part])
     assert float(state.history.validation_loss[0]) == pytest.approx(total / len(gold), abs=1e-5)
