@@ -323,7 +323,14 @@ def _sweep(args: argparse.Namespace) -> None:
     from dser_jax.report import write_report
 
     group = Group(config, paired_runs(named, range(args.seeds)))
-    run_experiment(args.data, args.out, [group], lanes=args.lanes, keep_weights=args.keep_weights)
+    run_experiment(
+        args.data,
+        args.out,
+        [group],
+        lanes=args.lanes,
+        keep_weights=args.keep_weights,
+        baselines=args.baselines,
+    )
     write_report(args.out)
 
 

@@ -27,7 +27,14 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
     """
     if args.split == LEAVE_ONE_OUT:
         groups = leave_one_session_out(groups, args.data)
-    run_experiment(args.data, args.out, groups, lanes=args.lanes, keep_weights=args.keep_weights)
+    run_experiment(
+        args.data,
+        args.out,
+        groups,
+        lanes=args.lanes,
+        keep_weights=args.keep_weights,
+        baselines=args.baselines,
+    )
     write_report(args.out)
 
 

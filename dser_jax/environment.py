@@ -15,6 +15,7 @@ from dser_jax import __version__
 PACKAGES = (
     "numpy",
     "scipy",
+    "scikit-learn",
     "jax",
     "jaxlib",
     "jax-cuda12-plugin",

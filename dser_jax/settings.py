@@ -67,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
     parser.add_argument(
         "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
     )
+    parser.add_argument(
+        "--no-baselines",
+        action="store_false",
+        dest="baselines",
+        help="leave out the mean, ridge and SVR, which the networks are held against",
+    )
     for name, text in _SIZES.items():
         default = own.get(name, getattr(defaults, name))
         parser.add_argument(

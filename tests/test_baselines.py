@@ -1,0 +1,363 @@
+"""Mean, ridge and SVR: held against hand-worked values, closed forms and scikit-learn itself."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.svm import SVR
+from tiny import CONFIG
+
+from dser_jax import baselines, experiment
+from dser_jax.baselines import (
+    ALPHAS,
+    COSTS,
+    EPSILON,
+    MODELS,
+    check_baselines,
+    fit_baselines,
+    plan_baselines,
+    stretch,
+)
+from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.dataset import load_dataset
+from dser_jax.errors import DserError
+from dser_jax.experiment import Group, run_experiment
+from dser_jax.metrics import ccc
+from dser_jax.prepare import prepare
+
+WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
+SESSIONS, EACH = 4, 20
+SPEECH = dataclasses.replace(CONFIG, text=None)
+TEXT = dataclasses.replace(CONFIG, acoustic=None)
+
+
+def make_data(folder, *, shuffle_test=False, missing=True):
+    """Utterances whose words tell the valence and whose features the arousal; some labels lack."""
+    random = np.random.default_rng(0)
+    count = SESSIONS * EACH
+    gold = np.round(random.uniform(1, 5, (count, 3)), 2)
+    features = gold[:, [1, 2]] + random.normal(0, 0.5, (count, 2))
+    features = np.concatenate([features, random.normal(3, 2, (count, 2)), np.ones((count, 1))], 1)
+    features[-EACH:] += 4  # the test session is unlike the others
+    texts = [f"it was {WORDS[int((v - 1) / 4.01 * len(WORDS))]}" for v in gold[:, 0]]
+    texts[-1] = "unheard of"
+    if shuffle_test:
+        gold[-EACH:] = random.permutation(gold[-EACH:])
+    if missing:
+        gold[::7, 1] = math.nan
+        gold[:, 2] = math.nan
+    utterances = tuple(
+        Utterance(
+            f"Ses{1 + i // EACH:02d}_{i:03d}",
+            speaker=f"Ses{1 + i // EACH:02d}{'FM'[i % 2]}",
+            session=f"Ses{1 + i // EACH:02d}",
+            transcript=text,
+            valence=v,
+            arousal=a,
+            dominance=d,
+        )
+        for i, (text, (v, a, d)) in enumerate(zip(texts, gold.tolist(), strict=True))
+    )
+    folder.mkdir(exist_ok=True)
+    np.save(folder / "toy.npy", features.astype(np.float32))
+    frames = random.normal(1, 2, (count, 6, 3)).astype(np.float32)
+    np.save(folder / "lld.npy", frames)
+    corpus = Corpus("toy", utterances, (1.0, 5.0))
+    acoustic = {"toy_hsf": folder / "toy.npy", "toy_lld": folder / "lld.npy"}
+    return prepare(corpus, folder / "prepared", acoustic=acoustic)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return make_data(tmp_path_factory.mktemp("data"))
+
+
+def fit(prepared, *configs):
+    """Fits all baselines of some networks: name -> (row, arrays, data set)."""
+    plan = plan_baselines(prepared, configs)
+    return {row["name"]: (row, arrays, data) for data, row, arrays in fit_baselines(prepared, plan)}
+
+
+@pytest.fixture(scope="module")
+def fitted(prepared):
+    return fit(prepared, CONFIG)
+
+
+# Stretching
+
+
+def test_stretching_by_hand():
+    # Predictions on validation: mean 2, deviation 1. Labels: mean 0, deviation 0.5.
+    validation_pred, gold = np.array([1.0, 3.0, 9.0]), np.array([-0.5, 0.5, np.nan])
+    found = stretch(np.array([1.0, 2.0, 3.0, 6.0]), validation_pred, gold)
+    np.testing.assert_allclose(found, [-0.5, 0, 0.5, 2])
+
+
+def test_stretching_what_never_varies_only_shifts_it():
+    gold = np.array([0.2, 0.4])
+    np.testing.assert_allclose(stretch(np.full(2, 0.7), np.full(2, 0.7), gold), [0.3, 0.3])
+    np.testing.assert_array_equal(stretch(gold, gold, np.full(2, np.nan)), gold)
+
+
+def test_stretched_predictions_have_the_mean_and_deviation_of_the_labels(fitted):
+    stretched = [name for name in fitted if name.endswith(", stretched")]
+    assert len(stretched) == 6
+    for name in stretched:
+        _, arrays, dataset = fitted[name]
+        gold, pred = dataset.gold("validation"), arrays["validation_pred"]
+        for column in (0, 1):
+            known = np.isfinite(gold[:, column])
+            assert known.sum() < len(gold) or column == 0
+            labels, guesses = gold[known, column], pred[known, column]
+            assert guesses.mean() == pytest.approx(labels.mean(), abs=1e-12)
+            assert guesses.std() == pytest.approx(labels.std(), abs=1e-12)
+
+
+# Models
+
+
+def test_the_mean_of_the_training_labels_has_no_concordance(fitted):
+    row, arrays, dataset = fitted["mean"]
+    gold = dataset.gold("train")
+    for part in ("validation", "test"):
+        assert row[part]["ccc"] == {"valence": 0, "arousal": 0, "mean": 0}
+        for column in (0, 1):
+            mean = np.nanmean(gold[:, column])
+            np.testing.assert_allclose(arrays[f"{part}_pred"][:, column], mean)
+    assert row["chosen"] == {}
+
+
+def test_ridge_is_the_closed_form_on_the_rows_with_labels():
+    random = np.random.default_rng(1)
+    x, gold = random.normal(size=(40, 3)), random.normal(size=(40, 3))
+    gold[:5, 1] = gold[:, 2] = np.nan
+    train, rows = np.arange(20, 40), np.arange(20)
+    preds = baselines._ridge([x], gold[train], train, rows)
+    gold[22, 1] = np.nan
+    preds_less = baselines._ridge([x], gold[train], train, rows)
+    np.testing.assert_allclose(preds_less[:, :, 0], preds[:, :, 0])
+    for column, known in ((0, train), (1, train[train != 22])):
+        y = gold[known, column]
+        centred = x[known] - x[known].mean(0)
+        for alpha, pred in zip(ALPHAS, preds_less, strict=True):
+            inverse = np.linalg.inv(centred.T @ centred + alpha * np.eye(3))
+            weights = inverse @ centred.T @ (y - y.mean())
+            want = (x[rows] - x[known].mean(0)) @ weights + y.mean()
+            np.testing.assert_allclose(pred[:, column], want)
+    assert (preds[:, :, 2] == 0).all()
+
+
+@pytest.mark.parametrize("halves", [1, 2])
+def test_svr_is_that_of_scikit_learn(halves, monkeypatch):
+    monkeypatch.setattr(baselines, "CHUNK", 7)
+    random = np.random.default_rng(2)
+    x = random.normal(size=(60, 4))
+    gold = random.normal(0.1, 0.3, (60, 3)) + 0.2 * x[:, :3]
+    gold[:9, 1] = np.nan
+    gold[:, 2] = 0.4
+    train, rows = np.arange(40), np.arange(40, 60)
+    blocks = [x[:, :2], sparse.csr_matrix(x[:, 2:])][:halves]
+    preds = baselines._svr(blocks, gold[train], train, rows)
+    seen = x[:, : 2 * halves]
+    for column in (0, 1):
+        known = train[np.isfinite(gold[train, column])]
+        y = gold[known, column]
+        for at, cost in enumerate(COSTS):
+            model = SVR(C=cost, epsilon=EPSILON, gamma=1 / halves)
+            model.fit(seen[known], (y - y.mean()) / y.std())
+            want = model.predict(seen[rows]) * y.std() + y.mean()
+            np.testing.assert_allclose(preds[at, :, column], want, atol=1e-3)
+    np.testing.assert_allclose(preds[:, :, 2], 0.4)
+
+
+def test_svr_trains_on_so_many_rows_at_most(monkeypatch):
+    random = np.random.default_rng(3)
+    x, gold = random.normal(size=(30, 2)), random.normal(size=(30, 3))
+    some, rows = np.arange(0, 30, 2), np.arange(4)
+    want = baselines._svr([x], gold[:29:2], some, rows)
+    monkeypatch.setattr(baselines, "SVR_ROWS", 15)
+    found = baselines._svr([x], gold[:29], np.arange(29), rows)
+    np.testing.assert_array_equal(found, want)
+
+
+def test_the_setting_is_that_of_the_best_ccc_on_validation(prepared, fitted):
+    row, arrays, dataset = fitted["ridge (speech + text)"]
+    stretched = fitted["ridge (speech + text), stretched"]
+    blocks = baselines._blocks(prepared, dataset, CONFIG, True, True)
+    tried = baselines._candidates("ridge", blocks, dataset)
+    gold = dataset.gold("validation")
+    assert set(row["chosen"]) == {"valence", "arousal"}
+    for column, attr in enumerate(row["chosen"]):
+        known = np.isfinite(gold[:, column])
+        found = [ccc(gold[known, column], p[: len(gold), column][known]) for p in tried]
+        at = int(np.argmax(found))
+        assert row["chosen"][attr] == ALPHAS[at]
+        assert row["validation"]["ccc"][attr] == pytest.approx(max(found))
+        pred = np.concatenate([arrays["validation_pred"], arrays["test_pred"]])
+        np.testing.assert_array_equal(pred[:, column], tried[at][:, column])
+        # A stretched row chooses for itself.
+        assert stretched[0]["validation"]["ccc"][attr] >= row["validation"]["ccc"][attr]
+        at = ALPHAS.index(stretched[0]["chosen"][attr])
+        want = stretch(tried[at][:, column], tried[at][: len(gold), column], gold[:, column])
+        np.testing.assert_allclose(stretched[1]["test_pred"][:, column], want[len(gold) :])
+
+
+def test_speech_and_text_are_told_apart(fitted):
+    speech, text, both = (
+        fitted[f"ridge ({inputs}), stretched"][0]["validation"]["ccc"]
+        for inputs in ("speech", "text", "speech + text")
+    )
+    assert text["valence"] > 0.8 > 0.5 > speech["valence"]
+    assert speech["arousal"] > 0.8 > 0.5 > text["arousal"]
+    assert both["mean"] > max(speech["mean"], text["mean"])
+
+
+# Labels and rows
+
+
+def test_labels_of_the_test_change_no_prediction(prepared, fitted, tmp_path):
+    shuffled = fit(make_data(tmp_path / "shuffled", shuffle_test=True), CONFIG)
+    assert shuffled["mean"][2].truth != fitted["mean"][2].truth
+    for name, (row, arrays, _) in fitted.items():
+        other_row, other_arrays, _ = shuffled[name]
+        assert other_row["chosen"] == row["chosen"]
+        assert other_row["validation"] == row["validation"]
+        for part, pred in arrays.items():
+            np.testing.assert_array_equal(other_arrays[part], pred)
+
+
+def test_what_validation_cannot_tell_is_the_middle_of_the_grid(fitted):
+    _, _, dataset = fitted["mean"]
+    dataset = dataclasses.replace(
+        dataset, data=dataset.data._replace(known=np.zeros_like(dataset.data.known))
+    )
+    tried = np.arange(5.0)[:, None, None] * np.ones((5, 2 * EACH, 3))
+    for stretched in (False, True):
+        chosen, validation_pred, test_pred = baselines._choose(tried, dataset, stretched)
+        assert chosen == {"valence": 2, "arousal": 2}
+        assert (validation_pred == 2).all()
+        assert (test_pred == 2).all()
+
+
+def test_attributes_without_labels_are_the_middle_of_the_scale_and_have_no_score(fitted):
+    for row, arrays, _ in fitted.values():
+        assert set(row["test"]["ccc"]) == {"valence", "arousal", "mean"}
+        assert (arrays["test_pred"][:, 2] == 0).all()
+
+
+@pytest.mark.parametrize("protocol", ["strict", "paper"])
+def test_scaler_and_vocabulary_are_fitted_where_the_protocol_says(prepared, protocol):
+    config = dataclasses.replace(CONFIG, protocol=protocol)
+    dataset = load_dataset(prepared, config, inputs=False)
+    speech, text = baselines._blocks(prepared, dataset, config, True, True)
+    rows = dataset.split.train if protocol == "strict" else np.arange(SESSIONS * EACH)
+    np.testing.assert_allclose(speech[rows].mean(0), 0, atol=1e-12)
+    columns = 4 if protocol == "strict" else 5  # one does not vary in training
+    np.testing.assert_allclose(speech[rows].std(0), columns**-0.5)
+    assert text.toarray()[rows].var(0).sum() == pytest.approx(1)
+    words = 2 + len(WORDS) + (2 if protocol == "paper" else 0)
+    assert text.shape[1] == words
+    assert dataset.data.acoustic is dataset.data.tokens is None
+
+
+def test_sequences_are_taken_by_mean_and_deviation_over_frames(prepared):
+    config = dataclasses.replace(SPEECH, features="toy_lld")
+    values, offsets = prepared.feature("toy_lld")
+    found = baselines._functionals(prepared, config)
+    assert found.shape == (SESSIONS * EACH, 6)
+    frames = np.asarray(values[offsets[4] : offsets[5]])
+    np.testing.assert_allclose(found[4], [*frames.mean(0), *frames.std(0)], rtol=1e-5)
+
+
+def test_transcripts_without_a_word_are_said(tmp_path):
+    mute = tuple(
+        Utterance(f"{i}", session=f"s{i % 3}", transcript="...", valence=1.0 + i % 4)
+        for i in range(12)
+    )
+    folder = prepare(Corpus("mute", mute, (1.0, 5.0)), tmp_path / "out")
+    with pytest.raises(DserError, match="tf-idf of the transcripts: empty vocabulary"):
+        fit(folder, TEXT)
+
+
+# Plans
+
+
+def names(prepared, *configs):
+    return [each.name for each in plan_baselines(prepared, configs).values()]
+
+
+def test_baselines_see_what_the_networks_see(prepared):
+    speech = ["mean", *(f"{m} (speech){s}" for m in ("ridge", "svr") for s in ("", ", stretched"))]
+    assert names(prepared, SPEECH) == speech
+    assert names(prepared, TEXT) == [name.replace("speech", "text") for name in speech]
+    assert len(names(prepared, SPEECH, TEXT)) == 9
+    whole = names(prepared, CONFIG)
+    assert len(whole) == 13
+    assert names(prepared, SPEECH, TEXT, CONFIG) == whole
+    assert "svr (speech + text), stretched" in whole
+    wider = dataclasses.replace(CONFIG, units=9, vectors="other")
+    assert plan_baselines(prepared, [CONFIG, wider]) == plan_baselines(prepared, [CONFIG])
+    assert list(plan_baselines(prepared, [wider])) == list(plan_baselines(prepared, [CONFIG]))
+
+
+def test_several_features_are_told_apart(prepared):
+    frames = dataclasses.replace(CONFIG, features="toy_lld")
+    found = names(prepared, SPEECH, frames)
+    assert len(found) == len(set(found)) == 1 + 2 * 2 * 4
+    assert {"ridge (toy_hsf)", "svr (toy_lld)", "ridge (toy_lld + text), stretched"} < set(found)
+    assert "ridge (toy_hsf + text)" not in found
+
+
+def test_protocols_and_splits_have_their_own(prepared):
+    paper = dataclasses.replace(SPEECH, protocol="paper")
+    first = dataclasses.replace(SPEECH, split="session:Ses01")
+    plan = plan_baselines(prepared, [SPEECH, paper, first])
+    assert len(plan) == 15
+    rows = [row for _, row, _ in fit_baselines(prepared, plan)]
+    assert [row["run"] for row in rows] == list(plan)
+    assert len({(row["protocol"], row["split"], row["truth"]) for row in rows}) == 3
+
+
+def test_a_row_says_what_it_is(fitted):
+    for name, (row, arrays, _) in fitted.items():
+        assert (row["kind"], row["seed"], row["status"]) == ("baseline", 0, "ok")
+        assert row["network"] == name.split(" ")[0]
+        assert row["hparams"] == MODELS[row["network"]]
+        assert row["config"]["stretched"] == name.endswith("stretched")
+        assert set(arrays) == {"validation_pred", "test_pred"}
+    assert fitted["mean"][0]["features"] == ""
+    assert fitted["svr (speech + text)"][0]["features"] == "toy_hsf + tf-idf"
+
+
+def test_a_name_means_one_thing(prepared, fitted):
+    plan = plan_baselines(prepared, [CONFIG])
+    rows = [row for row, _, _ in fitted.values()]
+    check_baselines(plan, ["mine"], rows)
+    with pytest.raises(DserError, match="'mean' is the name of a baseline"):
+        check_baselines(plan, ["mine", "mean"], rows)
+    old = {**rows[1], "run": "old", "hparams": {"alpha": [1.0]}}
+    with pytest.raises(DserError, match=r"'ridge \(speech\)' with other settings \(alpha \[1.0\]"):
+        check_baselines(plan, [], [old])
+    check_baselines(plan, [], [old | {"config": old["config"] | {"split": "column"}}])
+
+
+# In experiments
+
+
+def test_an_experiment_fits_them_once(prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "update_intervals", lambda view: [])
+    groups = [Group(SPEECH, ())]
+    assert run_experiment(prepared.folder, tmp_path, groups, baselines=False).rows == ()
+    view = run_experiment(prepared.folder, tmp_path, groups)
+    assert [row["name"] for row in view.rows] == names(prepared, SPEECH)
+    assert view.manifest["planned"] == []
+    row = view.rows[-1]
+    gold, pred = view.truth(row["truth"])["test_gold"], view.arrays(row["run"])["test_pred"]
+    known = np.isfinite(gold[:, 1])
+    assert row["test"]["ccc"]["arousal"] == pytest.approx(ccc(gold[known, 1], pred[known, 1]))
+
+    monkeypatch.setattr(baselines, "_candidates", None)
+    again = run_experiment(prepared.folder, tmp_path, groups)
+    assert again.rows == view.rows
