@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shlex
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from dser_jax import __version__
 from dser_jax.errors import BadInput, DserError
+from dser_jax.settings import add_arguments, positive
 
 CORPORA = ("iemocap", "table", "demo")
 
@@ -150,14 +152,7 @@ def _add_prepare(commands) -> None:
     )
     features.add_argument("--glove", type=Path, metavar="FILE", help="word vectors (.txt, .gz)")
     features.add_argument("--fasttext", type=Path, metavar="FILE", help="word vectors (.vec, .gz)")
-    features.add_argument("--jobs", type=_positive, metavar="N", help="processes; one a core")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
+    features.add_argument("--jobs", type=positive, metavar="N", help="processes; one a core")
 
 
 def _prepare(args: argparse.Namespace) -> None:
@@ -270,27 +265,32 @@ def _inspect(args: argparse.Namespace) -> None:
 _SWEEP = """\
 Trains many runs at once, as lanes of one compiled program: each setting of the
 loss weights or of a grid with each seed. Finished runs are kept; the same
-command goes on after an interruption.
+command goes on after an interruption. --features and --vectors take several
+names with commas: each is a program of its own, all are in one table.
 
 examples:
   dser sweep --data runs/demo --out runs/weights --weights none 0.7,0.2 0.9,0.9,0.2
   dser sweep --data runs/demo --out runs/text --acoustic none --weights valence none
   dser sweep --data runs/demo --out runs/grid --seeds 5 \\
       --grid alpha=0:1:0.1 --grid beta=0:1:0.1
+  dser sweep --data runs/demo --out runs/features --text none \\
+      --features gemaps_hsf,paa_hsf
 """
 
 
 def _add_sweep(commands) -> None:
-    from dser_jax.settings import add_arguments
-
     parser = add_command(commands, "sweep", _sweep, "train many runs at once", description=_SWEEP)
     add_arguments(parser)
-    parser.add_argument("--acoustic", default="lstm", help="acoustic network, or none (lstm)")
-    parser.add_argument("--text", default="lstm", help="text network, or none (lstm)")
+    for half, of in (("acoustic", "acoustic features"), ("text", "words")):
+        parser.add_argument(
+            f"--{half}",
+            default="lstm",
+            metavar="NAME",
+            help=f"network of the {of}: lstm, cnn, dense, or none (lstm)",
+        )
     parser.add_argument(
         "--weights",
         nargs="+",
-        default=["none"],
         metavar="[NAME=]WEIGHTS",
         help="none; alpha,beta; alpha,beta,gamma; or one attribute (none)",
     )
@@ -301,16 +301,17 @@ def _add_sweep(commands) -> None:
 
 def _sweep(args: argparse.Namespace) -> None:
     """Carries out `dser sweep`."""
-    from dser_jax.grid import grid_points, parse_grid, parse_weights, point_weights
+    from dser_jax.grid import grid_points, parse_grid, parse_weightings, point_weights
     from dser_jax.settings import make_config, make_hparams
 
-    weightings = dict(parse_weights(text) for text in args.weights)
+    weightings = parse_weightings(args.weights or ["none"])
     points = grid_points([parse_grid(text) for text in args.grid])
+    if args.weights and any(map(point_weights, points.values())):
+        raise DserError("--weights and a --grid over alpha and beta both set the loss weights")
     halves = {
         half: None if (name := getattr(args, half)) == "none" else name
         for half in ("acoustic", "text")
     }
-    config = make_config(args, **halves)
     named = {}
     for point_name, point in points.items():
         rates = {field: v for field, v in point.items() if field not in ("alpha", "beta", "gamma")}
@@ -322,16 +323,36 @@ def _sweep(args: argparse.Namespace) -> None:
     from dser_jax.experiment import Group, paired_runs, run_experiment
     from dser_jax.report import write_report
 
-    group = Group(config, paired_runs(named, range(args.seeds)))
+    groups = []
+    for inputs in _inputs(args):
+        fixed = {field: name for field, name in inputs.items() if name is not None}
+        mark = ", ".join(name for field, name in fixed.items() if "," in getattr(args, field))
+        settings = {", ".join(filter(None, (mark, name))): h for name, h in named.items()}
+        config = make_config(args, **halves, **inputs)
+        groups.append(Group(config, paired_runs(settings, range(args.seeds))))
     run_experiment(
         args.data,
         args.out,
-        [group],
+        groups,
         lanes=args.lanes,
         keep_weights=args.keep_weights,
         baselines=args.baselines,
     )
     write_report(args.out)
+
+
+def _inputs(args: argparse.Namespace) -> list[dict[str, str | None]]:
+    """Crosses the features and the word vectors that the arguments name, with commas or alone."""
+    choices = []
+    for field, half in (("features", "acoustic"), ("vectors", "text")):
+        given = getattr(args, field)
+        names = [None] if given is None else given.split(",")
+        if "" in names or len(set(names)) != len(names):
+            raise DserError(f"--{field} {given}: expected names with commas, each once")
+        if len(names) > 1 and getattr(args, half) == "none":
+            raise DserError(f"--{field} {given}: --{half} none has no use for several")
+        choices.append(names)
+    return [{"features": f, "vectors": v} for f, v in itertools.product(*choices)]
 
 
 def _add_report(commands) -> None:
@@ -342,16 +363,31 @@ def _add_report(commands) -> None:
         "print and write the tables of a sweep",
         description="Prints the tables of a sweep, and writes them with figures to a folder.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the --out of a sweep")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (DIR/report)")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="the --out of a sweep")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to write (DIR/report; several need one)"
+    )
     parser.add_argument("--no-figures", action="store_true", help="write the tables alone")
+    parser.add_argument(
+        "--validation",
+        action="store_true",
+        help="scores of the validation rows, to choose settings by (DIR/report-validation)",
+    )
 
 
 def _report(args: argparse.Namespace) -> None:
     """Carries out `dser report`."""
+    if len(args.folders) > 1:
+        from dser_jax.collection import write_collection
+
+        if args.out is None or args.validation:
+            raise DserError("a report of several sweeps needs --out, and has no --validation")
+        write_collection(args.folders, args.out, draw=not args.no_figures)
+        return
     from dser_jax.report import write_report
 
-    write_report(args.folder, args.out, draw=not args.no_figures)
+    part = "validation" if args.validation else None
+    write_report(args.folders[0], args.out, draw=not args.no_figures, part=part)
 
 
 if __name__ == "__main__":

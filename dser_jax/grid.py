@@ -44,6 +44,21 @@ def parse_weights(text: str) -> tuple[str, LossWeights]:
     return (name if mark else "/".join(f"{w:g}" for w in weights)), weights
 
 
+def parse_weightings(texts: Sequence[str]) -> dict[str, LossWeights]:
+    """Reads several loss weights, each as `parse_weights` does; returns them by name.
+
+    Raises:
+      DserError: A text cannot be read, or two have one name.
+    """
+    weightings: dict[str, LossWeights] = {}
+    for text in texts:
+        name, weights = parse_weights(text)
+        if name in weightings:
+            raise DserError(f"--weights {text}: {name!r} is there already; NAME= gives another")
+        weightings[name] = weights
+    return weightings
+
+
 def parse_grid(text: str) -> tuple[str, list[float]]:
     """Reads one axis of a grid: "alpha=0:1:0.1" (both ends included) or "alpha=0.1,0.5".
 
@@ -61,7 +76,7 @@ def parse_grid(text: str) -> tuple[str, list[float]]:
         if step <= 0 or count < 0 or abs(low + count * step - high) > 1e-6:
             raise ValueError
         return field, [round(low + i * step, 10) for i in range(count + 1)]
-    except (ValueError, ZeroDivisionError):
+    except (ArithmeticError, ValueError):
         raise DserError(
             f"--grid {text}: expected {field}=LOW:HIGH:STEP with whole steps from LOW to HIGH, or "
             f"{field}=VALUE,VALUE,..."
@@ -80,7 +95,8 @@ def grid_points(axes: Sequence[tuple[str, list[float]]]) -> dict[str, dict[str, 
     points = {}
     for values in itertools.product(*(values for _, values in axes)):
         point = dict(zip(fields, values, strict=True))
-        points[" ".join(f"{field}={value:g}" for field, value in point.items())] = point
+        named = (f"{field.replace('_', ' ')}={value:g}" for field, value in point.items())
+        points[" ".join(named)] = point
     return points
 
 

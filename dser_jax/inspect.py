@@ -247,7 +247,8 @@ def _splits(utterances: Sequence[Utterance]) -> Table:
                 rows.append([kind.replace("_", " "), protocol, *"---", "not possible"])
                 continue
             counts = [str(len(getattr(split, part))) for part in PARTS]
-            held = _validated_on(utterances, split.validation)
+            by_column = kind == "column" and any(utt.split == "validation" for utt in utterances)
+            held = _validated_on(utterances, split.validation) or ("column" if by_column else "")
             rows.append([split.name, protocol, *counts, held])
     if not rows:
         rows.append(["none", *"----", "needs sessions or splits"])

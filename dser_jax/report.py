@@ -42,6 +42,7 @@ def write_report(
     console: Console | None = None,
     *,
     draw: bool = True,
+    part: str | None = None,
 ) -> list[Path]:
     """Prints the tables of a journal, and writes them with figures to a folder.
 
@@ -49,9 +50,12 @@ def write_report(
 
     Args:
       folder: The journal.
-      out: Where to write; `report` in the journal's folder by default.
+      out: Where to write; in the journal's folder by default, as `report` or, with another part
+        than there would be by default, under that part's name.
       console: Where to print.
       draw: Whether to draw figures, which takes a second or two a name.
+      part: "test" or "validation"; by default test, unless no run was tested. Predictions are drawn
+        for the test set alone, and only in its report.
 
     Returns:
       The files written: report.md, table.csv, runs.csv, tests.csv, table.tex and, if Matplotlib is
@@ -68,7 +72,8 @@ def write_report(
     if not view.rows:
         _print(console, "There is nothing to report before the first run has finished.")
         return []
-    part = _part(view)
+    usual = _part(view)
+    part = part or usual
     groups = tables(view.rows, "ccc", part)
     said = [*view.notices, *mixtures(row for table in groups for row in table.rows)]
     if len(groups) > 1:
@@ -77,11 +82,12 @@ def write_report(
             "labels, do not compare"
         )
     _print_tables(console, groups, part)
-    out = view.folder / "report" if out is None else Path(out)
+    name = "report" if part == usual else f"report-{part}"
+    out = view.folder / name if out is None else Path(out)
     with saying(out):
         out.mkdir(parents=True, exist_ok=True)
     problems: list[str] = []
-    figures = _draw(view, groups, out, problems) if draw else {}
+    figures = _draw(view, groups, out, problems, scatter=part == "test") if draw else {}
     said += dict.fromkeys(problems)
     for line in said[len(view.notices) :]:
         _print(console, line)
@@ -118,7 +124,7 @@ def _part(view: JournalView) -> str:
 
 
 def _draw(
-    view: JournalView, groups: Sequence[Table], out: Path, problems: list[str]
+    view: JournalView, groups: Sequence[Table], out: Path, problems: list[str], *, scatter: bool
 ) -> dict[str, list[Path]]:
     """Draws what there is to draw: title -> files."""
     try:
@@ -138,7 +144,7 @@ def _draw(
             drawn[title] = figures.learning_curves(
                 view, out / f"learning_curves{mark}", rows, problems
             )
-            for row in table.rows:
+            for row in table.rows if scatter else ():
                 if left == 0:
                     skipped += 1
                     continue
@@ -204,7 +210,7 @@ def _scores(console: Console, table: Table) -> RichTable:
     wide = console.width >= 120
     plain = not console.is_terminal  # A pipe has no bold.
     grid = _grid(console, caption(table, "*" if plain else "bold"))
-    grid.add_column("name", min_width=12)
+    grid.add_column("name", min_width=12, overflow="fold")  # A grid's names have no spaces.
     if wide:
         grid.add_column("network, features", style="dim")
     for column in COLUMNS:
@@ -232,7 +238,8 @@ def _scores(console: Console, table: Table) -> RichTable:
 
 def _tests(console: Console, found: Sequence, told: str) -> RichTable:
     grid = _grid(console, told[0].upper() + told[1:] + ".")
-    grid.add_column("first − second" if not console.options.ascii_only else "first - second")
+    pairs = "first − second" if not console.options.ascii_only else "first - second"
+    grid.add_column(pairs, overflow="fold")
     for column in ("difference", "p", "Holm", "d_z", "n"):
         grid.add_column(column, justify="right", no_wrap=True)
     for each in found:

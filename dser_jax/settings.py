@@ -43,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="a prepared data set")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument(
-        "--seeds", type=int, default=seeds, metavar="N", help=f"runs a row ({seeds})"
+        "--seeds", type=positive, default=seeds, metavar="N", help=f"runs a row ({seeds})"
     )
-    parser.add_argument("--lanes", type=int, metavar="N", help="runs trained at a time (20)")
+    parser.add_argument("--lanes", type=positive, metavar="N", help="runs trained at a time (20)")
     parser.add_argument(
         "--features", metavar="NAME", help="acoustic features (the prepared ones, if only one)"
     )
@@ -135,11 +135,19 @@ def make_hparams(
             raise DserError(f"{_flag(name)} is {rate}; expected 0 or more and below 1")
     if values["learning_rate"] < 0:
         raise DserError(f"--learning-rate is {values['learning_rate']}; expected 0 or more")
-    patience = int(values.pop("patience"))
-    if patience < 1:
-        raise DserError(f"--patience is {patience}; expected 1 or more")
+    patience = values.pop("patience")
+    if not patience >= 1 or patience % 1:
+        raise DserError(f"--patience is {patience:g}; expected a whole number, 1 or more")
     rates = {name: np.float32(value) for name, value in values.items()}
     return HParams(np.asarray(loss_weights, np.float32), patience=np.int32(patience), **rates)
+
+
+def positive(text: str) -> int:
+    """Reads a whole number from 1 on, as the type of a flag."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def _flag(name: str) -> str:
@@ -148,14 +156,19 @@ def _flag(name: str) -> str:
 
 def _only_features(data: str, acoustic: str | None) -> str:
     """Names the prepared features where there is no choice."""
+    if acoustic is None:
+        return Config.features
     from dser_jax.features.functionals import NONZERO
     from dser_jax.prepared import load_prepared
 
     names = [n for n in load_prepared(data).manifest["features"] if not n.endswith(NONZERO)]
-    if acoustic is None:
-        return Config.features
-    if len(names) != 1:
-        there = ", ".join(names) or "none"
-        raise DserError(f"{data} has several acoustic features or none ({there}); name one with "
-                        "--features")  # fmt: skip
+    if not names:
+        raise DserError(
+            f"{data} has no acoustic features; `dser prepare --features` adds some, and "
+            "`dser sweep --acoustic none` trains on text alone"
+        )
+    if len(names) > 1:
+        raise DserError(
+            f"{data} has several acoustic features: {', '.join(names)}; name one with --features"
+        )
     return names[0]

@@ -1,0 +1,201 @@
+"""`dser sweep` end to end on a few dozen sentences: one small sweep, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dser_jax.cli import main
+from dser_jax.metrics import ccc
+
+ROWS = 40
+WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
+TINY = (
+    *("--units", "3", "--layers", "1", "--embedding-dim", "3", "--text-dense", "3"),
+    *("--max-tokens", "4", "--batch-size", "16", "--max-epochs", "2"),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Sentences whose last word tells the valence, with word vectors and two acoustic features."""
+    folder = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "V", "A", "D", "split"])
+        for i, labels in enumerate(random.uniform(1, 5, (ROWS, 3))):
+            word = WORDS[int((labels[0] - 1) / 4 * len(WORDS))]
+            split = ["train", "train", "dev", "test"][i % 4]
+            writer.writerow([f"it was {word}", *labels, split])
+    (folder / "glove.txt").write_text("was 1 0 0 1\ngood 0 1 0 1\nbad 0 0 1 1\n")
+    for name in ("one", "two"):
+        np.save(folder / f"{name}.npy", random.normal(size=(ROWS, 2)).astype(np.float32))
+    columns = ["--column", "valence=V", "arousal=A", "dominance=D", "transcript=text"]
+    common = ["prepare", "--corpus", "table", str(folder / "labels.csv"), "--scale", "1", "5"]
+    main([*common, *columns, "--glove", str(folder / "glove.txt"), "--out", str(folder / "text")])
+    acoustic = [f"{name}={folder / f'{name}.npy'}" for name in ("one", "two")]
+    main([*common, *columns, "--acoustic", *acoustic, "--out", str(folder / "both")])
+    return folder
+
+
+def sweep_arguments(data: Path, out: Path, *more: str) -> list[str]:
+    where = ["--data", str(data / "text"), "--out", str(out), "--split", "column"]
+    return [
+        "sweep",
+        *where,
+        "--acoustic",
+        "none",
+        "--text",
+        "dense",
+        "--no-baselines",
+        *TINY,
+        *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def swept(data) -> tuple[Path, list[str]]:
+    """A sweep of two kinds of word vectors, two weightings and two seeds; and its command."""
+    given = ["--vectors", "we,glove", "--weights", "none", "mine=0.7,0.2", "--seeds", "2"]
+    command = sweep_arguments(data, data / "sweep", *given)
+    main(command)
+    return data / "sweep", command
+
+
+def rows_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+
+
+def test_every_name_and_seed_has_a_row(swept):
+    rows = rows_of(swept[0])
+    names = [f"{vectors}, {name}" for vectors in ("we", "glove") for name in ("no weights", "mine")]
+    assert sorted((r["name"], r["seed"]) for r in rows) == sorted(
+        (name, seed) for name in names for seed in (0, 1)
+    )
+    for row in rows:
+        assert row["features"] == row["name"].partition(",")[0]
+        assert row["network"] == "dense (text)"
+        assert row["status"] == "ok"
+        assert row["epochs"] == 2
+        assert row["config"]["units"] == 3
+        weights = [0.7, 0.2, 0.1] if "mine" in row["name"] else [1.0, 1.0, 1.0]
+        assert row["hparams"]["loss_weights"] == weights
+        assert len(row["test"]["ccc"]) == 4
+
+
+def test_the_scores_are_those_of_the_predictions_on_disk(swept):
+    folder, _ = swept
+    row = rows_of(folder)[0]
+    with np.load(folder / f"truth/{row['truth']}.npz") as truth:
+        gold, ids = truth["test_gold"], truth["test_ids"]
+    with np.load(folder / f"arrays/{row['run']}.npz") as arrays:
+        pred = arrays["test_pred"]
+    assert gold.shape == pred.shape == (ROWS // 4, 3)
+    assert list(ids) == [f"{i:02d}" for i in range(4, ROWS + 1, 4)]
+    assert row["test"]["ccc"]["valence"] == pytest.approx(ccc(gold[:, 0], pred[:, 0]))
+
+
+def test_the_report_is_written(swept):
+    folder, _ = swept
+    text = (folder / "report/report.md").read_text()
+    assert "8 of 8 runs finished" in text
+    for name in ("we, no weights", "we, mine", "glove, no weights", "glove, mine"):
+        assert f"| {name} |" in text
+    assert "CCC over the whole test set" in text
+    with (folder / "report/runs.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 8
+    for file in ("table.csv", "tests.csv", "table.tex", "learning_curves.png"):
+        assert (folder / "report" / file).stat().st_size > 0
+    assert len(list((folder / "report/gold_vs_pred").glob("*.png"))) == 4
+
+
+def test_the_same_command_again_trains_nothing_and_says_so(swept, capsys):
+    folder, command = swept
+    before = (folder / "rows.jsonl").read_bytes()
+    main(command)
+    said = capsys.readouterr()
+    assert "8 runs are finished already, nothing to do" in said.err
+    assert "compiling" not in said.err
+    assert "we, no weights" in said.out
+    assert (folder / "rows.jsonl").read_bytes() == before
+
+
+def test_a_report_on_the_validation_rows_goes_beside_that_on_the_test(swept, capsys):
+    folder, _ = swept
+    before = (folder / "report/report.md").read_bytes()
+    main(["report", str(folder), "--validation"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "CCC over the whole validation set" in said
+    assert "test set" not in said
+    page = (folder / "report-validation/report.md").read_text()
+    assert "CCC over the whole validation set" in page
+    assert not (folder / "report-validation/gold_vs_pred").exists()
+    assert (folder / "report/report.md").read_bytes() == before
+
+
+def test_several_sweeps_make_one_page(swept, tmp_path, capsys):
+    folder, _ = swept
+    other = folder.with_name("another")
+    other.mkdir()
+    for name in ("manifest.json", "rows.jsonl"):
+        (other / name).write_bytes((folder / name).read_bytes())
+    main(["report", str(folder), str(other), "--no-figures", "--out", str(tmp_path)])
+    assert "## another" in (tmp_path / "report.md").read_text()
+    with pytest.raises(SystemExit):
+        main(["report", str(folder), str(other)])
+    assert "several sweeps needs --out" in capsys.readouterr().err
+
+
+def fails(capsys, arguments: list[str]) -> str:
+    """Runs a command that ends with code 2; returns what it says, on one line."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert "Traceback" not in said.out + said.err
+    return said.err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("--vectors fasttext", "word vectors"),
+        ("--vectors we,we", "--vectors we,we: expected names with commas, each once"),
+        ("--features a,b", "--features a,b: --acoustic none has no use for several"),
+        ("--text none", "a network needs an acoustic half, a text half, or both"),
+        ("--grid units=2,3", "--grid units=2,3: expected one of alpha, beta, gamma,"),
+        ("--grid alpha=0:1:0.3", "expected alpha=LOW:HIGH:STEP with whole steps"),
+        ("--grid alpha=0:1:0.5", "--grid over loss weights needs alpha and beta"),
+        ("--grid alpha=1 --grid beta=0 --weights none", "both set the loss weights"),
+        ("--weights a=none a=valence", "'a' is there already"),
+        ("--weights 0.7", "--weights 0.7: expected none, two numbers"),
+        ("--seeds 0", "argument --seeds: 0 is less than 1"),
+        ("--units 0", "units is 0; expected 1 or more"),
+        ("--split last_session", "split 'last_session' needs a session for every utterance"),
+    ],
+)
+def test_a_sweep_refuses_before_it_writes_anything(data, tmp_path, capsys, more, message):
+    out = tmp_path / "out"
+    assert message in fails(capsys, sweep_arguments(data, out, *more.split()))
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "more", "message"),
+    [
+        ("text", "", "has no acoustic features; `dser prepare --features` adds some, and"),
+        ("text", "--features paa_hsf", "'paa_hsf'"),
+        ("both", "", "has several acoustic features: one, two; name one with --features"),
+        ("both", "--features three", "'three'"),
+        ("nowhere", "", "there is no such folder; expected a folder that `dser prepare --out`"),
+    ],
+)
+def test_features_that_are_not_there_are_said(data, tmp_path, capsys, folder, more, message):
+    out = str(tmp_path / "out")
+    given = ["sweep", "--data", str(data / folder), "--out", out, "--split", "column", *TINY]
+    assert message in fails(capsys, [*given, *more.split()])
