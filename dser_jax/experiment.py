@@ -18,6 +18,7 @@ from dser_jax.environment import environment
 from dser_jax.errors import DserError
 from dser_jax.journal import Journal, JournalView, run_id
 from dser_jax.journal_files import Row
+from dser_jax.leaks import MARKS, mark
 from dser_jax.metrics import scores
 from dser_jax.prepared import Prepared, load_prepared
 from dser_jax.progress import Progress
@@ -118,7 +119,7 @@ def run_experiment(
                     continue
                 progress.start(f"{group.config.network}, {group.config.inputs}")
                 dataset = load_dataset(prepared, group.config)
-                _write_truth(journal, dataset)
+                _write_truth(journal, prepared, dataset)
                 ids = {id(spec): run for run, spec in pending.items()}
                 for outcome in sweep(
                     dataset,
@@ -149,7 +150,7 @@ def _fit_baselines(
     with Progress("baselines", len(missing), "rows") as progress:
         progress.go_on("baselines", "fitting")
         for dataset, row, arrays in fit_baselines(prepared, missing):
-            _write_truth(journal, dataset)
+            _write_truth(journal, prepared, dataset)
             journal.commit(row, arrays)
             progress.advance()
 
@@ -265,7 +266,7 @@ def _check_names(rows: Sequence[Row], groups: Sequence[Group]) -> None:
             )
 
 
-def _write_truth(journal: Journal, dataset: Dataset) -> None:
+def _write_truth(journal: Journal, prepared: Prepared, dataset: Dataset) -> None:
     journal.write_truth(
         dataset.truth,
         attrs=np.array(ATTRS),
@@ -274,6 +275,8 @@ def _write_truth(journal: Journal, dataset: Dataset) -> None:
         test_ids=np.array(dataset.part_ids("test")),
         test_gold=dataset.gold("test"),
     )
+    # A file of its own: a journal from before there were marks can still be taken up.
+    journal.write_truth(f"{dataset.truth}.{MARKS}", **mark(prepared.utterances, dataset.split))
 
 
 def _device() -> str:

@@ -13,6 +13,7 @@ from dser_jax.corpora.utterances import ATTRS, Utterance
 from dser_jax.errors import DserError
 from dser_jax.features.audio import HOP, RATE
 from dser_jax.features.tokenizer import split_words
+from dser_jax.leaks import mark, normal
 from dser_jax.prepared import Prepared
 from dser_jax.splits import PARTS, make_split
 
@@ -271,13 +272,14 @@ def _validated_on(utterances: Sequence[Utterance], rows: np.ndarray) -> str:
 def _repeated(utterances: Sequence[Utterance]) -> Iterator[str]:
     """Tells of transcripts that several sessions share: a test on one is no test of the words."""
     sessions: dict[str, set[str]] = {}
-    for utt in utterances:
-        if utt.transcript and utt.session:
-            sessions.setdefault(utt.transcript, set()).add(utt.session)
+    texts = [normal(utt.transcript) for utt in utterances]
+    for text, utt in zip(texts, utterances, strict=True):
+        if text and utt.session:
+            sessions.setdefault(text, set()).add(utt.session)
     shared = {text for text, names in sessions.items() if len(names) > 1}
     if len({utt.session for utt in utterances}) < 2 or not sessions:
         return
-    count = sum(utt.transcript in shared for utt in utterances)
+    count = sum(text in shared for text in texts)
     yield (
         f"{len(shared):,} transcripts occur word for word in more than one session; "
         f"{count:,} utterances ({_percent(count, len(utterances))}) have one of them"
@@ -286,14 +288,12 @@ def _repeated(utterances: Sequence[Utterance]) -> Iterator[str]:
         split = make_split(utterances, "last_session", "paper")
     except DserError:
         return
-    seen = {utterances[row].transcript for row in (*split.train, *split.validation)}
-    words = {w for text in seen for w in split_words(text or "")}
-    tested = [utterances[row].transcript or "" for row in split.test]
-    again = sum(text in seen for text in tested)
-    new = {w for text in tested for w in split_words(text)} - words
+    words = {word for row in (*split.train, *split.validation) for word in texts[row].split(" ")}
+    new = {word for row in split.test for word in texts[row].split(" ")} - words - {""}
+    again = int(mark(utterances, split)["test_seen_transcript"].sum())
     yield (
-        f"with the test on the last session, {again:,} of its {len(tested):,} transcripts occur in "
-        f"the other rows, and {len(new):,} of its words do not"
+        f"with the test on the last session, {again:,} of its {len(split.test):,} transcripts "
+        f"occur in the other rows, and {len(new):,} of its words do not"
     )
 
 

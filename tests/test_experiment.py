@@ -16,6 +16,7 @@ from dser_jax.errors import DserError
 from dser_jax.experiment import Group, hparams_json, paired_runs, run_experiment
 from dser_jax.intervals import read_intervals
 from dser_jax.journal import read_journal
+from dser_jax.leaks import MARKS
 from dser_jax.metrics import ccc
 from dser_jax.prepare import prepare
 from dser_jax.sweep import RunSpec
@@ -94,6 +95,13 @@ def test_scores_are_those_of_the_predictions(finished):
     assert len(arrays["train_loss"]) == row["epochs"] == CONFIG.max_epochs
     best = row["best_epoch"] - 1
     assert arrays["validation_loss"][best] == arrays["validation_loss"].min()
+
+
+def test_the_journal_tells_what_training_has_met(finished):
+    marks = finished.truth(f"{finished.rows[0]['truth']}.{MARKS}")
+    assert marks["test_seen_transcript"].all()  # Sixty utterances, of seven words.
+    assert not marks["test_seen_speaker"].any()
+    assert set(marks["test_speaker"].tolist()) == {"Ses04F", "Ses04M"}
 
 
 def test_manifest_says_what_it_was_made_with(finished):

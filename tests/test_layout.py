@@ -24,7 +24,7 @@ LAYERS = (
     "features.audio features.extractor features.functionals features.gemaps features.paa features",
     "features.store features.interrupt features.extract features.imported",
     "features.tokenizer features.vectors",
-    "prepared prepare splits inspect dataset",
+    "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
     "loss train sizing sweep sweep_progress",
     "metrics journal_files journal intervals stats tables report_text report_files",
