@@ -200,7 +200,7 @@ def update_intervals(view: JournalView) -> list[str]:
     for table in tables(view.rows):
         wanted = {
             interval_key(table.truth, row.name, row.finished): row
-            for row in table.rows
+            for row in table.everything
             if row.finished
         }
         now |= {key: had[key] for key in wanted if key in had}

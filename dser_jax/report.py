@@ -26,12 +26,16 @@ from dser_jax.report_text import (
     p_value,
     progress,
     tested,
+    verdict,
     what,
 )
 from dser_jax.tables import COLUMNS, Table, score, tables
 
 SCATTERS = 24
 """At most so many names get a figure of predictions against labels."""
+
+RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
+"""Rich's SIMPLE_HEAD, with the same rule between sections."""
 
 ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "…": "..."})
 
@@ -75,7 +79,7 @@ def write_report(
     usual = _part(view)
     part = part or usual
     groups = tables(view.rows, "ccc", part)
-    said = [*view.notices, *mixtures(row for table in groups for row in table.rows)]
+    said = [*view.notices, *mixtures(row for table in groups for row in table.everything)]
     if len(groups) > 1:
         said.append(
             f"{len(groups)} tables: runs of another corpus, protocol or split, or with other "
@@ -186,8 +190,10 @@ def _print(console: Console, text: str) -> None:
 def _print_tables(console: Console, groups: Sequence[Table], part: str) -> None:
     for headline in groups:
         for metric in HEADLINE:
-            (table,) = tables([run for row in headline.rows for run in row.runs], metric, part)
+            (table,) = tables(headline.runs, metric, part)
             console.print(_scores(console, table))
+            if verdict(table):
+                console.print(Text(_fit(console, verdict(table) + "\n")))
         found, told = tested(headline)
         if found:
             console.print(_tests(console, found, told))
@@ -196,7 +202,7 @@ def _print_tables(console: Console, groups: Sequence[Table], part: str) -> None:
 
 def _grid(console: Console, said: str) -> RichTable:
     return RichTable(
-        box=box.SIMPLE_HEAD,
+        box=RULES,
         padding=(0, 1, 0, 0),
         pad_edge=False,
         title=Text(_fit(console, said)),
@@ -216,11 +222,15 @@ def _scores(console: Console, table: Table) -> RichTable:
     for column in COLUMNS:
         grid.add_column(column, justify="right", no_wrap=True)
     grid.add_column("n", justify="right")
-    best = {column: table.best(column) for column in COLUMNS}
-    for row in table.rows:
+    best = {column: table.best(column, baselines=True) for column in COLUMNS}
+    for row in table.everything:
+        if row in table.baselines[:1]:
+            grid.add_section()
         name = Text(_fit(console, row.name))
         below = Text(_fit(console, what(row)), style="dim")
         cells = [name, below] if wide else [Text("\n").join([name, below])]
+        if row in table.baselines and not wide:
+            cells = [name]  # It says what the baseline is.
         for column in COLUMNS:
             found = row.scores.get(column)
             marked = best[column] == row.name

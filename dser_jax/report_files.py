@@ -24,9 +24,10 @@ from dser_jax.report_text import (
     p_value,
     progress,
     tested,
+    verdict,
     what,
 )
-from dser_jax.tables import COLUMNS, Table, score, tables
+from dser_jax.tables import COLUMNS, Table, is_baseline, score, tables
 
 PARTS = ("test", "validation")
 METRICS = ("ccc", "ccc_batch32", "rmse")
@@ -42,18 +43,20 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def table_csv(view: JournalView) -> str:
     """Writes the summaries, one a line: tidy, ready for any statistics program."""
-    header = "name attribute metric part n mean sd low high protocol split corpus truth diverged"
+    header = (
+        "name attribute metric part n mean sd low high protocol split corpus truth diverged kind"
+    )
     lines = []
     for part in PARTS:
         for metric in METRICS:
             for table in tables(view.rows, metric, part):
                 where = (table.protocol, table.split, table.corpus, table.truth)
-                for row in table.rows:
+                for row in table.everything:
+                    kind = "baseline" if row in table.baselines else "network"
                     for column, found in row.scores.items():
                         spread = (found.n, found.mean, found.sd, found.low, found.high)
-                        lines.append(
-                            (row.name, column, metric, part, *spread, *where, row.diverged)
-                        )
+                        last = (*where, row.diverged, kind)
+                        lines.append((row.name, column, metric, part, *spread, *last))
     return _csv(header.split(), lines)
 
 
@@ -66,10 +69,11 @@ def runs_csv(view: JournalView) -> str:
         (
             *(row.get(key) for key in keys),
             *(score(row, at, metric, part) for part, metric, at in scores),
+            "baseline" if is_baseline(row) else "network",
         )
         for row in view.rows
     ]
-    return _csv([*keys, *("_".join(names) for names in scores)], lines)
+    return _csv([*keys, *("_".join(names) for names in scores), "kind"], lines)
 
 
 def tests_csv(view: JournalView, part: str) -> str:
@@ -107,8 +111,10 @@ def markdown(view: JournalView, part: str, said: Sequence[str], figures: Mapping
     for headline in tables(view.rows, "ccc", part):
         text.append(f"## {_md(heading(headline))}")
         for metric in HEADLINE:
-            (table,) = tables([run for row in headline.rows for run in row.runs], metric, part)
+            (table,) = tables(headline.runs, metric, part)
             text += [_md(caption(table)), _md_table(table)]
+            if verdict(table):
+                text.append(_md(verdict(table)))
         found, told = tested(headline)
         if found:
             header = ["first", "second", "n", "difference", "95% interval", "p", "p (Holm)"]
@@ -134,9 +140,11 @@ def _md(text: str) -> str:
 
 
 def _md_table(table: Table) -> str:
-    best = {column: table.best(column) for column in COLUMNS}
+    best = {column: table.best(column, baselines=True) for column in COLUMNS}
     lines = []
-    for row in table.rows:
+    for row in table.everything:
+        if row in table.baselines[:1]:
+            lines.append(["*baselines*", *[""] * (len(COLUMNS) + 3)])
         cells = []
         for column in COLUMNS:
             found = row.scores.get(column)
@@ -163,7 +171,7 @@ def latex(view: JournalView, part: str) -> str:
 
 
 def _latex_table(table: Table) -> str:
-    best = {column: table.best(column) for column in COLUMNS}
+    best = {column: table.best(column, baselines=True) for column in COLUMNS}
     lines = [
         r"\begin{table}",
         r"\centering",
@@ -171,9 +179,10 @@ def _latex_table(table: Table) -> str:
         rf"\begin{{tabular}}{{ll{'c' * len(COLUMNS)}r}}",
         r"\toprule",
         " & ".join(["Name", "Network, features", *map(str.capitalize, COLUMNS), r"$n$"]) + r" \\",
-        r"\midrule",
     ]
-    for row in table.rows:
+    for row in table.everything:
+        if row in (table.everything[0], *table.baselines[:1]):
+            lines.append(r"\midrule")
         # Braces: a name in square brackets would be taken for the argument of the \\ before it.
         means, spreads = [f"{{{_tex(row.name)}}}", _tex(what(row))], ["", ""]
         for column in COLUMNS:
@@ -184,7 +193,10 @@ def _latex_table(table: Table) -> str:
         lines.append(" & ".join([*means, str(row.n)]) + r" \\")
         if any(spreads):
             lines.append(" & ".join([*spreads, ""]) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if verdict(table):
+        lines.append(rf"\par\smallskip{{\footnotesize {_tex(verdict(table))}}}")
+    lines.append(r"\end{table}")
     return "\n".join(lines)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dser_jax.journal import JournalView
 from dser_jax.stats import PairedTest, Summary
-from dser_jax.tables import Comparison, Table, TableRow
+from dser_jax.tables import Comparison, Table, TableRow, is_baseline
 
 NONE = "–"
 """Stands where there is no score."""
@@ -18,6 +18,9 @@ HEADLINE = ("ccc", "ccc_batch32")
 
 MANY = 40
 """With more names than this, only the best is tested against the others."""
+
+LISTED = 8
+"""With more names than this, a sentence counts them."""
 
 SHOWN = 15
 """With more tests than this, a printed report shows only those of the best name."""
@@ -74,7 +77,53 @@ def caption(table: Table, mark: str = "bold") -> str:
     if table.diverged:
         told.append(f"{plural(table.diverged, 'diverged run')} left out")
     spread = "mean ± standard deviation over seeds [95% interval of the mean]"
-    return "; ".join(told) + f". {spread}; {mark}: best mean of a column."
+    below = " Below the rule: baselines, each fitted once." if table.baselines else ""
+    return "; ".join(told) + f". {spread}; {mark}: best mean of a column.{below}"
+
+
+def verdict(table: Table) -> str:
+    """Says which networks beat the baseline that validation chose; nothing without baselines."""
+    base = table.yardstick
+    if base is None or "mean" not in base.scores:
+        return ""
+    bar = base.scores["mean"].mean
+    found = [(row.name, row.scores["mean"]) for row in table.rows if "mean" in row.scores]
+    interval = "the whole of their 95% interval over seeds"
+    kinds = {
+        ("do not beat", ""): lambda row: row.mean <= bar,
+        ("have a higher mean than", "but from one run alone"): lambda row: row.low is None,
+        ("have a higher mean than", f"but not with {interval}"): lambda row: row.low <= bar,
+        ("beat", f"with {interval}"): lambda row: True,
+    }
+    told = []
+    for (verb, reach), holds in kinds.items():
+        some = [each for each in found if holds(each[1])]
+        found = [each for each in found if each not in some]
+        if some:
+            told.append(_against(some, verb, base.name, bar, reach))
+    if told:
+        told.append(f"Of the baselines, {base.name} has the highest mean CCC on validation.")
+    return " ".join(told)
+
+
+def _against(
+    found: Sequence[tuple[str, Summary]], verb: str, base: str, bar: float, reach: str = ""
+) -> str:
+    """Writes a sentence on networks and a baseline: "'a' does not beat b: .610 against .650"."""
+    best, highest = max(found, key=lambda each: each[1].mean)
+    mean = number(highest.mean)
+    if len(found) == 1:
+        verb = verb.replace("do ", "does ").replace("have ", "has ")
+        verb = "beats" if verb == "beat" else verb
+        subject, reach = repr(best), reach.replace("their", "its")
+    elif len(found) <= LISTED:
+        names = [f"{name!r} ({number(summary.mean)})" for name, summary in found]
+        subject = f"{', '.join(names[:-1])} and {names[-1]}"
+    else:
+        subject, mean = f"{len(found)} names", f"{mean} at most ({best!r})"
+    several = 1 < len(found) <= LISTED
+    numbers = f" ({number(bar)})" if several else f": {mean} against {number(bar)}"
+    return f"{subject} {verb} {base}{numbers}{', ' if reach else ''}{reach}."
 
 
 def plural(count: int, noun: str) -> str:
@@ -97,7 +146,7 @@ def seeds(values: Iterable[Any]) -> str:
 def progress(view: JournalView) -> str:
     """Says how many runs are finished, and of how many if the manifest says so."""
     planned = view.manifest.get("planned")
-    done = len(view.rows)
+    done = sum(not is_baseline(row) for row in view.rows)
     if isinstance(planned, list):
         done = len({row["run"] for row in view.rows} & set(planned))
         planned = len(planned)

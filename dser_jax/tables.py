@@ -27,6 +27,11 @@ COLUMNS = (*ATTRS, "mean")
 """What a table has scores of."""
 
 
+def is_baseline(row: Row) -> bool:
+    """Returns whether a row of the journal is a baseline's, not a network's."""
+    return row.get("kind") == "baseline"
+
+
 def score(row: Row, column: str, metric: str = "ccc", part: str = "test") -> float | None:
     """Returns a score of a row; None where the run diverged or the attribute has no labels."""
     if row.get("status", "ok") != "ok":
@@ -94,7 +99,8 @@ class Table:
     Attributes:
       corpus, protocol, split, truth: What its runs have in common.
       metric, part: What the scores are, as the journal names it.
-      rows: By name, in the order in which the names first occur in the journal.
+      rows: Networks by name, in the order in which the names first occur in the journal.
+      baselines: What they are held against, likewise.
     """
 
     corpus: str
@@ -104,6 +110,28 @@ class Table:
     metric: str
     part: str
     rows: tuple[TableRow, ...]
+    baselines: tuple[TableRow, ...] = ()
+
+    @property
+    def everything(self) -> tuple[TableRow, ...]:
+        """Networks, then baselines."""
+        return (*self.rows, *self.baselines)
+
+    @property
+    def runs(self) -> list[Row]:
+        """The rows of the journal, those of networks first."""
+        return [run for row in self.everything for run in row.runs]
+
+    @property
+    def yardstick(self) -> TableRow | None:
+        """The baseline of the best mean CCC on validation, whatever the table itself shows."""
+        found = {
+            row.name: value
+            for row in self.baselines
+            if (value := score(row.runs[0], "mean", "ccc", "validation")) is not None
+        }
+        best = max(found, key=found.__getitem__, default=None)
+        return next((row for row in self.baselines if row.name == best), None)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -115,10 +143,11 @@ class Table:
         """The number of runs that diverged, and are left out of the means."""
         return sum(row.diverged for row in self.rows)
 
-    def best(self, column: str = "mean") -> str | None:
-        """Returns the name with the best mean of a column; None where there is no score."""
+    def best(self, column: str = "mean", *, baselines: bool = False) -> str | None:
+        """Returns the network, or also baseline, of a column's best mean; None without a score."""
         sign = -1 if self.metric == "rmse" else 1
-        scores = {row.name: row.scores[column] for row in self.rows if column in row.scores}
+        rows = self.everything if baselines else self.rows
+        scores = {row.name: row.scores[column] for row in rows if column in row.scores}
         return max(scores, key=lambda name: sign * scores[name].mean, default=None)
 
     def comparisons(
@@ -178,16 +207,17 @@ def tables(
       part: "test" or "validation".
       intervals: Of the CCC over test utterances; shown with that metric and part only.
     """
-    groups: dict[tuple[str, str, str, str], dict[str, list[Row]]] = {}
+    groups: dict[tuple[str, str, str, str], dict[tuple[str, bool], list[Row]]] = {}
     for row in rows:
         corpus, protocol, split, truth = (
             str(row.get(key, "")) for key in ("corpus", "protocol", "split", "truth")
         )
         group = (corpus, protocol, split, truth)
-        groups.setdefault(group, {}).setdefault(str(row["name"]), []).append(row)
+        key = (str(row["name"]), is_baseline(row))
+        groups.setdefault(group, {}).setdefault(key, []).append(row)
     found = []
     for group, names in groups.items():
-        named = [_row(name, runs, metric, part) for name, runs in names.items()]
+        named = [_row(name, runs, metric, part) for (name, _), runs in names.items()]
         if intervals and (metric, part) == ("ccc", "test"):
             named = [
                 replace(
@@ -196,7 +226,9 @@ def tables(
                 )
                 for row in named
             ]
-        found.append(Table(*group, metric, part, tuple(named)))
+        networks = tuple(row for row in named if not is_baseline(row.runs[0]))
+        baselines = tuple(row for row in named if is_baseline(row.runs[0]))
+        found.append(Table(*group, metric, part, networks, baselines))
     return tuple(found)
 
 

@@ -1,10 +1,14 @@
 """Mean, ridge and SVR: held against hand-worked values, closed forms and scikit-learn itself."""
 
 import dataclasses
+import io
 import math
+import re
 
 import numpy as np
 import pytest
+from fabricated import fabricate
+from rich.console import Console
 from scipy import sparse
 from sklearn.svm import SVR
 from tiny import CONFIG
@@ -24,8 +28,12 @@ from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.dataset import load_dataset
 from dser_jax.errors import DserError
 from dser_jax.experiment import Group, run_experiment
+from dser_jax.journal import Journal, read_journal
 from dser_jax.metrics import ccc
 from dser_jax.prepare import prepare
+from dser_jax.report import write_report
+from dser_jax.report_text import verdict
+from dser_jax.tables import tables
 
 WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
 SESSIONS, EACH = 4, 20
@@ -361,3 +369,133 @@ def test_an_experiment_fits_them_once(prepared, tmp_path, monkeypatch):
     monkeypatch.setattr(baselines, "_candidates", None)
     again = run_experiment(prepared.folder, tmp_path, groups)
     assert again.rows == view.rows
+
+
+# In reports
+
+
+def summarised(network, means, *more, **entries):
+    """Rows of one name, a seed each, with these mean CCCs on test and on validation."""
+    rows = []
+    for seed, mean in enumerate(means):
+        ccc_ = {"valence": mean, "mean": mean}
+        row = {"run": f"{network}{seed}".replace(" ", "_"), "name": network, "network": network}
+        row |= {"seed": seed, "status": "ok", "features": "x", "truth": "k", "split": "s"}
+        row |= {"corpus": "toy", "protocol": "strict", "config": {}, "hparams": {}, **entries}
+        row |= {"test": {"ccc": ccc_, "ccc_batch32": ccc_}}
+        rows.append(row | {"validation": {"ccc": {"mean": more[0] if more else mean}}})
+    return rows
+
+
+BASELINES = (
+    *summarised("mean", [0.0], kind="baseline"),
+    *summarised("ridge", [0.5], 0.7, kind="baseline"),
+    *summarised("svr", [0.6], 0.6, kind="baseline"),
+)
+
+
+def test_tables_part_networks_from_baselines():
+    rows = [*BASELINES, *summarised("ours", [0.55, 0.57])]
+    (table,) = tables(rows)
+    assert [row.name for row in table.rows] == ["ours"]
+    assert [row.name for row in table.baselines] == ["mean", "ridge", "svr"]
+    assert [row.name for row in table.everything] == ["ours", "mean", "ridge", "svr"]
+    assert len(table.runs) == 5
+    assert table.best() == "ours"
+    assert table.best(baselines=True) == "svr"
+    assert table.comparisons() == ()
+    # Validation chooses, not the test.
+    assert table.yardstick.name == "ridge"
+    assert tables(rows, "ccc_batch32")[0].yardstick.name == "ridge"
+    assert tables(summarised("ours", [0.5]))[0].yardstick is None
+
+
+def test_the_verdict_says_who_does_not_beat_the_baseline():
+    networks = {
+        "low": [0.4, 0.44],
+        "one": [0.51],
+        "wide": [0.4, 0.7],
+        "high": [0.600, 0.601, 0.602],
+    }
+    rows = [row for name, means in networks.items() for row in summarised(name, means)]
+    (table,) = tables([*rows, *BASELINES])
+    assert verdict(table) == (
+        "'low' does not beat ridge: .420 against .500. "
+        "'one' has a higher mean than ridge: .510 against .500, but from one run alone. "
+        "'wide' has a higher mean than ridge: .550 against .500, but not with the whole of its 95% "
+        "interval over seeds. "
+        "'high' beats ridge: .601 against .500, with the whole of its 95% interval over seeds. "
+        "Of the baselines, ridge has the highest mean CCC on validation."
+    )
+    assert verdict(tables(rows)[0]) == ""
+    assert verdict(tables(BASELINES)[0]) == ""
+
+
+def test_the_verdict_on_several_and_on_many():
+    few = [row for at in range(3) for row in summarised(f"n{at}", [0.1 * at])]
+    said = verdict(tables([*few, *BASELINES])[0])
+    assert said.startswith("'n0' (.000), 'n1' (.100) and 'n2' (.200) do not beat ridge (.500). Of")
+    many = [row for at in range(20) for row in summarised(f"n{at}", [0.01 * at])]
+    said = verdict(tables([*many, *BASELINES])[0])
+    assert said.startswith("20 names do not beat ridge: .190 at most ('n19') against .500. Of")
+
+
+@pytest.fixture
+def journal(tmp_path):
+    fabricate(tmp_path / "j", planned=15)
+    arrays = read_journal(tmp_path / "j").arrays(read_journal(tmp_path / "j").rows[0]["run"])
+    arrays = {name: arrays[name] for name in ("validation_pred", "test_pred")}
+    with Journal.open(tmp_path / "j", read_journal(tmp_path / "j").manifest) as journal:
+        for row in BASELINES:
+            row |= {"corpus": "demo", "split": "last session", "run": f"b{row['run']}"}
+            journal.commit(row, arrays)
+    return tmp_path / "j"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_report_has_baselines_below_a_rule(journal, encoding):
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
+    write_report(journal, console=Console(file=stream, width=80), draw=False)
+    said = raw.getvalue().decode(encoding)
+    assert "15 of 15 runs finished" in said
+    assert "15 runs, seeds 0" in said
+    assert "Below the rule: baselines, each fitted once" in " ".join(said.split())
+    assert " ".join(said.split()).count("the highest mean CCC on validation") == 2
+    lines = said.splitlines()
+    at = next(i for i, line in enumerate(lines) if line.strip(" |").startswith("mean  "))
+    assert set(lines[at - 1]) <= set(" ─|-+")
+    assert " .500 " in lines[at + 1]
+    assert not re.search(r"±|\+/-", " ".join(lines[at : at + 3]))
+    assert "ridge − " not in said
+
+    text = (journal / "report/report.md").read_text("utf-8")
+    assert text.count("| *baselines* |  |") == 2
+    assert "| ridge | ridge | x | .500 | – | – | .500 | 1 |" in text
+    assert text.count("Of the baselines, ridge has the highest mean CCC on validation.") == 2
+    latex = (journal / "report/table.tex").read_text("utf-8")
+    assert latex.count(r"\midrule") == 4
+    assert latex.count(r"\footnotesize") == 2
+    tidy = (journal / "report/table.csv").read_text("utf-8").splitlines()
+    assert sum(line.startswith("ridge,") and line.endswith(",baseline") for line in tidy) == 5
+    runs = (journal / "report/runs.csv").read_text("utf-8").splitlines()
+    assert [line.rsplit(",", 1)[1] for line in runs[1:]] == ["network"] * 15 + ["baseline"] * 3
+    assert "ridge" not in (journal / "report/tests.csv").read_text("utf-8")
+
+
+def test_learning_curves_leave_them_out(journal, tmp_path):
+    from dser_jax import figures
+
+    view = read_journal(journal)
+    assert len(figures.learning_curves(view, tmp_path / "curves")) == 2
+    rows = [row for row in view.rows if row.get("kind") == "baseline"]
+    assert len(rows) == 3
+    assert figures.learning_curves(view, tmp_path / "none", rows) == []
+
+
+def test_a_report_of_baselines_alone(tmp_path):
+    with Journal.open(tmp_path / "j", {"planned": ["a"]}) as journal:
+        for row in BASELINES:
+            journal.commit(row, {"test_pred": np.zeros((2, 3))})
+    assert write_report(tmp_path / "j", console=Console(file=io.StringIO()), draw=True)
+    assert "0 of 1 run finished" in (tmp_path / "j/report/report.md").read_text("utf-8")

@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 from tiny import CONFIG
 
+from dser_jax import experiment
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.errors import DserError
-from dser_jax.experiment import Group, hparams_json, paired_runs, run_experiment
+from dser_jax.experiment import Group, hparams_json, paired_runs
 from dser_jax.intervals import read_intervals
 from dser_jax.journal import read_journal
 from dser_jax.leaks import MARKS
@@ -22,6 +24,9 @@ from dser_jax.prepare import prepare
 from dser_jax.sweep import RunSpec
 from dser_jax.train import HParams
 
+run_experiment = partial(experiment.run_experiment, baselines=False)
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
 
 
@@ -208,7 +213,7 @@ from dser_jax.train import HParams
 config = dataclasses.replace(CONFIG, max_epochs=400, batch_size=4)
 hparams = HParams(patience=np.int32(400))
 group = Group(config, paired_runs({"long": hparams}, range(8)))
-guarded(lambda: run_experiment(sys.argv[1], sys.argv[2], [group], lanes=2))
+guarded(lambda: run_experiment(sys.argv[1], sys.argv[2], [group], lanes=2, baselines=False))
 """
 
 

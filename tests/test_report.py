@@ -137,7 +137,9 @@ def test_the_tidy_table_has_every_summary(whole):
     folder = whole[0]
     lines = read_csv(folder / "report/table.csv")
     assert len(lines) == 3 * 4 * 3 * 2
-    header = "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged"
+    header = (
+        "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged,kind"
+    )
     assert ",".join(lines[0]) == header
     (table,) = tables(read_journal(folder).rows, "rmse", "validation")
     found = table.rows[1].scores["arousal"]
