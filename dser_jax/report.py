@@ -15,6 +15,9 @@ from rich.text import Text
 from dser_jax import report_files
 from dser_jax.atomic import saying, write_text
 from dser_jax.journal import JournalView, read_journal
+from dser_jax.report_leaks import leak_sections
+from dser_jax.report_paper import paper_csv, paper_sections
+from dser_jax.report_sections import Section, Written
 from dser_jax.report_text import (
     HEADLINE,
     NOTE,
@@ -62,8 +65,9 @@ def write_report(
         for the test set alone, and only in its report.
 
     Returns:
-      The files written: report.md, table.csv, runs.csv, tests.csv, table.tex and, if Matplotlib is
-      there, the figures. None for a journal without runs.
+      The files written: report.md, table.csv, runs.csv, tests.csv, table.tex; paper.csv, if rows
+      name published ones; leaks.csv, if the test set can be divided; and, if Matplotlib is there,
+      the figures. None for a journal without runs.
 
     Raises:
       DserError: if the folder holds no journal, a damaged one, or cannot be written to.
@@ -86,11 +90,14 @@ def write_report(
             "labels, do not compare"
         )
     _print_tables(console, groups, part)
+    problems: list[str] = []
+    sections, extra = _sections(view, part, problems)
+    for section in sections:
+        _print_section(console, section)
     name = "report" if part == usual else f"report-{part}"
     out = view.folder / name if out is None else Path(out)
     with saying(out):
         out.mkdir(parents=True, exist_ok=True)
-    problems: list[str] = []
     figures = _draw(view, groups, out, problems, scatter=part == "test") if draw else {}
     said += dict.fromkeys(problems)
     for line in said[len(view.notices) :]:
@@ -102,11 +109,12 @@ def write_report(
         if file.suffix == ".png"
     }
     texts = {
-        "report.md": report_files.markdown(view, part, said, pictures),
+        "report.md": report_files.markdown(view, part, said, pictures, sections),
         "table.csv": report_files.table_csv(view),
         "runs.csv": report_files.runs_csv(view),
         "tests.csv": report_files.tests_csv(view, part),
         "table.tex": report_files.latex(view, part),
+        **{name: written.csv() for name, written in extra.items() if written.lines},
     }
     for name, text in texts.items():
         write_text(out / name, text)
@@ -116,6 +124,17 @@ def write_report(
     ]
     _print(console, f"Written to {out}: {', '.join(texts)}, {len(written) - len(texts)} figures")
     return written
+
+
+def _sections(
+    view: JournalView, part: str, problems: list[str]
+) -> tuple[list[Section], dict[str, Written]]:
+    """Holds the test scores against the paper and divides them; returns the files of both, too."""
+    if part != "test":
+        return [], {}
+    leaks, scores = leak_sections(view, problems)
+    files = {"paper.csv": paper_csv(view.rows), "leaks.csv": scores}
+    return [*paper_sections(view.rows), *leaks], files
 
 
 def _part(view: JournalView) -> str:
@@ -200,12 +219,28 @@ def _print_tables(console: Console, groups: Sequence[Table], part: str) -> None:
     console.print(Text(_fit(console, NOTE)))
 
 
-def _grid(console: Console, said: str) -> RichTable:
+def _print_section(console: Console, section: Section) -> None:
+    console.print()
+    console.print(Text(_fit(console, section.title), style="bold"))
+    for line in section.told:
+        console.print(Text(_fit(console, line)))
+    if section.lines:
+        grid = _grid(console)
+        for column in section.header:
+            grid.add_column(column, overflow="fold")
+        for cells in section.lines:
+            grid.add_row(*(Text(_fit(console, cell)) for cell in cells))
+        console.print(grid)
+    for line in section.after:
+        console.print(Text(_fit(console, line)))
+
+
+def _grid(console: Console, said: str = "") -> RichTable:
     return RichTable(
         box=RULES,
         padding=(0, 1, 0, 0),
         pad_edge=False,
-        title=Text(_fit(console, said)),
+        title=Text(_fit(console, said)) if said else None,
         title_justify="left",
         title_style="",
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal import JournalView
+from dser_jax.report_sections import Section
 from dser_jax.report_text import (
     HEADLINE,
     MANY,
@@ -97,7 +98,13 @@ def tests_csv(view: JournalView, part: str) -> str:
     return _csv(header.split(), lines)
 
 
-def markdown(view: JournalView, part: str, said: Sequence[str], figures: Mapping[str, Path]) -> str:
+def markdown(
+    view: JournalView,
+    part: str,
+    said: Sequence[str],
+    figures: Mapping[str, Path],
+    sections: Sequence[Section] = (),
+) -> str:
     """Writes the report that a person reads.
 
     Args:
@@ -105,6 +112,7 @@ def markdown(view: JournalView, part: str, said: Sequence[str], figures: Mapping
       part: The part of the data whose scores are shown.
       said: What the reader must know first, a line each.
       figures: title -> file, relative to the report.
+      sections: What stands between the tables and the figures.
     """
     text = [f"# Report: {_md(view.folder.resolve().name)}", f"{progress(view)}."]
     text += [f"- {_md(line)}" for line in said]
@@ -129,6 +137,12 @@ def markdown(view: JournalView, part: str, said: Sequence[str], figures: Mapping
             cells = [[_md(cell) for cell in line] for line in lines]
             text += [_md(told[0].upper() + told[1:] + "."), _md_lines([*header, "d_z", ""], cells)]
     text.append(NOTE)
+    for section in sections:
+        text += [f"## {_md(section.title)}", *map(_md, section.told)]
+        if section.lines:
+            cells = [[_md_cell(cell) for cell in line] for line in section.lines]
+            text.append(_md_lines(section.header, cells))
+        text += map(_md, section.after)
     text += [f"![{_md(title)}](<{file.as_posix()}>)" for title, file in figures.items()]
     text += ["## Origin", "\n".join(f"- {_md(line)}" for line in origin(view.manifest))]
     return "\n\n".join(text) + "\n"
@@ -137,6 +151,11 @@ def markdown(view: JournalView, part: str, said: Sequence[str], figures: Mapping
 def _md(text: str) -> str:
     """Escapes what Markdown would read as markup."""
     return re.sub(r"([\\`*_<>|\[\]#$~])", r"\\\1", " ".join(text.split()))
+
+
+def _md_cell(text: str) -> str:
+    """Escapes a cell; what stands below each other is parted by a break."""
+    return "<br>".join(map(_md, text.split("\n")))
 
 
 def _md_table(table: Table) -> str:

@@ -27,7 +27,9 @@ LAYERS = (
     "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
     "loss train sizing sweep sweep_progress",
-    "metrics journal_files journal intervals stats tables report_text report_files",
+    "metrics journal_files journal intervals stats tables subsets",
+    "published.numbers published.compare published.patterns published",
+    "report_text report_sections report_paper report_leaks report_files",
     "figures.style figures.curves figures.scatter figures report",
     "bootstrap baselines experiment weights grid settings cli",
 )

@@ -1,0 +1,42 @@
+"""The published results of the paper as data, and what a journal's results are against them."""
+
+from dser_jax.published.compare import (
+    AGREES,
+    DIFFERS,
+    NOT_COMPARABLE,
+    UNDECIDED,
+    VERDICTS,
+    Cell,
+    Group,
+    Held,
+    compare,
+    compared_with,
+    diff,
+    hold,
+)
+from dser_jax.published.numbers import METRIC, SOURCES, PublishedRow, Score, Source, load
+from dser_jax.published.patterns import Pattern, pattern, patterns
+
+__all__ = [
+    "AGREES",
+    "DIFFERS",
+    "METRIC",
+    "NOT_COMPARABLE",
+    "SOURCES",
+    "UNDECIDED",
+    "VERDICTS",
+    "Cell",
+    "Group",
+    "Held",
+    "Pattern",
+    "PublishedRow",
+    "Score",
+    "Source",
+    "compare",
+    "compared_with",
+    "diff",
+    "hold",
+    "load",
+    "pattern",
+    "patterns",
+]

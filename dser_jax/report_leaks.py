@@ -1,0 +1,146 @@
+"""What of a test set has leaked, and the scores on its parts, as a section of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dser_jax.errors import DataError
+from dser_jax.journal import JournalView
+from dser_jax.report_sections import Section, Written, signed, some
+from dser_jax.report_text import heading, number, plural
+from dser_jax.stats import Summary
+from dser_jax.subsets import (
+    LEAST,
+    PartScore,
+    Shared,
+    marks_of,
+    part_scores,
+    parts_of,
+    shared_with_training,
+)
+from dser_jax.tables import COLUMNS, Table, TableRow, score, tables
+
+NAMES = 6
+"""Names whose parts of the test set are printed; the CSV file has more."""
+
+SPEAKERS = 4
+"""With more speakers than this, their scores are in the CSV file only."""
+
+SEEN_SPEAKERS = {"speaker seen", "speaker not seen"}
+
+NAMES_IN_FILES = 24
+"""Names whose parts of the test set are scored: each run's predictions are read for it."""
+
+
+def leak_sections(view: JournalView, problems: list[str]) -> tuple[list[Section], Written]:
+    """Says what of each test set training has met, and scores the parts of it.
+
+    Args:
+      view: The journal.
+      problems: Takes what cannot be read, in words.
+
+    Returns:
+      A section for each test set of which anything is known, and all scores for the CSV file.
+    """
+    header = (
+        *("name", "part", "utterances", "attribute", "metric", "n", "mean", "sd", "low", "high"),
+        *("change", "change_low", "change_high", "corpus", "protocol", "split", "truth"),
+    )
+    sections, lines = [], []
+    for table in tables(view.rows):
+        rows = leading(table.rows, NAMES_IN_FILES)
+        try:
+            ids = [str(name) for name in view.truth(table.truth)["test_ids"]]
+            marks = marks_of(view, table.truth)
+            parts = parts_of(ids, marks)
+            runs = [run for row in rows for run in row.runs]
+            found = part_scores(view, runs, parts, problems)
+        except (DataError, KeyError) as error:
+            problems.append(f"the test set of {heading(table)} cannot be divided: {error}")
+            continue
+        shared = shared_with_training(marks)
+        if shared or any(each.scores for each in found):
+            sections.append(_section(table, shared, found))
+        where = (table.corpus, table.protocol, table.split, table.truth)
+        for each in found:
+            for column, ours in each.scores.items():
+                lines.append((*_cells(each, column, ours), *where))
+    return sections, Written(header, lines)
+
+
+def leading(rows: Sequence[TableRow], most: int) -> list[TableRow]:
+    """Picks the rows with the highest mean on validation, in their order, where there are more."""
+    if len(rows) <= most:
+        return list(rows)
+
+    def height(row: TableRow) -> float:
+        known = [score(run, "mean", part="validation") for run in row.runs]
+        values = [value for value in known if value is not None]
+        return sum(values) / len(values) if values else float("-inf")
+
+    picked = {row.name for row in sorted(rows, key=height, reverse=True)[:most]}
+    return [row for row in rows if row.name in picked]
+
+
+def _cells(each: PartScore, column: str, ours: Summary) -> tuple:
+    change = each.change.get(column)
+    steps = (change.mean, change.low, change.high) if change else (None, None, None)
+    spread = (ours.n, ours.mean, ours.sd, ours.low, ours.high)
+    return (each.name, each.part, each.utterances, column, "ccc", *spread, *steps)
+
+
+def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) -> Section:
+    """Makes the section of one test set."""
+    names = [row.name for row in leading(table.rows, NAMES)]
+    speakers = {each.part for each in found if each.part.startswith("speaker ")} - SEEN_SPEAKERS
+    lines = []
+    for name in names:
+        parts = [each for each in found if each.name == name and each.scores]
+        if len(speakers) > SPEAKERS:
+            parts = [each for each in parts if each.part not in speakers]
+        for place, each in enumerate(parts):
+            *scores, mean = [_mean(each.scores.get(column)) for column in COLUMNS]
+            change = each.change.get("mean")
+            first = name if place == 0 else ""
+            step = signed(change.mean) if change else ""
+            cells = map(number, (*scores, mean))
+            lines.append((first, each.part, str(each.utterances), *cells, step))
+    about = (
+        "CCC over the whole test set and over parts of it, means over seeds; change: the mean of "
+        "the part less the whole's. The CCC of a part is a score of its own, and may be lower as "
+        "its labels vary less: hold the change of a row that reads words against one that does not."
+    )
+    after = []
+    if lines and len(names) < len(table.rows):
+        after.append(
+            f"Shown are the {len(names)} names, of {len(table.rows)}, with the highest mean on "
+            f"validation; leaks.csv has {min(len(table.rows), NAMES_IN_FILES)}."
+        )
+    if small := sorted({each.part for each in found if each.utterances < LEAST}):
+        after.append(f"Not scored, with fewer than {LEAST} utterances: {', '.join(small)}.")
+    if len(speakers) > SPEAKERS:
+        after.append(f"leaks.csv has each of the {len(speakers)} speakers.")
+    header = ("name", "part", "utts", *COLUMNS, "change")
+    told = [*(_shared(shared) if shared else []), *some(about if lines else "")]
+    title = f"Leaks and parts of the test set: {heading(table)}"
+    return Section(title, tuple(told), header if lines else (), tuple(lines), tuple(after))
+
+
+def _mean(found: Summary | None) -> float | None:
+    return found.mean if found else None
+
+
+def _shared(shared: Shared) -> Iterator[str]:
+    share = 100 * shared.transcripts / max(shared.utterances, 1)
+    yield (
+        f"{shared.transcripts:,} of {plural(shared.utterances, 'test utterance')} ({share:.1f}%) "
+        "have a transcript that occurs in training or validation too, whatever its case and "
+        "punctuation."
+    )
+    speakers = ", ".join(shared.speakers[:5]) + (" and others" if len(shared.speakers) > 5 else "")
+    who = f"{plural(len(shared.speakers), 'speaker')} ({speakers})" if speakers else "no speaker"
+    cut = f"{plural(shared.recordings, 'test utterance')}" if shared.recordings else "none"
+    yield (
+        f"In training or validation and in the test set: {who}; cut from a recording that both "
+        f"have: {cut}."
+    )
