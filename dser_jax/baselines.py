@@ -388,7 +388,7 @@ def _blocks(
     the same for all inputs.
     """
     fit_rows = rows_to_fit(dataset.split, len(dataset.ids), config.protocol)
-    blocks: list[Block] = []
+    blocks: list[Any] = []
     if speech:
         values = _functionals(prepared, config)
         mean, deviation = values[fit_rows].mean(0), values[fit_rows].std(0)
