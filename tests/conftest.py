@@ -14,6 +14,21 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_legacy_prng_key", "error")
 
 
+@pytest.fixture(scope="module")
+def quick_compilation():
+    """Leaves out most of XLA's optimizations, which take more time than all the training here.
+
+    For the tests of a module that train, here or in processes of their own, and do not ask whether
+    optimized programs agree to the bit.
+    """
+    before = jax.config.read("jax_disable_most_optimizations")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        jax.config.update("jax_disable_most_optimizations", True)
+        yield
+        jax.config.update("jax_disable_most_optimizations", before)
+
+
 @pytest.fixture
 def keras():
     """Keras 3 on JAX, whose own code needs the usual promotion rules."""

@@ -13,6 +13,7 @@ from dser_jax.prepare import prepare
 from dser_jax.sweep import RunSpec, make_program, sweep
 from dser_jax.train import HParams
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 COUNT, TEST = 48, 36  # the last of four sessions is the test's
 
 

@@ -9,17 +9,15 @@ from tiny import CONFIG, WORDS, make_dataset
 from dser_jax.metrics import ccc
 from dser_jax.train import HParams, Run, make_run
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATASET = make_dataset()
 
 
 def build(**changes) -> Run:
-    """Makes the run of the configuration with changes; a function is compiled when it is called.
-
-    With few of XLA's optimizations, which take more time than all the training here.
-    """
+    """Makes the run of the configuration with changes; a function is compiled when it is called."""
     config = dataclasses.replace(CONFIG, **changes)
     run = make_run(config, WORDS, config.embedding_dim)
-    return Run(*(jax.jit(f, compiler_options={"xla_backend_optimization_level": 0}) for f in run))
+    return Run(*map(jax.jit, run))
 
 
 @pytest.fixture(scope="module")
