@@ -8,7 +8,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,9 +89,21 @@ def prepare(
         table = _table(corpus, old, out)
         said: list[str] = []
         if features:
-            _need_audio(table, bad)
+            _leave_out(
+                table,
+                bad,
+                lambda utt: utt.file is None,
+                "a transcript without audio: utterance {} has no recording",
+                "a recording for each utterance, as acoustic features are asked for",
+            )
         if pretrained:
-            _need_transcripts(table, bad)
+            _leave_out(
+                table,
+                bad,
+                lambda utt: not utt.transcript,
+                "audio without a transcript: utterance {} has no words",
+                "a transcript for each utterance, as word vectors are asked for",
+            )
         imports = {name: _import(path, name, table, bad, said) for name, path in own.items()}
         folder = Path(store) if store else out / "store"
         keys = _extract(features, table, folder, jobs, bad)
@@ -209,31 +221,17 @@ def _difference(corpus: Corpus, old: Prepared, gone: set[str], out: Path) -> str
 _FIELDS = dict(enumerate(field.name for field in dataclasses.fields(Utterance)))
 
 
-def _need_audio(table: _Table, bad: BadInput) -> None:
-    """Leaves out utterances without a recording."""
+def _leave_out(
+    table: _Table,
+    bad: BadInput,
+    unfit: Callable[[Utterance], bool],
+    problem: str,
+    expected: str,
+) -> None:
+    """Leaves out utterances that lack what is needed; `problem` has a place for the id."""
     for i, utt in enumerate(table.utterances):
-        if table.keep[i] and utt.file is None:
-            bad(
-                DataError(
-                    f"a transcript without audio: utterance {utt.id} has no recording",
-                    file=utt.source or None,
-                    expected="a recording for each utterance, as acoustic features are asked for",
-                )
-            )
-            table.keep[i] = False
-
-
-def _need_transcripts(table: _Table, bad: BadInput) -> None:
-    """Leaves out utterances without words."""
-    for i, utt in enumerate(table.utterances):
-        if table.keep[i] and not utt.transcript:
-            bad(
-                DataError(
-                    f"audio without a transcript: utterance {utt.id} has no words",
-                    file=utt.source or None,
-                    expected="a transcript for each utterance, as word vectors are asked for",
-                )
-            )
+        if table.keep[i] and unfit(utt):
+            bad(DataError(problem.format(utt.id), file=utt.source or None, expected=expected))
             table.keep[i] = False
 
 
