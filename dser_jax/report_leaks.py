@@ -48,7 +48,7 @@ def leak_sections(view: JournalView, problems: list[str]) -> tuple[list[Section]
     )
     sections, lines = [], []
     for table in tables(view.rows):
-        rows = leading(table.rows, NAMES_IN_FILES)
+        rows = leading(table.everything, NAMES_IN_FILES)
         try:
             ids = [str(name) for name in view.truth(table.truth)["test_ids"]]
             marks = marks_of(view, table.truth)
@@ -91,7 +91,7 @@ def _cells(each: PartScore, column: str, ours: Summary) -> tuple:
 
 def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) -> Section:
     """Makes the section of one test set."""
-    names = [row.name for row in leading(table.rows, NAMES)]
+    names = [row.name for row in leading(table.everything, NAMES)]
     speakers = {each.part for each in found if each.part.startswith("speaker ")} - SEEN_SPEAKERS
     lines = []
     for name in names:
@@ -111,10 +111,10 @@ def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) ->
         "its labels vary less: hold the change of a row that reads words against one that does not."
     )
     after = []
-    if lines and len(names) < len(table.rows):
+    if lines and len(names) < (count := len(table.everything)):
         after.append(
-            f"Shown are the {len(names)} names, of {len(table.rows)}, with the highest mean on "
-            f"validation; leaks.csv has {min(len(table.rows), NAMES_IN_FILES)}."
+            f"Shown are the {len(names)} names, of {count}, with the highest mean on validation; "
+            f"leaks.csv has {min(count, NAMES_IN_FILES)}."
         )
     if small := sorted({each.part for each in found if each.utterances < LEAST}):
         after.append(f"Not scored, with fewer than {LEAST} utterances: {', '.join(small)}.")

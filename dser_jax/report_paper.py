@@ -29,13 +29,13 @@ def paper_sections(rows: Sequence[Row]) -> list[Section]:
             members = [each for each in held if each.group == group]
             cells = [cell for each in members for cell in published.compare(each)]
             where = f"{group.corpus}, protocol {group.protocol}, split {group.split}"
-            title = f"{SOURCES[table].title} of the paper, against {where}"
+            title = f"The paper's {SOURCES[table].title}, against {where}"
             after = [*unknown, *_without(members, table)]
             after += order_sentences(found_patterns.get(group, []))
             without = all(cell.verdict == NOT_COMPARABLE for cell in cells)
             found.append((_beside if without else _verdicts)(title, cells, after))
         if unknown and not held:
-            found.append(Section(f"{SOURCES[table].title} of the paper", tuple(unknown)))
+            found.append(Section(f"The paper's {SOURCES[table].title}", tuple(unknown)))
     return found
 
 
@@ -148,7 +148,10 @@ def order_sentences(found: Sequence[Pattern]) -> Iterator[str]:
         else:
             place = list(each.published).index(first) + 1
             text += f", {theirs} in the paper (where {first} is no. {place})"
-        yield f"{text}; {_order(each)}" + "".join(f"; {tie}" for tie in each.ties) + "."
+        ties = each.ties if count <= ROWS else each.ties[:1]
+        more = len(each.ties) - len(ties)
+        text = "; ".join([text, _order(each), *ties])
+        yield text + (f", and {plural(more, 'other tie')}." if more else ".")
 
 
 def _lead(lead: PairedTest | None, second: str) -> str:

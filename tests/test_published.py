@@ -114,6 +114,7 @@ def test_rows_know_what_they_were_trained_with():
     sizes = {name: load(name)[0].settings["batch_size"] for name in SOURCES}
     assert {name for name, size in sizes.items() if size == 256} == {"table6", "fig5"}
     assert set(sizes.values()) == {8, 256}
+    assert load("fig6_dropout_grid")[1].label == "acoustic=0.1 text=0.2"
     point = load("fig6_dropout_grid")[1].settings
     assert (point["acoustic_dropout"], point["text_dropout"]) == (0.1, 0.2)
 
@@ -383,7 +384,7 @@ def report_of(rows):
 
 def test_results_that_compare_get_verdicts():
     section = report_of(table6({"none": 0.493, "two": 0.7}, n=20))
-    assert section.title.startswith("Table 6 of the paper, against iemocap, protocol paper")
+    assert section.title.startswith("The paper's Table 6, against iemocap, protocol paper")
     cells = {line[0]: line[-1] for line in section.lines}
     assert cells["none"].startswith("+.000 agrees\n[-.00")
     assert cells["two"].startswith("+.192 differs\n[.19")
@@ -425,6 +426,8 @@ def test_a_grid_shows_its_extremes_and_the_file_all():
     assert len(section.lines) == 6
     assert any("Of 121 rows those with the 3 highest and the 3 lowest" in t for t in section.told)
     assert any("is no. " in text and "rank correlation" in text for text in section.after)
+    (tied,) = (text for text in section.after if text.startswith("Arousal"))
+    assert re.search(r"; [^;]+ tie here at \.300, and \d+ other ties\.$", tied)
     lines = paper_csv(rows).lines
     assert len(lines) == 121 * 4
     header = paper_csv(rows).header
@@ -449,10 +452,10 @@ def test_the_report_shows_the_paper(tmp_path):
     files = write_report(tmp_path / "two", None, Console(file=stream, width=80), draw=False)
     assert tmp_path / "two" / "report" / "paper.csv" in files
     said = " ".join(stream.getvalue().split())
-    assert "Table 6 of the paper, against demo, protocol strict" in said
+    assert "The paper's Table 6, against demo, protocol strict" in said
     assert "Mean: one row (two), so there is no order." in said
     text = (tmp_path / "two" / "report" / "report.md").read_text()
-    assert "## Table 6 of the paper" in text
+    assert "## The paper's Table 6" in text
     with open(tmp_path / "two" / "report" / "paper.csv", newline="") as file:
         lines = list(csv.DictReader(file))
     assert [line["attribute"] for line in lines] == list(COLUMNS)
@@ -467,7 +470,7 @@ def test_a_report_without_keys_says_nothing_of_the_paper(tmp_path):
     fabricate(tmp_path / "j", NAMES, 2)
     stream = io.StringIO()
     files = write_report(tmp_path / "j", None, Console(file=stream, width=80), draw=False)
-    assert "of the paper" not in stream.getvalue()
+    assert "The paper's Table" not in stream.getvalue()
     assert "paper.csv" not in {file.name for file in files}
 
 

@@ -85,7 +85,7 @@ class PublishedRow:
         if self.source.name == "fig5":
             (_, weight), (_, value) = self.key
             return f"{weight}={value:g}"
-        return " ".join(f"{k}={v:g}" if isinstance(v, float) else v for k, v in self.key)
+        return " ".join(f"{axis.removesuffix('_rate')}={value:g}" for axis, value in self.key)
 
 
 _COMMON = {
