@@ -320,8 +320,8 @@ def _sweep(args: argparse.Namespace) -> None:
             whole = " ".join(part for part in (name, point_name) if part)
             named[whole] = make_hparams(args, weights, **rates)
 
-    from dser_jax.experiment import Group, paired_runs, run_experiment
-    from dser_jax.report import write_report
+    from dser_jax.conduct import conduct
+    from dser_jax.experiment import Group, paired_runs
 
     groups = []
     for inputs in _inputs(args):
@@ -330,15 +330,7 @@ def _sweep(args: argparse.Namespace) -> None:
         settings = {", ".join(filter(None, (mark, name))): h for name, h in named.items()}
         config = make_config(args, **halves, **inputs)
         groups.append(Group(config, paired_runs(settings, range(args.seeds))))
-    run_experiment(
-        args.data,
-        args.out,
-        groups,
-        lanes=args.lanes,
-        keep_weights=args.keep_weights,
-        baselines=args.baselines,
-    )
-    write_report(args.out)
+    conduct(args, groups)
 
 
 def _inputs(args: argparse.Namespace) -> list[dict[str, str | None]]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dser_jax.cli import main
+from dser_jax.conduct import LEAVE_ONE_OUT
+from dser_jax.experiment import Group
 from dser_jax.metrics import ccc
+from dser_jax.report import write_report
 
 ROWS = 40
 WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
@@ -27,11 +31,11 @@ def data(tmp_path_factory) -> Path:
     random = np.random.default_rng(0)
     with (folder / "labels.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["text", "V", "A", "D", "split"])
+        writer.writerow(["text", "V", "A", "D", "split", "session"])
         for i, labels in enumerate(random.uniform(1, 5, (ROWS, 3))):
             word = WORDS[int((labels[0] - 1) / 4 * len(WORDS))]
             split = ["train", "train", "dev", "test"][i % 4]
-            writer.writerow([f"it was {word}", *labels, split])
+            writer.writerow([f"it was {word}", *labels, split, f"S{i // 14}"])
     (folder / "glove.txt").write_text("was 1 0 0 1\ngood 0 1 0 1\nbad 0 0 1 1\n")
     for name in ("one", "two"):
         np.save(folder / f"{name}.npy", random.normal(size=(ROWS, 2)).astype(np.float32))
@@ -60,8 +64,8 @@ def sweep_arguments(data: Path, out: Path, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def swept(data) -> tuple[Path, list[str]]:
-    """A sweep of two kinds of word vectors, two weightings and two seeds; and its command."""
-    given = ["--vectors", "we,glove", "--weights", "none", "mine=0.7,0.2", "--seeds", "2"]
+    """A sweep of two weightings and two seeds, and its command."""
+    given = ["--weights", "none", "mine=0.7,0.2", "--seeds", "2"]
     command = sweep_arguments(data, data / "sweep", *given)
     main(command)
     return data / "sweep", command
@@ -73,17 +77,14 @@ def rows_of(folder: Path) -> list[dict]:
 
 def test_every_name_and_seed_has_a_row(swept):
     rows = rows_of(swept[0])
-    names = [f"{vectors}, {name}" for vectors in ("we", "glove") for name in ("no weights", "mine")]
-    assert sorted((r["name"], r["seed"]) for r in rows) == sorted(
-        (name, seed) for name in names for seed in (0, 1)
-    )
+    pairs = [("mine", 0), ("mine", 1), ("no weights", 0), ("no weights", 1)]
+    assert sorted((row["name"], row["seed"]) for row in rows) == pairs
     for row in rows:
-        assert row["features"] == row["name"].partition(",")[0]
-        assert row["network"] == "dense (text)"
+        assert (row["network"], row["features"]) == ("dense (text)", "we")
         assert row["status"] == "ok"
         assert row["epochs"] == 2
         assert row["config"]["units"] == 3
-        weights = [0.7, 0.2, 0.1] if "mine" in row["name"] else [1.0, 1.0, 1.0]
+        weights = [0.7, 0.2, 0.1] if row["name"] == "mine" else [1.0, 1.0, 1.0]
         assert row["hparams"]["loss_weights"] == weights
         assert len(row["test"]["ccc"]) == 4
 
@@ -103,25 +104,26 @@ def test_the_scores_are_those_of_the_predictions_on_disk(swept):
 def test_the_report_is_written(swept):
     folder, _ = swept
     text = (folder / "report/report.md").read_text()
-    assert "8 of 8 runs finished" in text
-    for name in ("we, no weights", "we, mine", "glove, no weights", "glove, mine"):
+    assert "4 of 4 runs finished" in text
+    for name in ("no weights", "mine"):
         assert f"| {name} |" in text
     assert "CCC over the whole test set" in text
     with (folder / "report/runs.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 8
+        assert len(list(csv.DictReader(file))) == 4
     for file in ("table.csv", "tests.csv", "table.tex", "learning_curves.png"):
         assert (folder / "report" / file).stat().st_size > 0
-    assert len(list((folder / "report/gold_vs_pred").glob("*.png"))) == 4
+    assert len(list((folder / "report/gold_vs_pred").glob("*.png"))) == 2
 
 
-def test_the_same_command_again_trains_nothing_and_says_so(swept, capsys):
+def test_the_same_command_again_trains_nothing_and_says_so(swept, capsys, monkeypatch):
     folder, command = swept
+    monkeypatch.setattr("dser_jax.conduct.write_report", partial(write_report, draw=False))
     before = (folder / "rows.jsonl").read_bytes()
     main(command)
     said = capsys.readouterr()
-    assert "8 runs are finished already, nothing to do" in said.err
+    assert "4 runs are finished already, nothing to do" in said.err
     assert "compiling" not in said.err
-    assert "we, no weights" in said.out
+    assert "no weights" in said.out
     assert (folder / "rows.jsonl").read_bytes() == before
 
 
@@ -151,6 +153,52 @@ def test_several_sweeps_make_one_page(swept, tmp_path, capsys):
     assert "several sweeps needs --out" in capsys.readouterr().err
 
 
+def planned(monkeypatch, arguments: list[str]) -> list[Group]:
+    """Returns what a command would train."""
+    groups: list[Group] = []
+    monkeypatch.setattr(
+        "dser_jax.conduct.run_experiment", lambda data, out, given, **_: groups.extend(given)
+    )
+    monkeypatch.setattr("dser_jax.conduct.write_report", lambda out: None)
+    main(arguments)
+    return groups
+
+
+def test_features_and_word_vectors_are_crossed(data, tmp_path, monkeypatch):
+    given = ["--features", "one,two", "--vectors", "we,glove", "--weights", "none", "a=1,0,1"]
+    where = ["--data", str(data / "both"), "--out", str(tmp_path), "--seeds", "3"]
+    groups = planned(monkeypatch, ["sweep", *where, *given])
+    inputs = [("one", "we"), ("one", "glove"), ("two", "we"), ("two", "glove")]
+    assert [(g.config.features, g.config.vectors) for g in groups] == inputs
+    for (features, vectors), group in zip(inputs, groups, strict=True):
+        names = dict.fromkeys(run.name for run in group.runs)
+        assert list(names) == [f"{features}, {vectors}, no weights", f"{features}, {vectors}, a"]
+        assert len(group.runs) == 6
+
+
+def test_a_grid_and_weights_are_crossed(data, tmp_path, monkeypatch):
+    given = [
+        "--grid",
+        "learning_rate=0.1,0.2",
+        "--grid",
+        "patience=3",
+        "--weights",
+        "none",
+        "valence",
+    ]
+    (group,) = planned(monkeypatch, sweep_arguments(data, tmp_path, *given, "--seeds", "1"))
+    assert {run.name: float(run.hparams.learning_rate) for run in group.runs} == {
+        f"{name} learning rate={rate} patience=3": pytest.approx(rate)
+        for name in ("no weights", "valence only")
+        for rate in (0.1, 0.2)
+    }
+
+
+def test_each_session_is_tested_on_where_that_is_asked(data, tmp_path, monkeypatch):
+    groups = planned(monkeypatch, sweep_arguments(data, tmp_path, "--split", LEAVE_ONE_OUT))
+    assert [group.config.split for group in groups] == ["session:S0", "session:S1", "session:S2"]
+
+
 def fails(capsys, arguments: list[str]) -> str:
     """Runs a command that ends with code 2; returns what it says, on one line."""
     with pytest.raises(SystemExit) as caught:
@@ -176,7 +224,7 @@ def fails(capsys, arguments: list[str]) -> str:
         ("--weights 0.7", "--weights 0.7: expected none, two numbers"),
         ("--seeds 0", "argument --seeds: 0 is less than 1"),
         ("--units 0", "units is 0; expected 1 or more"),
-        ("--split last_session", "split 'last_session' needs a session for every utterance"),
+        ("--split session:S9", "no session is called 'S9'; there are S0, S1, S2"),
     ],
 )
 def test_a_sweep_refuses_before_it_writes_anything(data, tmp_path, capsys, more, message):
