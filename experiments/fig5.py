@@ -15,17 +15,19 @@ from dser_jax.experiment import Group, paired_runs
 from dser_jax.settings import make_config, make_hparams, make_parser
 from dser_jax.weights import no_weights, three_weights
 
+WEIGHTS = ("alpha", "beta", "gamma")
 TENTHS = [i / 10 for i in range(10)]
 
 
 def main() -> None:
     """Trains the three lines as one program."""
-    parser = make_parser(__doc__, batch_size=8, units=32, seeds=1)
+    parser = make_parser(__doc__, batch_size=256, units=32, seeds=1)
     parser.add_argument("--points", type=float, nargs="+", default=TENTHS, metavar="WEIGHT")
     args = parser.parse_args()
     named, paper = {"all 1": make_hparams(args, no_weights())}, {}
-    paper["all 1"] = {"table": "fig5", "row": {"weight": "alpha", "value": 1.0}}
-    for place, weight in enumerate(("alpha", "beta", "gamma")):
+    ends = [{"weight": weight, "value": 1.0} for weight in WEIGHTS]
+    paper["all 1"] = {"table": "fig5", "row": ends}
+    for place, weight in enumerate(WEIGHTS):
         for value in args.points:
             name = f"{weight}={value:g}"
             weights = [1.0, 1.0, 1.0]
