@@ -86,3 +86,84 @@ def fabricate(folder, names=NAMES, seeds=5, *, diverged=(), missing=(), planned=
                 row["validation"] = scores(gold[:60], arrays["validation_pred"])
                 row["test"] = scores(gold[60:], arrays["test_pred"])
                 journal.commit({"run": run_id(row), **row}, arrays)
+
+
+WEIGHTS_01 = [round(0.1 * step, 1) for step in range(11)]
+
+
+def surface(alpha, beta):
+    """A CCC that falls off where a task gets no weight, and is best near .7 and .2."""
+    gamma = 1 - alpha - beta
+    starved = sum(0.12 * np.exp(-6 * max(weight, 0)) for weight in (alpha, beta, gamma))
+    return 0.62 - 0.15 * ((alpha - 0.7) ** 2 + (beta - 0.2) ** 2) - starved
+
+
+def search_row(hparams, seed, level, key, *, noise=0.008, diverged=False, **more):
+    """A row whose scores are made up: those of a test are lower than those on validation."""
+    common = {"corpus": "demo", "protocol": "strict", "split": "last session", "truth": "k"}
+    rest = {"acoustic_dropout": 0.1, "text_dropout": 0.4, "fusion_dropout": 0.4}
+    rest |= {"learning_rate": 0.001, "patience": 10, "loss_weights": [1.0, 1.0, 1.0]}
+    row = {"network": "lstm + lstm", "features": "paa_hsf + glove", "seed": seed, **common}
+    row |= {"name": " ".join(f"{k}={v}" for k, v in hparams.items()), "config": {"units": 32}}
+    row |= {"hparams": rest | hparams, "status": "diverged" if diverged else "ok"}
+    for part, drop in (("validation", 0.0), ("test", 0.03)):
+        value = None if diverged else level - drop + key.normal(0, noise)
+        ccc = dict.fromkeys(("valence", "arousal", "dominance", "mean"), value)
+        low = dict.fromkeys(ccc, None if diverged else 0.8 * value)
+        row[part] = {"ccc": ccc, "ccc_batch32": low}
+    row |= more
+    return {"run": run_id(row), **row}
+
+
+def weight_grid(seeds=3, values=WEIGHTS_01, level=surface, diverged=(), **more):
+    """Rows over alpha and beta, as `dser sweep --grid` has them."""
+    key = np.random.default_rng(0)
+    return [
+        search_row(
+            {"loss_weights": [alpha, beta, round(1 - alpha - beta, 10)]},
+            seed,
+            level(alpha, beta),
+            key,
+            diverged=(alpha, beta) in diverged,
+            **more,
+        )
+        for seed in range(seeds)
+        for alpha in values
+        for beta in values
+    ]
+
+
+def weight_lines(seeds=3, values=WEIGHTS_01, **more):
+    """Rows of three lines through the point 1, 1, 1."""
+    key = np.random.default_rng(1)
+    points = {(1.0, 1.0, 1.0)}
+    for axis in range(3):
+        points |= {tuple(v if at == axis else 1.0 for at in range(3)) for v in values}
+    return [
+        search_row(
+            {"loss_weights": list(point)},
+            seed,
+            0.6 - sum(0.15 * np.exp(-7 * weight) for weight in point),
+            key,
+            **more,
+        )
+        for seed in range(seeds)
+        for point in sorted(points)
+    ]
+
+
+def rate_grid(seeds=3, values=WEIGHTS_01[:-1], **more):
+    """Rows over both dropout rates."""
+    key = np.random.default_rng(2)
+    return [
+        search_row(
+            {"acoustic_dropout": one, "text_dropout": two},
+            seed,
+            0.6 - 0.06 * (one - 0.2) ** 2 - 0.1 * (two - 0.5) ** 2,
+            key,
+            **more,
+        )
+        for seed in range(seeds)
+        for one in values
+        for two in values
+    ]

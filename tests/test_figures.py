@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import scipy.stats
-from fabricated import fabricate
+from fabricated import fabricate, rate_grid, weight_grid, weight_lines
 
 from dser_jax import figures
-from dser_jax.figures import curves
+from dser_jax.figures import curves, heat
+from dser_jax.figures.parts import draw_parts
+from dser_jax.figures.searched import published_line
+from dser_jax.figures.style import told
 from dser_jax.journal import Journal, read_journal
+from dser_jax.searches import searches
+from dser_jax.stats import summary
+from dser_jax.subsets import PartScore
+from dser_jax.tables import tables
 
 
 def test_ragged_histories_are_averaged_over_the_runs_still_going():
@@ -55,3 +63,149 @@ def test_figures_do_not_depend_on_the_users_settings(tmp_path):
         assert mpl.rcParams["axes.facecolor"] == "black"
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+# Searches
+
+FEW = [0.0, 0.3, 0.4, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (weight_grid(2, FEW), ["loss_weights", "loss_weights_surface"]),
+        (weight_grid(1, FEW, diverged=[(0.3, 0.4)]), ["loss_weights"]),
+        (weight_lines(3, FEW), ["loss_weight_lines"]),
+        (weight_lines(1, FEW), ["loss_weight_lines"]),
+        (rate_grid(2, FEW), ["dropout_lines", "dropout_grid"]),
+        ([], []),
+    ],
+    ids=["surface", "a hole", "lines", "one seed", "rates", "nothing"],
+)
+def test_each_kind_of_search_has_its_figures(tmp_path, rows, names):
+    drawn = figures.search_figures(rows, tmp_path, "_2")
+    found = [path.name for paths in drawn.values() for path in paths]
+    assert found == [f"{name}_2{ending}" for name in names for ending in (".pdf", ".png")]
+    for name in found:
+        assert (tmp_path / name).stat().st_size > 5000
+    assert all("picked on validation" in title or "same" in title for title in drawn)
+
+
+def test_two_searches_of_a_kind_have_files_of_their_own(tmp_path):
+    small = weight_grid(1, [0.1, 0.2, 0.3])
+    other = weight_grid(1, [0.1, 0.2, 0.3], network="cnn + lstm")
+    drawn = figures.search_figures([*small, *other], tmp_path)
+    assert len(drawn) == 4
+    assert (tmp_path / "loss_weights-2.png").exists()
+    assert (tmp_path / "loss_weights_surface-2.png").exists()
+
+
+def test_everything_diverged_is_drawn_as_crosses(tmp_path):
+    values = [0.1, 0.2, 0.3]
+    rows = weight_grid(1, values, diverged=[(one, two) for one in values for two in values])
+    (title,) = figures.search_figures(rows, tmp_path)
+    assert "nothing to pick: no run has a score on validation" in title
+
+
+def test_the_pick_and_its_test_score_are_told():
+    ((search,),) = searches(weight_grid(3, FEW))
+    pick = search.pick
+    said = told(search)
+    assert said.startswith(f"α {pick.at[0]:g}, β {pick.at[1]:g}, γ ")
+    assert f"({pick.validation.mean:.3f})".replace("0.", ".") in said
+    assert f"{pick.test.mean:.3f} [".replace("0.", ".") in said
+    assert said.endswith("on test, 3 seeds")
+    ((search,),) = searches(weight_grid(1, FEW))
+    assert told(search).endswith("on test, one seed: no interval")
+    ((search,),) = searches([row | {"test": {}} for row in weight_grid(1, FEW)])
+    assert told(search).endswith("; not tested")
+
+
+def test_a_matrix_has_the_second_axis_upwards_and_holes():
+    rows = weight_grid(1, [0.1, 0.2, 0.4], level=lambda one, two: one + two / 10, noise=0)
+    rows = [row for row in rows if row["hparams"]["loss_weights"][:2] != [0.4, 0.1]]
+    ((search,),) = searches(rows + weight_grid(1, [0.0, 0.3], level=lambda *_: 0.0, noise=0))
+    found = heat._matrix(search, "validation")
+    assert found.shape == (5, 5)
+    assert found[1, 2] == pytest.approx(0.21)
+    assert found[2, 1] == pytest.approx(0.12)
+    assert np.isnan(found[1, 4])
+
+
+@pytest.mark.parametrize(
+    ("values", "want"),
+    [
+        ([0.1, 0.4, 0.5, 0.6], (0.225, 0.6)),  # .6 - 2.5 * (.6 - .45)
+        ([0.4, 0.5, 0.6], (0.4, 0.6)),
+        ([-0.5, 0.5, np.nan, 0.5], (-0.5, 0.5)),
+        ([0.5, 0.5], (0.49, 0.51)),
+        ([np.nan], (0.0, 1.0)),
+    ],
+)
+def test_a_few_bad_scores_do_not_take_up_the_colours(values, want):
+    assert heat.colour_range(np.array(values)) == pytest.approx(want)
+
+
+def test_published_scores_are_shown_for_the_papers_corpus_alone():
+    rows = weight_lines(1, FEW, corpus="iemocap", paper={"table": "fig5", "row": {}})
+    ((alpha, _, gamma),) = searches(rows)
+    assert published_line(alpha)[0.3] == pytest.approx(0.4401)
+    assert len(published_line(gamma)) == 11
+    rows = rate_grid(1, [*FEW, 0.1], corpus="iemocap", paper={"table": "fig6_dropout_grid"})
+    (acoustic, text), _ = searches(rows)
+    assert (acoustic.held[1], text.held[1]) == (0.4, 0.1)
+    assert published_line(acoustic)[0.1] == published_line(text)[0.4] == pytest.approx(0.4)
+    for rows in (weight_lines(1, FEW, corpus="iemocap"), weight_lines(1, FEW)):
+        assert published_line(searches(rows)[0][0]) == {}
+
+
+def test_published_scores_have_a_line_of_ours_beside_them(tmp_path):
+    paper = {"table": "fig5", "row": {}}
+    plain = figures.search_figures(weight_lines(1, FEW), tmp_path / "plain")
+    beside = figures.search_figures(
+        weight_lines(1, FEW, corpus="iemocap", paper=paper), tmp_path / "beside"
+    )
+    sizes = [next(iter(drawn.values()))[1].stat().st_size for drawn in (plain, beside)]
+    assert sizes[1] > sizes[0]
+
+
+# Parts of the test set
+
+
+def part(name, part, utterances, level, columns=("valence", "arousal", "mean")):
+    scores = {column: summary([level, level + 0.02, level - 0.01]) for column in columns}
+    return PartScore(name, part, utterances, scores if utterances >= 20 else {}, {})
+
+
+@pytest.mark.parametrize("speakers", [2, 30])
+def test_parts_are_drawn_with_few_speakers_or_many(tmp_path, speakers):
+    scores = [
+        part(name, at, 100, level)
+        for name, level in (("a", 0.4), ("b", 0.5))
+        for at in ("all", "improvised turns", "scripted turns", "speaker seen")
+    ]
+    scores += [part("a", f"speaker {n}", 10 * n, 0.4) for n in range(speakers)]
+    files = draw_parts(scores, tmp_path / "parts")
+    assert [file.name for file in files] == ["parts.pdf", "parts.png"]
+
+
+def test_without_parts_nothing_is_drawn(tmp_path):
+    assert draw_parts([], tmp_path / "parts") == []
+    assert (
+        draw_parts([part("a", "all", 100, 0.4), part("a", "women", 9, 0.4)], tmp_path / "p") == []
+    )
+    fabricate(tmp_path / "j", seeds=1)
+    view = read_journal(tmp_path / "j")
+    (table,) = tables(view.rows)
+    assert figures.part_figure(view, table, tmp_path / "parts") == []
+    (tmp_path / "j/truth/k.npz").unlink()
+    assert figures.part_figure(view, table, tmp_path / "parts") == []
+
+
+def test_speakers_of_a_journal_are_parts(tmp_path):
+    fabricate(tmp_path / "j", seeds=2)
+    speakers = np.array(["s1F"] * 50 + ["s1M"] * 50)
+    np.savez(tmp_path / "j/truth/k.marks.npz", test_speaker=speakers)
+    view = read_journal(tmp_path / "j")
+    (table,) = tables(view.rows)
+    assert len(figures.part_figure(view, table, tmp_path / "parts")) == 2

@@ -27,11 +27,12 @@ LAYERS = (
     "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
     "loss train sizing sweep sweep_progress",
-    "metrics journal_files journal intervals stats tables subsets",
+    "metrics weights journal_files journal intervals stats tables subsets",
     "published.numbers published.compare published.patterns published",
     "report_text report_sections report_paper report_leaks report_files",
-    "figures.style figures.curves figures.scatter figures report",
-    "bootstrap baselines experiment weights grid settings cli",
+    "searches figures.style figures.curves figures.scatter figures.heat figures.lines",
+    "figures.parts figures.searched figures report",
+    "bootstrap baselines experiment grid settings conduct collection cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]
 """Every module; each may import those before it, wherever in its file it does so."""

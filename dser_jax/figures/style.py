@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from dser_jax.errors import DataError
 from dser_jax.journal import JournalView
+from dser_jax.report_text import interval, number
+from dser_jax.searches import Search
 
 Row = Mapping[str, Any]
 
@@ -101,6 +104,35 @@ def shorten(text: str, limit: int = 60) -> str:
     """Cuts a long text in the middle."""
     half = (limit - 1) // 2
     return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"
+
+
+LABELS = {"alpha": "α (valence)", "beta": "β (arousal)", "gamma": "γ (dominance)"}
+
+
+def label(axis: str) -> str:
+    """Returns how a setting is called in a figure."""
+    return LABELS.get(axis, axis.replace("_", " "))
+
+
+def told(search: Search) -> str:
+    """Says what a search picked, and its scores."""
+    pick = search.pick
+    if pick is None or pick.validation is None:
+        return "nothing to pick: no run has a score on validation"
+    places = zip(search.axes, pick.at, strict=True)
+    at = ", ".join(f"{label(axis).split(' (')[0]} {value:g}" for axis, value in places)
+    if search.kind == "weights":
+        at += f", γ {1 - sum(pick.at):.3g}"
+    text = f"{at} picked on validation ({number(pick.validation.mean)})"
+    if pick.test is None:
+        return f"{text}; not tested"
+    text += f": {number(pick.test.mean)} {interval(pick.test)}".rstrip() + " on test"
+    return f"{text}, {'one seed: no interval' if pick.test.n == 1 else f'{pick.test.n} seeds'}"
+
+
+def wrapped(text: str, width: int) -> str:
+    """Breaks lines that are longer than so many letters."""
+    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
 
 
 def look(number: int) -> dict[str, Any]:
