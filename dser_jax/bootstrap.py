@@ -27,6 +27,7 @@ from dser_jax.intervals import (
     write_intervals,
 )
 from dser_jax.journal import JournalView
+from dser_jax.subsets import marks_of
 from dser_jax.tables import TableRow, tables
 
 RESAMPLES = 4000
@@ -236,9 +237,9 @@ def _resample(
             preds[key] = np.stack(found)
         else:
             unusable[key] = {}
-    speakers = labels.get("test_speaker")
     unit, count = "utterance", len(gold)
-    if speakers is not None and all(speakers) and len(set(speakers)) >= LEAST_SPEAKERS:
+    speakers = np.asarray(marks_of(view, truth).get("test_speaker", []), str).tolist()
+    if len(speakers) == len(gold) and all(speakers) and len(set(speakers)) >= LEAST_SPEAKERS:
         unit, count = "speaker", len(set(speakers))
     scores = bootstrap_many(gold, preds, clusters=speakers if unit == "speaker" else None)
     return {

@@ -14,18 +14,20 @@ from rich.text import Text
 
 from dser_jax import report_files
 from dser_jax.atomic import saying, write_text
+from dser_jax.intervals import read_intervals
 from dser_jax.journal import JournalView, read_journal
 from dser_jax.report_leaks import leak_sections
 from dser_jax.report_paper import paper_csv, paper_sections
 from dser_jax.report_sections import Section, Written
 from dser_jax.report_text import (
     HEADLINE,
-    NOTE,
     caption,
     interval,
     mean_sd,
     mixtures,
+    note,
     number,
+    over_utterances,
     p_value,
     progress,
     tested,
@@ -82,14 +84,14 @@ def write_report(
         return []
     usual = _part(view)
     part = part or usual
-    groups = tables(view.rows, "ccc", part)
+    groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
     said = [*view.notices, *mixtures(row for table in groups for row in table.everything)]
     if len(groups) > 1:
         said.append(
             f"{len(groups)} tables: runs of another corpus, protocol or split, or with other "
             "labels, do not compare"
         )
-    _print_tables(console, groups, part)
+    _print_tables(console, groups)
     problems: list[str] = []
     sections, extra = _sections(view, part, problems)
     for section in sections:
@@ -167,6 +169,10 @@ def _draw(
             drawn[title] = figures.learning_curves(
                 view, out / f"learning_curves{mark}", rows, problems
             )
+            drawn |= figures.search_figures(rows, out, mark)
+            if scatter:
+                title = f"Parts of the test set{f', table {number_}' if len(groups) > 1 else ''}"
+                drawn[title] = figures.part_figure(view, table, out / f"parts{mark}")
             for row in table.rows if scatter else ():
                 if left == 0:
                     skipped += 1
@@ -206,17 +212,17 @@ def _print(console: Console, text: str) -> None:
     console.print(Text(_fit(console, text)), soft_wrap=not console.is_terminal)
 
 
-def _print_tables(console: Console, groups: Sequence[Table], part: str) -> None:
+def _print_tables(console: Console, groups: Sequence[Table]) -> None:
     for headline in groups:
         for metric in HEADLINE:
-            (table,) = tables(headline.runs, metric, part)
+            table = headline.by(metric)
             console.print(_scores(console, table))
             if verdict(table):
                 console.print(Text(_fit(console, verdict(table) + "\n")))
         found, told = tested(headline)
         if found:
             console.print(_tests(console, found, told))
-    console.print(Text(_fit(console, NOTE)))
+    console.print(Text(_fit(console, note(groups))))
 
 
 def _print_section(console: Console, section: Section) -> None:
@@ -271,9 +277,9 @@ def _scores(console: Console, table: Table) -> RichTable:
             marked = best[column] == row.name
             star = "*" if marked and plain else ""
             cell = Text(_fit(console, star + mean_sd(found)), style="bold" if marked else "")
-            if interval(found):
-                cell = Text("\n").join([cell, Text(interval(found), style="dim")])
-            cells.append(cell)
+            ends = (interval(found), over_utterances(row, column))
+            lines = [cell, *(Text(each, style="dim") for each in ends if each)]
+            cells.append(Text("\n").join(lines))
         runs = Text(str(row.n))
         if row.diverged:
             runs.append(f"\n{row.diverged} div.", style="dim")
@@ -285,7 +291,7 @@ def _tests(console: Console, found: Sequence, told: str) -> RichTable:
     grid = _grid(console, told[0].upper() + told[1:] + ".")
     pairs = "first − second" if not console.options.ascii_only else "first - second"
     grid.add_column(pairs, overflow="fold")
-    for column in ("difference", "p", "Holm", "d_z", "n"):
+    for column in ("difference", "p", "Holm", "d_z", "ranks", "n"):
         grid.add_column(column, justify="right", no_wrap=True)
     for each in found:
         pair = Text(_fit(console, f"{each.first} − {each.second}"))
@@ -296,6 +302,7 @@ def _tests(console: Console, found: Sequence, told: str) -> RichTable:
             p_value(each.test.p),
             p_value(each.p_holm),
             number(each.test.effect),
+            p_value(each.ranks.p),
             str(each.test.n),
         ]
         grid.add_row(pair, *(Text(_fit(console, cell)) for cell in cells))

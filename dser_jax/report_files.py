@@ -9,19 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dser_jax.intervals import read_intervals
 from dser_jax.journal import JournalView
 from dser_jax.report_sections import Section
 from dser_jax.report_text import (
     HEADLINE,
     MANY,
     NONE,
-    NOTE,
     caption,
     heading,
     interval,
     mean_sd,
+    note,
     number,
     origin,
+    over_utterances,
     p_value,
     progress,
     tested,
@@ -45,18 +47,23 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def table_csv(view: JournalView) -> str:
     """Writes the summaries, one a line: tidy, ready for any statistics program."""
     header = (
-        "name attribute metric part n mean sd low high protocol split corpus truth diverged kind"
+        "name attribute metric part n mean sd low high protocol split corpus truth diverged kind "
+        "unit unit_low unit_high"
     )
+    intervals = read_intervals(view.folder)
     lines = []
     for part in PARTS:
         for metric in METRICS:
-            for table in tables(view.rows, metric, part):
+            for table in tables(view.rows, metric, part, intervals):
                 where = (table.protocol, table.split, table.corpus, table.truth)
                 for row in table.everything:
+                    drawn = row.over_utterances
                     kind = "baseline" if row in table.baselines else "network"
                     for column, found in row.scores.items():
                         spread = (found.n, found.mean, found.sd, found.low, found.high)
-                        last = (*where, row.diverged, kind)
+                        ends = drawn.scores.get(column) if drawn else None
+                        unit = (drawn.unit, *ends) if drawn and ends else (None, None, None)
+                        last = (*where, row.diverged, kind, *unit)
                         lines.append((row.name, column, metric, part, *spread, *last))
     return _csv(header.split(), lines)
 
@@ -81,7 +88,8 @@ def tests_csv(view: JournalView, part: str) -> str:
     """Writes the paired tests of every table, metric and attribute, one a line."""
     header = (
         "first second attribute metric part n difference low high t p p_holm effect unpaired note "
-        "protocol split corpus truth"
+        "protocol split corpus truth ranks_n ranks_zeros ranks_ties ranks_plus ranks_minus ranks_p "
+        "ranks_p_holm ranks_effect ranks_note"
     )
     lines = []
     for metric in METRICS:
@@ -94,7 +102,10 @@ def tests_csv(view: JournalView, part: str) -> str:
                     names = (each.first, each.second, column, metric, part)
                     values = (test.n, test.difference, test.low, test.high, test.t, test.p)
                     more = (each.p_holm, test.effect, each.unpaired, test.note)
-                    lines.append((*names, *values, *more, *where))
+                    ranks = each.ranks
+                    sums = (ranks.n, ranks.zeros, ranks.ties, ranks.plus, ranks.minus)
+                    last = (*sums, ranks.p, each.ranks_p_holm, ranks.effect, ranks.note)
+                    lines.append((*names, *values, *more, *where, *last))
     return _csv(header.split(), lines)
 
 
@@ -116,27 +127,30 @@ def markdown(
     """
     text = [f"# Report: {_md(view.folder.resolve().name)}", f"{progress(view)}."]
     text += [f"- {_md(line)}" for line in said]
-    for headline in tables(view.rows, "ccc", part):
+    groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
+    for headline in groups:
         text.append(f"## {_md(heading(headline))}")
         for metric in HEADLINE:
-            (table,) = tables(headline.runs, metric, part)
+            table = headline.by(metric)
             text += [_md(caption(table)), _md_table(table)]
             if verdict(table):
                 text.append(_md(verdict(table)))
         found, told = tested(headline)
         if found:
-            header = ["first", "second", "n", "difference", "95% interval", "p", "p (Holm)"]
+            header = ["first", "second", "n", "difference", "95% interval", "p", "p (Holm)", "d_z"]
+            header += ["p (ranks)", "p (ranks, Holm)", "rank-biserial", ""]
             lines = [
                 (
                     *(each.first, each.second, str(each.test.n), number(each.test.difference)),
                     *(interval(each.test), p_value(each.test.p), p_value(each.p_holm)),
-                    *(number(each.test.effect), each.test.note),
+                    *(number(each.test.effect), p_value(each.ranks.p), p_value(each.ranks_p_holm)),
+                    *(number(each.ranks.effect), each.test.note),
                 )
                 for each in found
             ]
             cells = [[_md(cell) for cell in line] for line in lines]
-            text += [_md(told[0].upper() + told[1:] + "."), _md_lines([*header, "d_z", ""], cells)]
-    text.append(NOTE)
+            text += [_md(told[0].upper() + told[1:] + "."), _md_lines(header, cells)]
+    text.append(_md(note(groups)))
     for section in sections:
         text += [f"## {_md(section.title)}", *map(_md, section.told)]
         if section.lines:
@@ -168,8 +182,9 @@ def _md_table(table: Table) -> str:
         for column in COLUMNS:
             found = row.scores.get(column)
             mark = "**" if best[column] == row.name else ""
-            spread = f"<br>{_md(interval(found))}" if interval(found) else ""
-            cells.append(f"{mark}{mean_sd(found)}{mark}{spread}")
+            spreads = (interval(found), over_utterances(row, column))
+            below = "".join(f"<br>{_md(spread)}" for spread in spreads if spread)
+            cells.append(f"{mark}{mean_sd(found)}{mark}{below}")
         runs = str(row.n) + (f" ({row.diverged} diverged)" if row.diverged else "")
         lines.append([_md(row.name), _md(row.network), _md(row.features), *cells, runs])
     return _md_lines(["name", "network", "features", *COLUMNS, "n"], lines)
@@ -183,8 +198,9 @@ def _md_lines(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def latex(view: JournalView, part: str) -> str:
     """Writes the tables for a paper; they need the package booktabs."""
     text = ["% \\usepackage{booktabs}"]
+    intervals = read_intervals(view.folder)
     for metric in HEADLINE:
-        for table in tables(view.rows, metric, part):
+        for table in tables(view.rows, metric, part, intervals):
             text.append(_latex_table(table))
     return "\n\n".join(text) + "\n"
 
@@ -203,15 +219,17 @@ def _latex_table(table: Table) -> str:
         if row in (table.everything[0], *table.baselines[:1]):
             lines.append(r"\midrule")
         # Braces: a name in square brackets would be taken for the argument of the \\ before it.
-        means, spreads = [f"{{{_tex(row.name)}}}", _tex(what(row))], ["", ""]
+        means, spreads, drawn = [f"{{{_tex(row.name)}}}", _tex(what(row))], ["", ""], ["", ""]
         for column in COLUMNS:
             found = row.scores.get(column)
             shown = _tex(mean_sd(found))
             means.append(rf"\textbf{{{shown}}}" if best[column] == row.name else shown)
-            spreads.append(rf"{{\scriptsize {_tex(interval(found))}}}" if interval(found) else "")
+            for cells, text in ((spreads, interval(found)), (drawn, over_utterances(row, column))):
+                cells.append(rf"{{\scriptsize {_tex(text)}}}" if text else "")
         lines.append(" & ".join([*means, str(row.n)]) + r" \\")
-        if any(spreads):
-            lines.append(" & ".join([*spreads, ""]) + r" \\")
+        for cells in (spreads, drawn):
+            if any(cells):
+                lines.append(" & ".join([*cells, ""]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     if verdict(table):
         lines.append(rf"\par\smallskip{{\footnotesize {_tex(verdict(table))}}}")

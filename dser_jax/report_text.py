@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dser_jax.journal import JournalView
-from dser_jax.stats import PairedTest, Summary
+from dser_jax.stats import LEAST, PairedTest, Summary
 from dser_jax.tables import Comparison, Table, TableRow, is_baseline
 
 NONE = "–"
@@ -50,6 +50,12 @@ def interval(found: Summary | PairedTest | None) -> str:
     return f"[{number(found.low)}, {number(found.high)}]"
 
 
+def over_utterances(row: TableRow, column: str) -> str:
+    """Writes `(low, high)`, over test utterances; nothing where that is not known."""
+    found = row.over_utterances.scores.get(column) if row.over_utterances else None
+    return f"({number(found.low)}, {number(found.high)})" if found else ""
+
+
 def p_value(value: float | None) -> str:
     """Writes a probability; below .001 only that."""
     return "<.001" if value is not None and value < 0.001 else number(value)
@@ -77,8 +83,16 @@ def caption(table: Table, mark: str = "bold") -> str:
     if table.diverged:
         told.append(f"{plural(table.diverged, 'diverged run')} left out")
     spread = "mean ± standard deviation over seeds [95% interval of the mean]"
+    if units := units_drawn(table):
+        spread += f" (95% interval over test {units})"
     below = " Below the rule: baselines, each fitted once." if table.baselines else ""
     return "; ".join(told) + f". {spread}; {mark}: best mean of a column.{below}"
+
+
+def units_drawn(table: Table) -> str:
+    """Names what intervals in parentheses are over; nothing where there are none."""
+    drawn = [row.over_utterances for row in table.everything if row.over_utterances]
+    return " or ".join(dict.fromkeys(f"{each.unit}s" for each in drawn if each.scores))
 
 
 def verdict(table: Table) -> str:
@@ -205,8 +219,11 @@ def tested(table: Table) -> tuple[list[Comparison], str]:
     found = list(table.comparisons(against=against))
     told = (
         f"paired t-tests on the mean ({about(table.metric, table.part)}), over the seeds that both "
-        "have, two-tailed; Holm: p adjusted for all these tests"
+        "have, two-tailed; Holm: p adjusted for all these tests; ranks: p of the signed-rank test"
     )
+    pairs = max((each.ranks.n for each in found), default=0)
+    if LEAST <= pairs < 6:
+        told += f", which is never below {p_value(2.0 ** (1 - pairs))} with {pairs} pairs"
     if len(found) > SHOWN and against is None:
         found = [each for each in found if best in (each.first, each.second)]
         told += "; only those of the highest mean are shown, all are in tests.csv"
@@ -219,3 +236,14 @@ NOTE = (
     "Intervals and tests are over seeds: they tell how much the scores move with the initial "
     "weights and the order of training rows, not how they would on other speakers."
 )
+
+NOTE_ON_UTTERANCES = (
+    "Those in parentheses are over the test set, resampled with the seeds as they are. Utterances "
+    "of one speaker, or of one dialogue, are not independent: where utterances are drawn one by "
+    "one, and not whole speakers, the interval is rather too narrow."
+)
+
+
+def note(tables: Iterable[Table]) -> str:
+    """Says what intervals do not tell."""
+    return f"{NOTE} {NOTE_ON_UTTERANCES}" if any(map(units_drawn, tables)) else NOTE

@@ -133,6 +133,10 @@ class Table:
         best = max(found, key=found.__getitem__, default=None)
         return next((row for row in self.baselines if row.name == best), None)
 
+    def by(self, metric: str) -> Table:
+        """Returns the table of the same runs in another metric."""
+        return self if metric == self.metric else tables(self.runs, metric, self.part)[0]
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns in which any row has a score."""

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import scipy.stats
-from fabricated import NAMES, fabricate
+from fabricated import NAMES, fabricate, weight_grid
 from rich.console import Console
 
 import dser_jax
 from dser_jax.errors import DserError
+from dser_jax.intervals import Interval, Resampled, interval_key, write_intervals
 from dser_jax.journal import Journal, read_journal
 from dser_jax.report import write_report
 from dser_jax.report_text import number, p_value, seeds
@@ -121,6 +122,66 @@ def test_the_paired_tests_are_shown(whole):
     assert line["n"] == "5"
 
 
+def test_the_signed_rank_tests_are_shown(whole):
+    folder, said, _ = whole
+    told = " ".join(said.split())
+    assert "ranks: p of the signed-rank test, which is never below .062 with 5 pairs" in told
+    lines = read_csv(folder / "report/tests.csv")
+    rows = read_journal(folder).rows
+    pair = list(NAMES)[::2]
+    one, two = ([row["test"]["ccc"]["mean"] for row in rows if row["name"] == at] for at in pair)
+    (line,) = [
+        entry
+        for entry in lines
+        if [entry["first"], entry["second"]] == pair
+        and (entry["attribute"], entry["metric"]) == ("mean", "ccc")
+    ]
+    want = scipy.stats.wilcoxon(one, two)
+    assert float(line["ranks_p"]) == pytest.approx(want.pvalue)
+    assert min(float(line["ranks_plus"]), float(line["ranks_minus"])) == want.statistic
+    assert line["ranks_note"] == "with 5 pairs no p is below 0.062"
+    assert "p (ranks, Holm)" in (folder / "report/report.md").read_text("utf-8")
+
+
+def test_intervals_over_test_utterances_are_shown_where_they_are_known(tmp_path):
+    fabricate(tmp_path / "j", seeds=1)
+    said, _ = report(tmp_path / "j")
+    assert "over test utterances" not in said
+    rows = read_journal(tmp_path / "j").rows
+    entries = {
+        interval_key("k", row["name"], [row["run"]]): Resampled(
+            row["name"], "utterance", 100, 4000, {"mean": Interval(0.123, 0.876)}
+        )
+        for row in rows[:2]
+    }
+    write_intervals(tmp_path / "j", entries)
+    said, _ = report(tmp_path / "j")
+    told = " ".join(said.split())
+    assert said.count("(.123, .876)") == 2
+    assert "(95% interval over test utterances)" in told
+    assert "Utterances of one speaker, or of one dialogue, are not independent" in told
+    assert "<br>(.123, .876)" in (tmp_path / "j/report/report.md").read_text("utf-8")
+    assert r"{\scriptsize (.123, .876)}" in (tmp_path / "j/report/table.tex").read_text("utf-8")
+    lines = read_csv(tmp_path / "j/report/table.csv")
+    found = [line for line in lines if line["unit"]]
+    assert len(found) == 2
+    assert {(f["attribute"], f["metric"], f["part"]) for f in found} == {("mean", "ccc", "test")}
+    assert (found[0]["unit_low"], found[0]["unit_high"]) == ("0.123", "0.876")
+
+
+def test_a_search_is_drawn_with_what_was_picked(tmp_path):
+    values = [0.1, 0.2, 0.4]
+    with Journal.open(tmp_path / "j", {}) as journal:
+        for row in weight_grid(2, values):
+            journal.commit(row, {})
+    _, paths = report(tmp_path / "j", draw=True)
+    names = {path.name for path in paths}
+    assert {"loss_weights.png", "loss_weights_surface.pdf"} < names
+    text = (tmp_path / "j/report/report.md").read_text("utf-8")
+    assert "](<loss_weights.png>)" in text
+    assert "picked on validation" in text
+
+
 def test_the_files_are_there(whole):
     folder, _, paths = whole
     names = [path.relative_to(folder / "report").as_posix() for path in paths]
@@ -138,7 +199,8 @@ def test_the_tidy_table_has_every_summary(whole):
     lines = read_csv(folder / "report/table.csv")
     assert len(lines) == 3 * 4 * 3 * 2
     header = (
-        "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged,kind"
+        "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged,kind,"
+        "unit,unit_low,unit_high"
     )
     assert ",".join(lines[0]) == header
     (table,) = tables(read_journal(folder).rows, "rmse", "validation")
@@ -172,7 +234,7 @@ def test_markdown_has_the_tables_and_their_origin(whole):
     for line in text.splitlines():
         if line.startswith("| ---"):
             columns = line.count("|")
-    assert columns == 10
+    assert columns == 13
 
 
 def test_latex_is_escaped(tmp_path):
