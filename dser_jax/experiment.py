@@ -181,10 +181,12 @@ def make_row(
     }
     if spec.paper is not None:
         row["paper"] = spec.paper
+    curve = np.array(result.history.validation_ccc[:epochs])
+    curve[:, np.isnan(dataset.gold("validation")).all(0)] = np.nan  # On the device it is 0.
     arrays = {
         "train_loss": result.history.train_loss[:epochs],
         "validation_loss": result.history.validation_loss[:epochs],
-        "validation_ccc": result.history.validation_ccc[:epochs],
+        "validation_ccc": curve,
         "validation_pred": result.validation_pred,
         "test_pred": result.test_pred,
     }

@@ -10,19 +10,19 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tiny import CONFIG
+from tiny import CONFIG, make_dataset
 
 from dser_jax import experiment
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.errors import DserError
-from dser_jax.experiment import Group, hparams_json, paired_runs
+from dser_jax.experiment import Group, hparams_json, make_row, paired_runs
 from dser_jax.intervals import read_intervals
 from dser_jax.journal import read_journal
 from dser_jax.leaks import MARKS
 from dser_jax.metrics import ccc
 from dser_jax.prepare import prepare
-from dser_jax.sweep import RunSpec
-from dser_jax.train import HParams
+from dser_jax.sweep import Outcome, RunSpec
+from dser_jax.train import History, HParams, Result
 
 run_experiment = partial(experiment.run_experiment, baselines=False)
 
@@ -100,6 +100,17 @@ def test_scores_are_those_of_the_predictions(finished):
     assert len(arrays["train_loss"]) == row["epochs"] == CONFIG.max_epochs
     best = row["best_epoch"] - 1
     assert arrays["validation_loss"][best] == arrays["validation_loss"].min()
+
+
+def test_an_attribute_without_labels_has_no_curve():
+    dataset = make_dataset(missing=True)
+    parts = (dataset.split.validation, dataset.split.test)
+    preds = (np.zeros((len(rows), 3), np.float32) for rows in parts)
+    history = History(*np.ones((2, 3), np.float32), np.ones((3, 3), np.float32))
+    result = Result(*preds, history, np.int32(2), np.int32(1), np.bool_(False))
+    _, arrays = make_row("r", CONFIG, dataset, Outcome(RunSpec("a", hparams(), 0), result, None))
+    assert arrays["validation_ccc"].shape == (2, 3)
+    assert np.isnan(arrays["validation_ccc"]).all(0).tolist() == [False, False, True]
 
 
 def test_the_journal_tells_what_training_has_met(finished):
