@@ -95,4 +95,5 @@ class Config:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:
         """Rebuilds the settings that `to_json` gave."""
-        return cls(**(values | {name: tuple(values[name]) for name in ("fusion", "taps")}))
+        tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("fusion", "taps")}
+        return cls(**{**values, **tuples})

@@ -140,9 +140,7 @@ def run_experiment(
         return journal.view()
 
 
-def _fit_baselines(
-    journal: Journal, prepared: Prepared, baselines: Mapping[str, Baseline]
-) -> None:
+def _fit_baselines(journal: Journal, prepared: Prepared, baselines: Mapping[str, Baseline]) -> None:
     """Fits the baselines that the journal does not have yet, and writes them there."""
     missing = {run: each for run, each in baselines.items() if run not in journal.finished}
     if not missing:
@@ -292,4 +290,4 @@ def _save_weights(folder: Path, weights) -> None:
     """Saves trainable parameters and running statistics as an Orbax checkpoint."""
     from orbax.checkpoint import v1 as ocp
 
-    ocp.save(folder.absolute(), weights._asdict(), overwrite=True)
+    ocp.save(str(folder.absolute()), weights._asdict(), overwrite=True)

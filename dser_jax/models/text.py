@@ -54,7 +54,7 @@ class TextLSTM(nn.Module):
 
 
 class TextCNN(nn.Module):
-    """Embedding, stacked convolutions that keep the length, all steps side by side, a dense layer."""
+    """Embedding, convolutions that keep the length, all steps side by side, a dense layer."""
 
     words: int
     embedding_dim: int
