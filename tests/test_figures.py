@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
-from fabricated import fabricate, rate_grid, weight_grid, weight_lines
+from fabricated import fabricate, rate_grid, search_row, weight_grid, weight_lines
+from matplotlib.figure import Figure
 
 from dser_jax import figures
-from dser_jax.figures import curves, heat
+from dser_jax.figures import curves, heat, lines
 from dser_jax.figures.parts import draw_parts
 from dser_jax.figures.searched import published_line
 from dser_jax.figures.style import told
@@ -91,6 +92,19 @@ def test_each_kind_of_search_has_its_figures(tmp_path, rows, names):
     assert all("picked on validation" in title or "same" in title for title in drawn)
 
 
+def test_rates_that_span_decades_are_on_a_logarithmic_axis(tmp_path):
+    key = np.random.default_rng(0)
+    values = [1e-4, 3e-4, 1e-3, 1e-2]
+    rows = [search_row({"learning_rate": value}, 0, 0.5, key) for value in values]
+    ((search,),) = searches(rows)
+    panel = Figure().subplots()
+    lines._draw(panel, search, {})
+    assert panel.get_xscale() == "log"
+    assert [text.get_text() for text in panel.get_xticklabels()] == [f"{v:g}" for v in values]
+    (files,) = figures.search_figures(rows, tmp_path).values()
+    assert files[0].name == "learning_rate.pdf"
+
+
 def test_two_searches_of_a_kind_have_files_of_their_own(tmp_path):
     small = weight_grid(1, [0.1, 0.2, 0.3])
     other = weight_grid(1, [0.1, 0.2, 0.3], network="cnn + lstm")
@@ -116,7 +130,7 @@ def test_the_pick_and_its_test_score_are_told():
     assert f"{pick.test.mean:.3f} [".replace("0.", ".") in said
     assert said.endswith("on test, 3 seeds")
     ((search,),) = searches(weight_grid(1, FEW))
-    assert told(search).endswith("on test, one seed: no interval")
+    assert told(search).endswith("on test, 1 seed: no interval")
     ((search,),) = searches([row | {"test": {}} for row in weight_grid(1, FEW)])
     assert told(search).endswith("; not tested")
 
@@ -146,6 +160,10 @@ def test_a_few_bad_scores_do_not_take_up_the_colours(values, want):
     assert heat.colour_range(np.array(values)) == pytest.approx(want)
 
 
+GRID = {0.4: 0.4, 0.5: 0.4787, 0.7: 0.4909, 0.9: 0.472}
+"""Published means at acoustic rate .1, by text rate."""
+
+
 def test_published_scores_are_shown_for_the_papers_corpus_alone():
     rows = weight_lines(1, FEW, corpus="iemocap", paper={"table": "fig5", "row": {}})
     ((alpha, _, gamma),) = searches(rows)
@@ -153,8 +171,14 @@ def test_published_scores_are_shown_for_the_papers_corpus_alone():
     assert len(published_line(gamma)) == 11
     rows = rate_grid(1, [*FEW, 0.1], corpus="iemocap", paper={"table": "fig6_dropout_grid"})
     (acoustic, text), _ = searches(rows)
-    assert (acoustic.held[1], text.held[1]) == (0.4, 0.1)
-    assert published_line(acoustic)[0.1] == published_line(text)[0.4] == pytest.approx(0.4)
+    assert (acoustic.held[1], text.held[1]) == (0.3, 0.1)
+    assert published_line(acoustic)[0.1] == pytest.approx(0.5134)  # Of the line,
+    assert published_line(text)[0.4] == pytest.approx(0.4)  # and of the grid.
+    rows = rate_grid(
+        1, [0.4, 0.5, 0.7, 0.9], corpus="iemocap", paper={"table": "fig6_dropout_grid"}
+    )
+    (acoustic, _), _ = searches(rows)
+    assert published_line(acoustic)[0.1] == pytest.approx(GRID[acoustic.held[1]])
     for rows in (weight_lines(1, FEW, corpus="iemocap"), weight_lines(1, FEW)):
         assert published_line(searches(rows)[0][0]) == {}
 

@@ -95,15 +95,15 @@ def test_three_lines_share_the_point_where_all_weights_are_one():
     assert found[0].points[-1] == found[1].points[-1] == found[2].points[-1]
 
 
-def test_a_grid_of_rates_has_its_two_lines_where_the_papers_cross():
+def test_a_grid_of_rates_has_the_two_lines_of_the_paper():
     lines, (grid,) = searches(rate_grid(2))
     assert (grid.kind, len(grid.points)) == ("rates", 100)
     acoustic, text = lines
-    assert (acoustic.axes, acoustic.held) == (("acoustic_dropout",), ("text_dropout", 0.4))
+    assert (acoustic.axes, acoustic.held) == (("acoustic_dropout",), ("text_dropout", 0.3))
     assert (text.axes, text.held) == (("text_dropout",), ("acoustic_dropout", 0.1))
     points = {point.at: point for point in grid.points}
     for point in acoustic.points:
-        assert point.scores == points[point.at[0], 0.4].scores
+        assert point.scores == points[point.at[0], 0.3].scores
     for point in text.points:
         assert point.scores == points[0.1, point.at[0]].scores
 

@@ -59,7 +59,7 @@ def lines(
             list(keys.values()),
             list(keys),
             loc="outside lower center",
-            ncols=min(4, 2 * len(searches)),
+            ncols=4 if len(searches) > 2 else len(searches),
             title=f"vertical: picked on validation;  {bars}",
             title_fontproperties={"size": 6.5},
         ).get_title().set_color("#555555")
@@ -70,6 +70,8 @@ def _draw(panel: Axes, search: Search, published: Values) -> None:
     values = search.values(0)
     if len(values) > 2 and values[0] > 0 and values[-1] / values[0] > 50:
         panel.set_xscale("log")
+        panel.set_xticks(values, [f"{value:g}" for value in values])
+        panel.set_xticks([], minor=True)
     pick = search.pick
     if pick is not None:
         panel.axvline(pick.at[0], color=COLOURS[1], linewidth=0.7, alpha=0.6)

@@ -9,7 +9,7 @@ from dser_jax import published
 from dser_jax.figures.heat import heat_map, surface
 from dser_jax.figures.lines import lines
 from dser_jax.figures.style import label, told
-from dser_jax.searches import RATES, Search, searches
+from dser_jax.searches import PAPER_RATES, RATES, Search, searches
 from dser_jax.stats import Row
 
 NAMES = {
@@ -59,8 +59,9 @@ def search_figures(rows: Sequence[Row], out: Path, mark: str = "") -> dict[str, 
 def published_line(search: Search) -> dict[float, float]:
     """Returns the paper's scores along a search, by place.
 
-    There are some for the lines of Fig. 5, and for those of the grid of Fig. 6 at the rate at which
-    the search holds the other network's; of runs on the paper's corpus that answer to the figure.
+    There are some for the lines of Fig. 5, for that of Fig. 6 over acoustic rates, and in its grid
+    for other lines, where the rate that a search holds is one of the grid's; all this for runs on
+    the paper's corpus that answer to the figure.
     """
     if search.corpus != "iemocap":
         return {}
@@ -68,6 +69,8 @@ def published_line(search: Search) -> dict[float, float]:
         return _slice("fig5", "value", {"weight": search.axes[0]})
     if search.held is not None and "fig6_dropout_grid" in search.papers:
         (axis,), (other, held) = search.axes, search.held
+        if (axis, held) == ("acoustic_dropout", PAPER_RATES[other]):
+            return _slice("fig6_dropout_acoustic", PAPER_AXES[axis], {})
         return _slice("fig6_dropout_grid", PAPER_AXES[axis], {PAPER_AXES[other]: held})
     return {}
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from dser_jax.errors import DataError
 from dser_jax.journal import JournalView
-from dser_jax.report_text import interval, number
+from dser_jax.report_text import interval, number, plural
 from dser_jax.searches import Search
+from dser_jax.stats import LEAST
 
 Row = Mapping[str, Any]
 
@@ -126,8 +127,9 @@ def told(search: Search) -> str:
     text = f"{at} picked on validation ({number(pick.validation.mean)})"
     if pick.test is None:
         return f"{text}; not tested"
-    text += f": {number(pick.test.mean)} {interval(pick.test)}".rstrip() + " on test"
-    return f"{text}, {'one seed: no interval' if pick.test.n == 1 else f'{pick.test.n} seeds'}"
+    ends = interval(pick.test) if pick.test.n >= LEAST else ""
+    text += f": {number(pick.test.mean)} {ends}".rstrip() + " on test"
+    return f"{text}, {plural(pick.test.n, 'seed')}{'' if ends else ': no interval'}"
 
 
 def wrapped(text: str, width: int) -> str:
