@@ -5,7 +5,8 @@ that weights can be copied and compared by name.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from unittest import mock
 
 import jax
 import numpy as np
@@ -25,6 +26,24 @@ def usual_promotion() -> Iterator[None]:
         jax.numpy_dtype_promotion("standard"),
         jax.legacy_prng_key("allow"),
     ):
+        yield
+
+
+@contextmanager
+def zeros_at_first() -> Iterator[None]:
+    """Lets Keras' layers start from zeros: to draw values compiles a program for every shape."""
+    from keras import initializers
+
+    def zeros(self, shape, dtype=None, **_):
+        return np.zeros(shape, dtype)
+
+    with ExitStack() as stack:
+        for kind in (
+            initializers.GlorotUniform,
+            initializers.Orthogonal,
+            initializers.RandomUniform,
+        ):
+            stack.enter_context(mock.patch.object(kind, "__call__", zeros))
         yield
 
 

@@ -7,10 +7,11 @@ import optax
 import pytest
 
 from dser_jax.config import Config
+from dser_jax.dataset import Data
 from dser_jax.errors import DserError
-from dser_jax.models import Batch, Rates, make_network
+from dser_jax.models import MODELS, Batch, Rates, make_network
 from dser_jax.models.layers import LSTM, BatchNorm, Dropout, dense
-from dser_jax.train import rmsprop
+from dser_jax.train import HParams, make_run, rmsprop
 
 RATES = Rates(*[jnp.float32(0.0)] * 3)
 
@@ -168,3 +169,33 @@ def test_dropout_keeps_the_mean_and_can_be_switched_off():
         assert float((y == 0).mean()) == pytest.approx(rate, abs=0.01)
         assert float(y.mean()) == pytest.approx(1, abs=0.05)
     np.testing.assert_array_equal(Dropout().apply({}, x, jnp.float32(0.9), False), x)
+
+
+@pytest.mark.parametrize(
+    ("modality", "name"), [(modality, name) for modality in MODELS for name in MODELS[modality]]
+)
+def test_every_network_overfits_sixteen_utterances(modality, name):
+    halves = {"acoustic": None, "text": None} | {modality: name}
+    config = Config(
+        **halves, units=8, layers=1, taps=(3,), embedding_dim=4, text_dense=8, max_epochs=200
+    )
+    acoustic = random(16, 1, 12) if modality == "acoustic" else None
+    tokens = (
+        np.random.default_rng(0).integers(0, 9, (16, 6), np.int32) if acoustic is None else None
+    )
+    gold = np.random.default_rng(1).uniform(-1, 1, (16, 3)).astype(np.float32)
+    rows = np.arange(16, dtype=np.int32)  # for training and, to have their CCC, for validation
+    data = Data(acoustic, tokens, gold, np.ones((16, 3), bool), rows, rows, rows, None)
+    hparams = HParams(np.ones(3, np.float32), *np.float32([0, 0, 0, 0.01]), np.int32(200))
+    run = make_run(config, 9, config.embedding_dim)
+    init, epoch = (
+        jax.jit(f, compiler_options={"xla_backend_optimization_level": 0})
+        for f in (run.init, run.epoch)
+    )
+    state = init(jax.random.key(0), data)
+    for number in range(config.max_epochs):
+        state = epoch(hparams, state, data)
+        assert np.isfinite(state.history.train_loss[number])
+        if (state.history.validation_ccc[number] > 0.9).all():
+            return
+    pytest.fail(f"CCCs of {state.history.validation_ccc[-1]} after {config.max_epochs} epochs")
