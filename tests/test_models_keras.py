@@ -254,6 +254,8 @@ def test_one_optimizer_step_equals_keras(steps):
                 assert not change.any()
             else:
                 assert np.abs(change).max() > 3e-5, (layer, name)
+            if stateless and "lstm" in layer:
+                assert not change[..., SMALL.units : 2 * SMALL.units].any()  # the forget gate
     if ("text_embedding", "embeddings") in ours.change:
         (table,) = ours.change["text_embedding", "embeddings"]
         assert (table[0] != 0).all()  # the padding's vector is trained
