@@ -1,5 +1,6 @@
 """Mean, ridge and SVR: held against hand-worked values, closed forms and scikit-learn itself."""
 
+import csv
 import dataclasses
 import io
 import math
@@ -476,8 +477,8 @@ def test_a_report_has_baselines_below_a_rule(journal, encoding):
     latex = (journal / "report/table.tex").read_text("utf-8")
     assert latex.count(r"\midrule") == 4
     assert latex.count(r"\footnotesize") == 2
-    tidy = (journal / "report/table.csv").read_text("utf-8").splitlines()
-    assert sum(line.startswith("ridge,") and line.endswith(",baseline") for line in tidy) == 5
+    tidy = csv.DictReader((journal / "report/table.csv").read_text("utf-8").splitlines())
+    assert [line["kind"] for line in tidy if line["name"] == "ridge"] == ["baseline"] * 5
     runs = (journal / "report/runs.csv").read_text("utf-8").splitlines()
     assert [line.rsplit(",", 1)[1] for line in runs[1:]] == ["network"] * 15 + ["baseline"] * 3
     assert "ridge" not in (journal / "report/tests.csv").read_text("utf-8")
