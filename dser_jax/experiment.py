@@ -20,6 +20,7 @@ from dser_jax.journal import Journal, JournalView, run_id
 from dser_jax.journal_files import Row
 from dser_jax.leaks import MARKS, mark
 from dser_jax.metrics import scores
+from dser_jax.models import make_network
 from dser_jax.prepared import Prepared, load_prepared
 from dser_jax.progress import Progress
 from dser_jax.sweep import Outcome, RunSpec, sweep
@@ -215,6 +216,7 @@ def _usable(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Group], l
     for group in groups:
         rows = ", ".join(dict.fromkeys(spec.name for spec in group.runs))
         try:
+            make_network(group.config)  # names an unknown network before anything is written
             for note in check_inputs(prepared, group.config):
                 print(f"{rows}: {note}", flush=True)
             usable.append(group)

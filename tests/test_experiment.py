@@ -187,6 +187,13 @@ def test_one_run_under_two_names_is_refused(data, tmp_path):
         run_experiment(data, tmp_path, [Group(CONFIG, paired_runs(named, range(2)))])
 
 
+def test_an_unknown_network_is_refused_before_anything_is_written(data, tmp_path):
+    config = dataclasses.replace(CONFIG, text="transformer")
+    with pytest.raises(DserError, match="no text network is called 'transformer'"):
+        run_experiment(data, tmp_path / "out", [Group(config, paired_runs(NAMED, range(2)))])
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_run_given_twice_is_one_run(data, finished):
     runs = (RunSpec("one", hparams(), 0), RunSpec("one", hparams(), 0))
     view = run_experiment(data, finished.folder, [Group(CONFIG, runs)])
