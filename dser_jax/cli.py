@@ -374,7 +374,8 @@ def _report(args: argparse.Namespace) -> None:
 
         if args.out is None or args.validation:
             raise DserError("a report of several sweeps needs --out, and has no --validation")
-        write_collection(args.folders, args.out, draw=not args.no_figures)
+        page = write_collection(args.folders, args.out, draw=not args.no_figures)
+        print(f"All together: {page}")
         return
     from dser_jax.report import write_report
 

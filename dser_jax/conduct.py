@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dser_jax.experiment import Group, run_experiment
 from dser_jax.prepared import load_prepared
 from dser_jax.report import write_report
-
-LEAVE_ONE_OUT = "leave_one_session_out"
-"""The split that tests on each session in turn."""
+from dser_jax.settings import LEAVE_ONE_OUT
 
 
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:

@@ -13,6 +13,9 @@ from dser_jax.errors import DserError
 if TYPE_CHECKING:
     from dser_jax.train import HParams
 
+LEAVE_ONE_OUT = "leave_one_session_out"
+"""The split that tests on each session in turn."""
+
 _SIZES = {
     "units": "width of each layer of the two networks",
     "layers": "number of those layers",
@@ -62,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
         "--split",
         default=defaults.split,
         metavar="NAME",
-        help=f"last_session, session:NAME, leave_one_session_out or column ({defaults.split})",
+        help=f"last_session, session:NAME, {LEAVE_ONE_OUT} or column ({defaults.split})",
     )
     parser.add_argument(
         "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
@@ -110,7 +113,7 @@ def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     """Builds the static settings from flags; `fixed` names what the experiment itself decides."""
     values = {f.name: getattr(args, f.name) for f in dataclasses.fields(Config) if f.name in args}
     values = values | {"fusion": tuple(args.fusion)} | fixed
-    if values["split"] == "leave_one_session_out":
+    if values["split"] == LEAVE_ONE_OUT:
         values["split"] = "last_session"  # `conduct` makes a configuration for each session
     if values.get("features") is None:
         values["features"] = _only_features(args.data, values.get("acoustic", "lstm"))
