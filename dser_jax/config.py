@@ -27,7 +27,7 @@ class Config:
       units: Width of each recurrent, convolutional or dense layer of the two networks.
       layers: Number of such layers, recurrent or dense.
       taps: Steps that each convolutional layer sees; one layer a number.
-      embedding_dim: Width of the word embedding "we"; prepared vectors bring their own.
+      embedding_dim: Width of the word embedding; prepared vectors of another width are refused.
       text_dense: Width of the dense layer that ends the text network.
       fusion: Widths of the two dense layers after the concatenation.
       max_tokens: Length to which token sequences are padded in front, or cut in front.

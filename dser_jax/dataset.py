@@ -67,7 +67,7 @@ class Dataset:
       fingerprint: Hash of the utterance table, the features and the word vectors that were used.
       truth: Hash of which utterances are predicted, and of their labels.
       words: Size of the vocabulary, padding included; 0 without a text half.
-      embedding_dim: Width of the word vectors; 0 without a text half.
+      embedding_dim: Width of the word embedding; 0 without a text half.
       tokenizer, scaler: What was fitted; None for an absent half.
     """
 
@@ -112,10 +112,11 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     """Makes sure that a prepared data set has what a configuration needs, without loading it.
 
     Returns:
-      What is unlike the configuration but can be used.
+      What is unlike the paper's, under its protocol, but can be used.
 
     Raises:
-      DserError: Features, word vectors or transcripts are missing, or it cannot be split as asked.
+      DserError: Features, word vectors or transcripts are missing, the vectors are of another width
+        than the embedding, or it cannot be split as asked.
     """
     make_split(prepared.utterances, config.split, config.protocol)
     if config.acoustic is not None:
@@ -135,12 +136,11 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
             f"`dser prepare --{config.vectors} FILE --out {prepared.folder}` with {where}",
         )
     width = prepared.vectors(config.vectors)[1].shape[1]
-    if width == config.embedding_dim:
+    _check_width(prepared, config, width)
+    if not where or config.protocol != "paper" or width == Config.embedding_dim:
         return []
-    return [
-        f"the word vectors {config.vectors!r} have {width} dimensions, not {config.embedding_dim}; "
-        "they are used as they are" + (f" (the paper's: {where})" if where else "")
-    ]
+    have = f"the word vectors {config.vectors!r} have {width} dimensions"
+    return [f"{have}, the paper's {Config.embedding_dim} ({where})"]
 
 
 def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> Dataset:
@@ -155,8 +155,8 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
       inputs: Whether speech and text are loaded, or the split and the labels alone.
 
     Raises:
-      DserError: The data set lacks the features, vectors or transcripts that are asked for, or
-        cannot be split as asked.
+      DserError: The data set lacks the features, vectors or transcripts that are asked for, the
+        vectors are of another width than the embedding, or it cannot be split as asked.
     """
     utterances = prepared.utterances
     split = make_split(utterances, config.split, config.protocol)
@@ -179,7 +179,7 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         embedding_dim = config.embedding_dim
         if config.vectors != "we":
             word_vectors = _word_vectors(prepared, config.vectors, tokenizer)
-            embedding_dim = word_vectors.shape[1]
+            _check_width(prepared, config, word_vectors.shape[1])
 
     data = Data(
         acoustic=acoustic,
@@ -267,6 +267,21 @@ def _word_vectors(prepared: Prepared, name: str, tokenizer: Tokenizer) -> np.nda
         if word in row:
             table[number] = vectors[row[word]]
     return table
+
+
+def _check_width(prepared: Prepared, config: Config, width: int) -> None:
+    """Refuses word vectors that are not as wide as the embedding; says what to do about it."""
+    if width == config.embedding_dim:
+        return
+    expected = f"{config.embedding_dim}"
+    if (where := _WHERE.get(config.vectors)) and config.embedding_dim == Config.embedding_dim:
+        add = f"dser prepare --{config.vectors} FILE --out {prepared.folder}"
+        expected += f", as in {where} (`{add}`)"
+    raise DataError(
+        f"the word vectors {config.vectors!r} have {width} dimensions",
+        file=prepared.folder,
+        expected=f"{expected}; --embedding-dim {width} uses these as they are",
+    )
 
 
 def _truth_key(ids: tuple[str, ...], gold: np.ndarray, split: Split) -> str:

@@ -19,7 +19,7 @@ LEAVE_ONE_OUT = "leave_one_session_out"
 _SIZES = {
     "units": "width of each layer of the two networks",
     "layers": "number of those layers",
-    "embedding_dim": "width of the random word embedding",
+    "embedding_dim": "width of the word embedding, and of prepared word vectors",
     "text_dense": "width of the dense layer that ends the text network",
     "max_tokens": "length of a token sequence",
     "batch_size": "utterances an optimizer step",

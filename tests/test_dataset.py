@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.dataset import load_dataset, scale_labels
+from dser_jax.dataset import check_inputs, load_dataset, scale_labels
 from dser_jax.errors import DserError
 from dser_jax.features.functionals import hsf, nonzero_hsf
 from dser_jax.prepare import prepare
@@ -101,12 +102,31 @@ def test_tokens_are_padded_in_front(prepared):
 
 
 def test_word_vectors_are_laid_out_by_the_vocabulary(prepared):
-    dataset = load_dataset(prepared, Config(acoustic=None, vectors="glove"))
+    dataset = load_dataset(prepared, Config(acoustic=None, vectors="glove", embedding_dim=2))
     table, index = dataset.data.word_vectors, dataset.tokenizer.index
     assert (table.shape, dataset.embedding_dim) == ((dataset.words, 2), 2)
     np.testing.assert_array_equal(table[index["good"]], [1, 2])
     np.testing.assert_array_equal(table[index["bad"]], [0, 0])
     np.testing.assert_array_equal(table[0], [0, 0])
+
+
+@pytest.mark.parametrize("use", [load_dataset, check_inputs])
+def test_word_vectors_of_another_width_are_refused(prepared, use):
+    with pytest.raises(DserError) as caught:
+        use(prepared, Config(acoustic=None, vectors="glove"))
+    said = str(caught.value)
+    assert "the word vectors 'glove' have 2 dimensions; expected 300, as in glove.840B" in said
+    assert f"`dser prepare --glove FILE --out {prepared.folder}`" in said
+    assert said.endswith("--embedding-dim 2 uses these as they are")
+    with pytest.raises(DserError, match=r"2 dimensions; expected 16; --embedding-dim 2 uses"):
+        use(prepared, Config(acoustic=None, vectors="glove", embedding_dim=16))
+
+
+def test_word_vectors_unlike_the_papers_are_said_under_its_protocol(prepared):
+    config = Config(acoustic=None, vectors="glove", embedding_dim=2)
+    assert check_inputs(prepared, config) == []
+    (said,) = check_inputs(prepared, dataclasses.replace(config, protocol="paper"))
+    assert "'glove' have 2 dimensions, the paper's 300 (glove.840B" in said
 
 
 def test_fingerprint_follows_what_is_used(prepared):
