@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 
@@ -75,8 +76,10 @@ class Progress:
 
 
 def say(text: str) -> None:
-    """Prints a line on stderr at once."""
-    print(text, file=sys.stderr, flush=True)
+    """Prints a line on stderr at once; where nobody reads that any more, the work goes on."""
+    # A Ctrl-C ends the `tee` of a pipeline, too, and what is being saved then must not break off.
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _make_bar(unit: str):
