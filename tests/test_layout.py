@@ -26,7 +26,7 @@ LAYERS = (
     "features.tokenizer features.vectors",
     "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
-    "loss train sizing sweep sweep_progress",
+    "loss train sizing checkpoint sweep sweep_progress",
     "metrics weights journal_files journal intervals stats tables subsets",
     "published.numbers published.compare published.patterns published",
     "report_text report_sections report_paper report_leaks report_files",
