@@ -22,14 +22,15 @@ from dser_jax.report_sections import Section, Written
 from dser_jax.report_text import (
     HEADLINE,
     caption,
+    failures,
     interval,
-    mean_sd,
     mixtures,
     note,
     number,
     over_utterances,
     p_value,
     progress,
+    score_cell,
     tested,
     verdict,
     what,
@@ -41,6 +42,9 @@ SCATTERS = 24
 
 RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
 """Rich's SIMPLE_HEAD, with the same rule between sections."""
+
+SHORT = {"diverged": "div."}
+"""What is too long for its column."""
 
 ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "…": "..."})
 
@@ -85,7 +89,8 @@ def write_report(
     usual = _part(view)
     part = part or usual
     groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
-    said = [*view.notices, *mixtures(row for table in groups for row in table.everything)]
+    said = [*view.notices, *failures(view.rows)]
+    said += mixtures(row for table in groups for row in table.everything)
     if len(groups) > 1:
         said.append(
             f"{len(groups)} tables: runs of another corpus, protocol or split, or with other "
@@ -276,13 +281,15 @@ def _scores(console: Console, table: Table) -> RichTable:
             found = row.scores.get(column)
             marked = best[column] == row.name
             star = "*" if marked and plain else ""
-            cell = Text(_fit(console, star + mean_sd(found)), style="bold" if marked else "")
+            cell = Text(
+                _fit(console, star + score_cell(row, column)), style="bold" if marked else ""
+            )
             ends = (interval(found), over_utterances(row, column))
             lines = [cell, *(Text(each, style="dim") for each in ends if each)]
             cells.append(Text("\n").join(lines))
         runs = Text(str(row.n))
-        if row.diverged:
-            runs.append(f"\n{row.diverged} div.", style="dim")
+        for status, count in row.lost.items():
+            runs.append(f"\n{count} {SHORT.get(status, status)}", style="dim")
         grid.add_row(*cells, runs)
     return grid
 

@@ -18,19 +18,20 @@ from dser_jax.report_text import (
     NONE,
     caption,
     heading,
+    in_words,
     interval,
-    mean_sd,
     note,
     number,
     origin,
     over_utterances,
     p_value,
     progress,
+    score_cell,
     tested,
     verdict,
     what,
 )
-from dser_jax.tables import COLUMNS, Table, is_baseline, score, tables
+from dser_jax.tables import COLUMNS, Table, is_baseline, score, tables, untrained
 
 PARTS = ("test", "validation")
 METRICS = ("ccc", "ccc_batch32", "rmse")
@@ -48,7 +49,7 @@ def table_csv(view: JournalView) -> str:
     """Writes the summaries, one a line: tidy, ready for any statistics program."""
     header = (
         "name attribute metric part n mean sd low high protocol split corpus truth diverged kind "
-        "unit unit_low unit_high"
+        "unit unit_low unit_high failed pruned"
     )
     intervals = read_intervals(view.folder)
     lines = []
@@ -63,13 +64,14 @@ def table_csv(view: JournalView) -> str:
                         spread = (found.n, found.mean, found.sd, found.low, found.high)
                         ends = drawn.scores.get(column) if drawn else None
                         unit = (drawn.unit, *ends) if drawn and ends else (None, None, None)
-                        last = (*where, row.diverged, kind, *unit)
+                        others = [row.lost.get(status, 0) for status in ("failed", "pruned")]
+                        last = (*where, row.diverged, kind, *unit, *others)
                         lines.append((row.name, column, metric, part, *spread, *last))
     return _csv(header.split(), lines)
 
 
 def runs_csv(view: JournalView) -> str:
-    """Writes the runs, one a line, with all their scores."""
+    """Writes the runs, one a line, with all their scores, also of what a run has not learned."""
     about = "run name network features seed corpus protocol split truth status epochs best_epoch"
     keys = about.split()
     scores = [(part, metric, at) for part in PARTS for metric in METRICS for at in COLUMNS]
@@ -78,10 +80,11 @@ def runs_csv(view: JournalView) -> str:
             *(row.get(key) for key in keys),
             *(score(row, at, metric, part) for part, metric, at in scores),
             "baseline" if is_baseline(row) else "network",
+            " ".join(untrained(row)),
         )
         for row in view.rows
     ]
-    return _csv([*keys, *("_".join(names) for names in scores), "kind"], lines)
+    return _csv([*keys, *("_".join(names) for names in scores), "kind", "untrained"], lines)
 
 
 def tests_csv(view: JournalView, part: str) -> str:
@@ -184,8 +187,8 @@ def _md_table(table: Table) -> str:
             mark = "**" if best[column] == row.name else ""
             spreads = (interval(found), over_utterances(row, column))
             below = "".join(f"<br>{_md(spread)}" for spread in spreads if spread)
-            cells.append(f"{mark}{mean_sd(found)}{mark}{below}")
-        runs = str(row.n) + (f" ({row.diverged} diverged)" if row.diverged else "")
+            cells.append(f"{mark}{score_cell(row, column)}{mark}{below}")
+        runs = str(row.n) + (f" ({in_words(row.lost)})" if row.lost else "")
         lines.append([_md(row.name), _md(row.network), _md(row.features), *cells, runs])
     return _md_lines(["name", "network", "features", *COLUMNS, "n"], lines)
 
@@ -222,7 +225,7 @@ def _latex_table(table: Table) -> str:
         means, spreads, drawn = [f"{{{_tex(row.name)}}}", _tex(what(row))], ["", ""], ["", ""]
         for column in COLUMNS:
             found = row.scores.get(column)
-            shown = _tex(mean_sd(found))
+            shown = _tex(score_cell(row, column))
             means.append(rf"\textbf{{{shown}}}" if best[column] == row.name else shown)
             for cells, text in ((spreads, interval(found)), (drawn, over_utterances(row, column))):
                 cells.append(rf"{{\scriptsize {_tex(text)}}}" if text else "")

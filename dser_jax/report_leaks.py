@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from dser_jax.errors import DataError
 from dser_jax.journal import JournalView
 from dser_jax.report_sections import Section, Written, signed, some
-from dser_jax.report_text import heading, number, plural
+from dser_jax.report_text import heading, number, plural, score_cell
 from dser_jax.stats import Summary
 from dser_jax.subsets import (
     LEAST,
@@ -18,7 +19,7 @@ from dser_jax.subsets import (
     parts_of,
     shared_with_training,
 )
-from dser_jax.tables import COLUMNS, Table, TableRow, score, tables
+from dser_jax.tables import COLUMNS, Table, TableRow, learned, tables
 
 NAMES = 6
 """Names whose parts of the test set are printed; the CSV file has more."""
@@ -54,7 +55,7 @@ def leak_sections(view: JournalView, problems: list[str]) -> tuple[list[Section]
             marks = marks_of(view, table.truth)
             parts = parts_of(ids, marks)
             runs = [run for row in rows for run in row.runs]
-            found = part_scores(view, runs, parts, problems)
+            found = of_learned(part_scores(view, runs, parts, problems), rows)
         except (DataError, KeyError) as error:
             problems.append(f"the test set of {heading(table)} cannot be divided: {error}")
             continue
@@ -74,12 +75,25 @@ def leading(rows: Sequence[TableRow], most: int) -> list[TableRow]:
         return list(rows)
 
     def height(row: TableRow) -> float:
-        known = [score(run, "mean", part="validation") for run in row.runs]
+        known = [learned(run, "mean", part="validation") for run in row.runs]
         values = [value for value in known if value is not None]
         return sum(values) / len(values) if values else float("-inf")
 
     picked = {row.name for row in sorted(rows, key=height, reverse=True)[:most]}
     return [row for row in rows if row.name in picked]
+
+
+def of_learned(found: Sequence[PartScore], rows: Sequence[TableRow]) -> list[PartScore]:
+    """Leaves out the scores of what the runs of a name have not learned."""
+    left = {row.name: row.untrained for row in rows}
+
+    def kept(scores: Mapping[str, Summary], name: str) -> dict[str, Summary]:
+        return {column: each for column, each in scores.items() if column not in left[name]}
+
+    return [
+        replace(each, scores=kept(each.scores, each.name), change=kept(each.change, each.name))
+        for each in found
+    ]
 
 
 def _cells(each: PartScore, column: str, ours: Summary) -> tuple:
@@ -91,19 +105,18 @@ def _cells(each: PartScore, column: str, ours: Summary) -> tuple:
 
 def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) -> Section:
     """Makes the section of one test set."""
-    names = [row.name for row in leading(table.everything, NAMES)]
+    rows = leading(table.everything, NAMES)
     speakers = {each.part for each in found if each.part.startswith("speaker ")} - SEEN_SPEAKERS
     lines = []
-    for name in names:
-        parts = [each for each in found if each.name == name and each.scores]
+    for row in rows:
+        parts = [each for each in found if each.name == row.name and each.scores]
         if len(speakers) > SPEAKERS:
             parts = [each for each in parts if each.part not in speakers]
         for place, each in enumerate(parts):
-            *scores, mean = [_mean(each.scores.get(column)) for column in COLUMNS]
             change = each.change.get("mean")
-            first = name if place == 0 else ""
+            first = row.name if place == 0 else ""
             step = signed(change.mean) if change else ""
-            cells = map(number, (*scores, mean))
+            cells = (_cell(row, column, each.scores.get(column)) for column in COLUMNS)
             lines.append((first, each.part, str(each.utterances), *cells, step))
     about = (
         "CCC over the whole test set and over parts of it, means over seeds; change: the mean of "
@@ -111,9 +124,9 @@ def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) ->
         "its labels vary less: hold the change of a row that reads words against one that does not."
     )
     after = []
-    if lines and len(names) < (count := len(table.everything)):
+    if lines and len(rows) < (count := len(table.everything)):
         after.append(
-            f"Shown are the {len(names)} names, of {count}, with the highest mean on validation; "
+            f"Shown are the {len(rows)} names, of {count}, with the highest mean on validation; "
             f"leaks.csv has {min(count, NAMES_IN_FILES)}."
         )
     if small := sorted({each.part for each in found if each.utterances < LEAST}):
@@ -126,8 +139,10 @@ def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) ->
     return Section(title, tuple(told), header if lines else (), tuple(lines), tuple(after))
 
 
-def _mean(found: Summary | None) -> float | None:
-    return found.mean if found else None
+def _cell(row: TableRow, column: str, found: Summary | None) -> str:
+    if column in row.untrained:
+        return score_cell(row, column)
+    return number(found.mean if found else None)
 
 
 def _shared(shared: Shared) -> Iterator[str]:

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dser_jax.journal import JournalView
-from dser_jax.stats import LEAST, PairedTest, Summary
-from dser_jax.tables import Comparison, Table, TableRow, is_baseline
+from dser_jax.stats import LEAST, PairedTest, Row, Summary
+from dser_jax.tables import Comparison, Table, TableRow, count_lost, is_baseline, is_whole
 
 NONE = "–"
 """Stands where there is no score."""
+
+UNTRAINED = "not trained"
+"""Stands where the loss has no weight on an attribute."""
 
 HEADLINE = ("ccc", "ccc_batch32")
 """The metrics of the printed tables; the CSV files have all."""
@@ -43,6 +46,13 @@ def mean_sd(summary: Summary | None) -> str:
     return number(summary.mean) + ("" if summary.sd is None else f" ± {number(summary.sd)}")
 
 
+def score_cell(row: TableRow, column: str) -> str:
+    """Writes `mean ± sd`, or why there is none."""
+    if column in row.untrained:
+        return "" if column == "mean" else UNTRAINED
+    return mean_sd(row.scores.get(column))
+
+
 def interval(found: Summary | PairedTest | None) -> str:
     """Writes `[low, high]`; nothing where there is no interval."""
     if found is None or found.low is None:
@@ -52,7 +62,8 @@ def interval(found: Summary | PairedTest | None) -> str:
 
 def over_utterances(row: TableRow, column: str) -> str:
     """Writes `(low, high)`, over test utterances; nothing where that is not known."""
-    found = row.over_utterances.scores.get(column) if row.over_utterances else None
+    drawn = row.over_utterances if column in row.scores else None
+    found = drawn.scores.get(column) if drawn else None
     return f"({number(found.low)}, {number(found.high)})" if found else ""
 
 
@@ -77,16 +88,28 @@ def heading(table: Table) -> str:
 
 def caption(table: Table, mark: str = "bold") -> str:
     """Says all that a reader needs to know of the numbers."""
-    ok = [run for row in table.rows for run in row.runs if run.get("status", "ok") == "ok"]
+    ok = [run for row in table.rows for run in row.runs if is_whole(run)]
     told = [f"{heading(table)}; {about(table.metric, table.part)}"]
     told.append(f"{plural(len(ok), 'run')}, {seeds(run['seed'] for run in ok)}")
-    if table.diverged:
-        told.append(f"{plural(table.diverged, 'diverged run')} left out")
+    if lost := table.lost:
+        told.append(f"{in_words(lost)} run{'' if sum(lost.values()) == 1 else 's'} left out")
     spread = "mean ± standard deviation over seeds [95% interval of the mean]"
     if units := units_drawn(table):
         spread += f" (95% interval over test {units})"
     below = " Below the rule: baselines, each fitted once." if table.baselines else ""
+    if any(row.untrained for row in table.rows):
+        below += f" {UNTRAINED.capitalize()}: {ON_UNTRAINED}"
     return "; ".join(told) + f". {spread}; {mark}: best mean of a column.{below}"
+
+
+ON_UNTRAINED = (
+    "the loss has no weight on that attribute; such a row has no mean, and is in no test of it."
+)
+
+
+def in_words(lost: Mapping[str, int]) -> str:
+    """Writes `1 diverged, 2 failed`."""
+    return ", ".join(f"{count} {status}" for status, count in lost.items())
 
 
 def units_drawn(table: Table) -> str:
@@ -165,11 +188,25 @@ def progress(view: JournalView) -> str:
         done = len({row["run"] for row in view.rows} & set(planned))
         planned = len(planned)
     text = plural(done, "run") if planned is None else f"{done} of {plural(planned, 'run')}"
-    diverged = sum(row.get("status", "ok") != "ok" for row in view.rows)
-    text += " finished" + (f", {diverged} of them diverged" if diverged else "")
+    counts = [f"{count} of them {status}" for status, count in count_lost(view.rows).items()]
+    text += ", ".join([" finished", *counts])
     if planned is not None and done < planned:
         text += "; the sweep is not complete, and these numbers will change"
     return text
+
+
+def failures(rows: Iterable[Row]) -> list[str]:
+    """Says what the runs that failed have failed with, the first of each error."""
+    errors: dict[str, list[str]] = {}
+    for row in rows:
+        if row.get("status") == "failed":
+            lines = str(row.get("traceback") or "").strip().splitlines()
+            error = lines[-1].strip() if lines else "no traceback"
+            errors.setdefault(error, []).append(f"{row['name']!r}, seed {row['seed']}")
+    return [
+        f"{runs[0]} failed: {error}" + (f" (and {len(runs) - 1} more)" if len(runs) > 1 else "")
+        for error, runs in errors.items()
+    ]
 
 
 def mixtures(rows: Iterable[TableRow]) -> list[str]:

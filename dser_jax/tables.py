@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,12 +33,40 @@ def is_baseline(row: Row) -> bool:
     return row.get("kind") == "baseline"
 
 
+def is_whole(row: Row) -> bool:
+    """Returns whether a run went on to its end; if not, it is in no mean, test or figure."""
+    return row.get("status", "ok") == "ok"
+
+
 def score(row: Row, column: str, metric: str = "ccc", part: str = "test") -> float | None:
-    """Returns a score of a row; None where the run diverged or the attribute has no labels."""
-    if row.get("status", "ok") != "ok":
+    """Returns a score of a row; None where the run is not whole or the attribute has no labels."""
+    if not is_whole(row):
         return None
     value = ((row.get(part) or {}).get(metric) or {}).get(column)
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def untrained(row: Row) -> tuple[str, ...]:
+    """Names the attributes on which the loss of a run has no weight: these it has not learned."""
+    weights = (row.get("hparams") or {}).get("loss_weights") or ()
+    return tuple(attr for attr, weight in zip(ATTRS, weights, strict=False) if weight == 0)
+
+
+def learned(row: Row, column: str, metric: str = "ccc", part: str = "test") -> float | None:
+    """Returns a score of what a run has learned: `score`, but for attributes that it has not.
+
+    Nor has such a run a mean, which would be one over other attributes than its neighbours'.
+    """
+    left = untrained(row)
+    if column in left:
+        return None
+    if column == "mean" and any(score(row, attr, metric, part) is not None for attr in left):
+        return None
+    return score(row, column, metric, part)
+
+
+LOST = ("diverged", "failed", "pruned")
+"""How a run can end before its time: without numbers, with an error, stopped by a search."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +76,9 @@ class TableRow:
     Attributes:
       name, network, features: As the rows have them; networks or features that differ are joined.
       runs: All runs, in the order of the journal.
-      diverged: How many of them diverged; they are in no mean.
+      lost: status -> how many of them ended before their time; they are in no mean.
       scores: column -> its summary, for the columns that have any score.
+      untrained: Columns that have none because the loss has no weight on an attribute.
       over_utterances: How the scores would move with other test utterances, where that is known.
     """
 
@@ -56,19 +86,25 @@ class TableRow:
     network: str
     features: str
     runs: tuple[Row, ...]
-    diverged: int
+    lost: Mapping[str, int]
     scores: Mapping[str, Summary]
+    untrained: frozenset[str] = frozenset()
     over_utterances: Resampled | None = None
 
     @property
     def finished(self) -> list[str]:
-        """The ids of the runs that did not diverge."""
-        return [run["run"] for run in self.runs if run.get("status", "ok") == "ok"]
+        """The ids of the runs that went on to their end."""
+        return [run["run"] for run in self.runs if is_whole(run)]
 
     @property
     def n(self) -> int:
-        """The number of runs that did not diverge."""
-        return len(self.runs) - self.diverged
+        """The number of runs that went on to their end."""
+        return len(self.runs) - sum(self.lost.values())
+
+    @property
+    def diverged(self) -> int:
+        """The number of runs that diverged."""
+        return self.lost.get("diverged", 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +137,7 @@ class Table:
       metric, part: What the scores are, as the journal names it.
       rows: Networks by name, in the order in which the names first occur in the journal.
       baselines: What they are held against, likewise.
+      stopped: Names whose runs a search has stopped, all of them; they are only counted.
     """
 
     corpus: str
@@ -111,6 +148,7 @@ class Table:
     part: str
     rows: tuple[TableRow, ...]
     baselines: tuple[TableRow, ...] = ()
+    stopped: tuple[TableRow, ...] = ()
 
     @property
     def everything(self) -> tuple[TableRow, ...]:
@@ -120,7 +158,7 @@ class Table:
     @property
     def runs(self) -> list[Row]:
         """The rows of the journal, those of networks first."""
-        return [run for row in self.everything for run in row.runs]
+        return [run for row in (*self.everything, *self.stopped) for run in row.runs]
 
     @property
     def yardstick(self) -> TableRow | None:
@@ -143,9 +181,14 @@ class Table:
         return tuple(name for name in COLUMNS if any(name in row.scores for row in self.rows))
 
     @property
+    def lost(self) -> dict[str, int]:
+        """Status -> how many runs ended before their time, and are left out of the means."""
+        return count_lost(run for row in (*self.rows, *self.stopped) for run in row.runs)
+
+    @property
     def diverged(self) -> int:
-        """The number of runs that diverged, and are left out of the means."""
-        return sum(row.diverged for row in self.rows)
+        """The number of runs that diverged."""
+        return self.lost.get("diverged", 0)
 
     def best(self, column: str = "mean", *, baselines: bool = False) -> str | None:
         """Returns the network, or also baseline, of a column's best mean; None without a score."""
@@ -157,7 +200,7 @@ class Table:
     def comparisons(
         self, column: str = "mean", against: str | None = None
     ) -> tuple[Comparison, ...]:
-        """Tests names against each other on a column.
+        """Tests names against each other on a column; those that have not learned it are left out.
 
         Args:
           column: An attribute or "mean".
@@ -168,10 +211,11 @@ class Table:
         """
 
         def value(row: Row) -> float | None:
-            return score(row, column, self.metric, self.part)
+            return learned(row, column, self.metric, self.part)
 
-        seeds = {row.name: by_seed(row.runs, value) for row in self.rows}
-        runs = {row.name: len(row.runs) for row in self.rows}
+        rows = [row for row in self.rows if column not in row.untrained]
+        seeds = {row.name: by_seed(row.runs, value) for row in rows}
+        runs = {row.name: len(row.runs) for row in rows}
         found = []
         for one, two in itertools.combinations(seeds, 2):
             if against is not None and against not in (one, two):
@@ -230,16 +274,18 @@ def tables(
                 )
                 for row in named
             ]
-        networks = tuple(row for row in named if not is_baseline(row.runs[0]))
-        baselines = tuple(row for row in named if is_baseline(row.runs[0]))
-        found.append(Table(*group, metric, part, networks, baselines))
+        parted: tuple[list[TableRow], ...] = ([], [], [])
+        for row in named:
+            stopped = row.lost.get("pruned", 0) == len(row.runs)
+            parted[2 if stopped else int(is_baseline(row.runs[0]))].append(row)
+        found.append(Table(*group, metric, part, *map(tuple, parted)))
     return tuple(found)
 
 
 def _row(name: str, runs: list[Row], metric: str, part: str) -> TableRow:
     scores = {}
     for column in COLUMNS:
-        values = [score(run, column, metric, part) for run in runs]
+        values = [learned(run, column, metric, part) for run in runs]
         known = [value for value in values if value is not None]
         if known:
             scores[column] = summary(known)
@@ -248,8 +294,27 @@ def _row(name: str, runs: list[Row], metric: str, part: str) -> TableRow:
         _joined(run.get("network") for run in runs),
         _joined(run.get("features") for run in runs),
         tuple(runs),
-        sum(run.get("status", "ok") != "ok" for run in runs),
+        count_lost(runs),
         scores,
+        _untrained(runs, scores, metric, part),
+    )
+
+
+def count_lost(runs: Iterable[Row]) -> dict[str, int]:
+    """Counts the runs that ended before their time: status -> how many."""
+    times = Counter(str(run["status"]) for run in runs if not is_whole(run))
+    return {status: times[status] for status in dict.fromkeys((*LOST, *times)) if times[status]}
+
+
+def _untrained(
+    runs: Sequence[Row], scores: Mapping[str, Summary], metric: str, part: str
+) -> frozenset[str]:
+    """Names the columns in which runs have scores, but none of what they have learned."""
+    return frozenset(
+        column
+        for column in COLUMNS
+        if column not in scores
+        and any(score(run, column, metric, part) is not None for run in runs)
     )
 
 

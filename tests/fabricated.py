@@ -40,7 +40,22 @@ def run(key, gold, level, epochs):
     }
 
 
-def fabricate(folder, names=NAMES, seeds=5, *, diverged=(), missing=(), planned=None, **common):
+TRACEBACK = "Traceback (most recent call last):\n  File x\nValueError: no room\n"
+
+
+def fabricate(
+    folder,
+    names=NAMES,
+    seeds=5,
+    *,
+    diverged=(),
+    failed=(),
+    pruned=(),
+    weights=None,
+    missing=(),
+    planned=None,
+    **common,
+):
     """Writes a journal and closes it.
 
     Args:
@@ -48,6 +63,9 @@ def fabricate(folder, names=NAMES, seeds=5, *, diverged=(), missing=(), planned=
       names: name -> (network, features, levels of CCC).
       seeds: Runs for each name.
       diverged: (name, seed) of runs that diverge.
+      failed: Of runs that fail: they have no scores and no arrays.
+      pruned: Of runs that a search stops: they have scores that are far too good.
+      weights: name -> loss weights, where they are others.
       missing: Columns 0..2 of attributes without labels.
       planned: What the manifest says was planned.
       common: Entries for every row, such as `protocol`.
@@ -77,12 +95,21 @@ def fabricate(folder, names=NAMES, seeds=5, *, diverged=(), missing=(), planned=
                     "split": "last session",
                     "truth": "k",
                 }
-                row |= {"config": {"batch_size": 8}, "hparams": {"loss_weights": [0.7, 0.2, 0.1]}}
+                given = (weights or {}).get(name, [0.7, 0.2, 0.1])
+                row |= {"config": {"batch_size": 8}, "hparams": {"loss_weights": given}}
                 row |= {"status": "ok", "epochs": epochs, "best_epoch": epochs - 10} | common
                 arrays["validation_ccc"][:, list(missing)] = np.nan
                 if (name, seed) in diverged:
                     arrays["validation_ccc"][3:] = arrays["test_pred"][:] = np.nan
                     row |= {"status": "diverged", "epochs": 4, "best_epoch": 3}
+                if (name, seed) in failed:
+                    row = {key: row[key] for key in row if "epoch" not in key}
+                    row |= {"status": "failed", "traceback": TRACEBACK}
+                    journal.commit({"run": run_id(row), **row}, {})
+                    continue
+                if (name, seed) in pruned:
+                    row |= {"status": "pruned"}
+                    arrays["validation_pred"], arrays["test_pred"] = gold[:60], gold[60:]
                 row["validation"] = scores(gold[:60], arrays["validation_pred"])
                 row["test"] = scores(gold[60:], arrays["test_pred"])
                 journal.commit({"run": run_id(row), **row}, arrays)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.stats
-from fabricated import fabricate, rate_grid, search_row, weight_grid, weight_lines
+from fabricated import NAMES, fabricate, rate_grid, search_row, weight_grid, weight_lines
 from matplotlib.figure import Figure
 
 from dser_jax import figures
@@ -51,6 +51,15 @@ def test_histories_are_cut_where_the_run_ended(tmp_path):
     assert len(figures.learning_curves(view, tmp_path / "curves")) == 2
     assert figures.gold_vs_pred(view, "n", tmp_path / "scatter") == []
     assert figures.gold_vs_pred(view, "nobody", tmp_path / "scatter") == []
+
+
+def test_what_is_not_trained_has_no_curve(tmp_path):
+    fabricate(tmp_path / "j", seeds=1, weights={name: [0.0, 1.0, 0.0] for name in NAMES})
+    view = read_journal(tmp_path / "j")
+    history = curves._history(view, view.rows[0], [])
+    assert np.isnan(history).all(0).tolist() == [True, False, True, True]
+    assert len(figures.learning_curves(view, tmp_path / "curves")) == 2
+    assert len(figures.gold_vs_pred(view, next(iter(NAMES)), tmp_path / "scatter")) == 2
 
 
 def test_figures_do_not_depend_on_the_users_settings(tmp_path):

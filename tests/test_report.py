@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import scipy.stats
 from fabricated import NAMES, fabricate, weight_grid
@@ -200,7 +201,7 @@ def test_the_tidy_table_has_every_summary(whole):
     assert len(lines) == 3 * 4 * 3 * 2
     header = (
         "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged,kind,"
-        "unit,unit_low,unit_high"
+        "unit,unit_low,unit_high,failed,pruned"
     )
     assert ",".join(lines[0]) == header
     (table,) = tables(read_journal(folder).rows, "rmse", "validation")
@@ -309,6 +310,87 @@ def test_all_diverged_is_shown_and_nothing_is_best(tmp_path):
     assert "2 div." in said
     assert not re.search(r"\*-?\d?\.\d", said)
     assert len(paths) == 5
+
+
+SPEECH, TEXT, BOTH = NAMES
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory):
+    """A journal with runs that failed and runs that a search stopped, and its report."""
+    folder = tmp_path_factory.mktemp("lossy") / "sweep"
+    stopped = {"stopped early": ("lstm", "we", (0.3, 0.4, 0.5))}
+    pruned = [(TEXT, 3), *(("stopped early", seed) for seed in range(5))]
+    failed = [(TEXT, 0), (TEXT, 1), (BOTH, 4)]
+    fabricate(
+        folder, NAMES | stopped, diverged=[(SPEECH, 0)], failed=failed, pruned=pruned, planned=20
+    )
+    speakers = ["s1F"] * 50 + ["s1M"] * 50
+    np.savez(folder / "truth/k.marks.npz", test_speaker=np.array(speakers))
+    return folder, *report(folder, draw=True)
+
+
+def test_runs_that_failed_or_were_pruned_are_counted(lossy):
+    folder, said, _ = lossy
+    told = " ".join(said.split())
+    counts = "20 runs finished, 1 of them diverged, 3 of them failed, 6 of them pruned"
+    assert f"20 of {counts}" in told
+    assert "10 runs, seeds 0–4; 1 diverged, 3 failed, 6 pruned runs left out" in told
+    assert "'text LSTM', seed 0 failed: ValueError: no room (and 2 more)" in told
+    assert "2 failed" in said
+    text = (folder / "report/report.md").read_text("utf-8")
+    assert "| 2 (2 failed, 1 pruned) |" in text
+    assert "failed: ValueError: no room" in text
+    (line,) = [
+        entry
+        for entry in read_csv(folder / "report/table.csv")
+        if (entry["name"], entry["attribute"]) == (TEXT, "mean")
+        and (entry["metric"], entry["part"]) == ("ccc", "test")
+    ]
+    assert [line[key] for key in ("n", "diverged", "failed", "pruned")] == ["2", "0", "2", "1"]
+
+
+def test_runs_that_failed_or_were_pruned_are_in_no_mean_and_no_test(lossy):
+    folder, said, _ = lossy
+    assert "stopped early" not in said
+    assert "1.000" not in said
+    lines = read_csv(folder / "report/tests.csv")
+    assert {line["first"] for line in lines} | {line["second"] for line in lines} == set(NAMES)
+    pairs = {(line["first"], line["second"]): line["n"] for line in lines}
+    assert pairs == {(SPEECH, TEXT): "2", (SPEECH, BOTH): "3", (TEXT, BOTH): "1"}
+    assert len(read_csv(folder / "report/runs.csv")) == 20
+
+
+def test_what_a_loss_has_no_weight_on_is_not_trained(tmp_path):
+    weights = {SPEECH: [0.0, 1.0, 0.0], TEXT: [1.0, 1.0, 1.0]}
+    fabricate(tmp_path / "j", weights=weights)
+    speakers = np.array(["s1F"] * 50 + ["s1M"] * 50)
+    np.savez(tmp_path / "j/truth/k.marks.npz", test_speaker=speakers)
+    said, paths = report(tmp_path / "j", draw=True)
+    told = " ".join(said.split())
+    assert "Not trained: the loss has no weight on that attribute" in told
+    folder = tmp_path / "j/report"
+    text = (folder / "report.md").read_text("utf-8")
+    (line, _, part, *_) = [each for each in text.splitlines() if each.startswith(f"| {SPEECH} |")]
+    cells = [cell.strip() for cell in line.split("|")]
+    assert (cells[4], cells[6], cells[7], cells[8]) == ("not trained", "not trained", "", "5")
+    assert "±" in cells[5]
+    cells = [cell.strip() for cell in part.split("|")]
+    assert (cells[4], cells[6], cells[7]) == ("not trained", "not trained", "")
+    assert "not trained &" in (folder / "table.tex").read_text("utf-8")
+    for name in ("table.csv", "leaks.csv"):
+        found = {entry["attribute"] for entry in read_csv(folder / name) if entry["name"] == SPEECH}
+        assert found == {"arousal"}
+    tested = {
+        entry["attribute"]
+        for entry in read_csv(folder / "tests.csv")
+        if SPEECH in (entry["first"], entry["second"])
+    }
+    assert tested == {"arousal"}
+    runs = [entry for entry in read_csv(folder / "runs.csv") if entry["name"] == SPEECH]
+    assert {entry["untrained"] for entry in runs} == {"valence dominance"}
+    assert all(entry["test_ccc_valence"] for entry in runs)
+    assert {"learning_curves.png", "parts.png", "speech-lstm.png"} < {path.name for path in paths}
 
 
 def test_a_torn_line_is_said(tmp_path):

@@ -26,13 +26,14 @@ from dser_jax.figures.style import (
 )
 from dser_jax.journal import JournalView
 from dser_jax.stats import LEAST, summary
+from dser_jax.tables import untrained
 
 NAMED = 2 * len(COLOURS)
 """More lines than this in one panel cannot be told apart."""
 
 
 def _history(view: JournalView, row: Row, problems: list[str]) -> NDArray[np.float64] | None:
-    """Loads a run's validation CCC, [epoch, attr and mean]."""
+    """Loads a run's validation CCC, [epoch, attr and mean]; NaN for what it does not learn."""
     found = load_array(view, row, "validation_ccc", problems)
     if found is None or found.ndim != 2 or found.shape[1] != len(ATTRS):
         return None
@@ -41,6 +42,9 @@ def _history(view: JournalView, row: Row, problems: list[str]) -> NDArray[np.flo
     if not present.any():
         return None
     mean = history[:, present].mean(1, keepdims=True)
+    left = np.array([attr in untrained(row) for attr in ATTRS])
+    if (left & present).any():
+        return np.hstack([np.where(left, np.nan, history), np.full_like(mean, np.nan)])
     return np.hstack([history, mean])
 
 
@@ -60,8 +64,9 @@ def learning_curves(
     Early stopping ends runs at different epochs. A line is bold as long as all of its runs go on,
     and faint beyond: there it is the mean of those still going, which are no fair sample of all,
     and it ends where fewer than two (of several) are left. Dots are the epochs whose weights were
-    kept. Diverged runs are left out. Where there are more names than can be told apart, those with
-    the best curves are named and the others are grey.
+    kept. Runs that ended before their time are left out, and so are attributes on which the loss
+    has no weight. Where there are more names than can be told apart, those with the best curves are
+    named and the others are grey.
 
     Args:
       view: The journal.

@@ -67,7 +67,7 @@ def heat_map(search: Search, path: Path) -> list[Path]:
     """Draws a search over two settings: a panel for validation, which picks, and one for the test.
 
     Points that may not be picked, those with a negative weight, are hatched. A cell without a score
-    is empty, and crossed where all of its runs diverged.
+    is empty, and crossed where it has runs, but none went on to its end.
 
     Returns:
       The files, a PDF and a PNG.
@@ -85,7 +85,7 @@ def heat_map(search: Search, path: Path) -> list[Path]:
         if not all(point.allowed for point in search.points):
             note = f"hatched: {label('gamma')} = 1 − α − β is negative, never picked;  {note}"
         if any(point.diverged and not point.scores for point in search.points):
-            note += ";  crossed: all runs diverged"
+            note += ";  crossed: every run diverged, failed or was pruned"
         figure.suptitle(wrapped(f"{search.what}\n{told(search)}", 60 * len(shown)), fontsize=8)
         figure.supxlabel(wrapped(note, 60 * len(shown)), fontsize=6.5, color="#555555")
         return save(figure, path)

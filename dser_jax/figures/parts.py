@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from dser_jax.errors import DataError
 from dser_jax.figures.style import COLOURS, save, shorten, style
 from dser_jax.journal import JournalView
-from dser_jax.report_leaks import SEEN_SPEAKERS, leading
+from dser_jax.report_leaks import SEEN_SPEAKERS, leading, of_learned
 from dser_jax.stats import LEAST
 from dser_jax.subsets import PartScore, marks_of, part_scores, parts_of
 from dser_jax.tables import COLUMNS, Table
@@ -44,13 +44,14 @@ def part_figure(view: JournalView, table: Table, path: Path) -> list[Path]:
     Returns:
       The files, a PDF and a PNG; none where the test set cannot be divided.
     """
-    runs = [run for row in leading(table.rows, NAMES) for run in row.runs]
+    rows = leading(table.rows, NAMES)
+    runs = [run for row in rows for run in row.runs]
     try:
         ids = [str(name) for name in view.truth(table.truth)["test_ids"]]
         scores = part_scores(view, runs, parts_of(ids, marks_of(view, table.truth)), [])
     except (DataError, KeyError):
         return []
-    return draw_parts(scores, path)
+    return draw_parts(of_learned(scores, rows), path)
 
 
 def draw_parts(scores: Sequence[PartScore], path: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from dser_jax.errors import DataError
 from dser_jax.figures.style import COLOURS, Row, by_name, load_array, save, shorten, style
 from dser_jax.journal import JournalView
 from dser_jax.metrics import ccc
+from dser_jax.tables import untrained
 
 
 def gold_vs_pred(
@@ -27,7 +28,7 @@ def gold_vs_pred(
 
     A dot is an utterance, its prediction the mean over the seeds of that name; the CCC over a panel
     is that of this mean, which is an ensemble and may be above the CCC of each run. The grey line
-    is agreement; a label that is missing has no dot.
+    is agreement; a label that is missing has no dot, an attribute that no run learns no panel.
 
     Args:
       view: The journal.
@@ -41,11 +42,12 @@ def gold_vs_pred(
     """
     problems = [] if problems is None else problems
     runs = by_name(view.rows if rows is None else rows).get(name, [])
-    preds = []
+    preds, learnt = [], set()
     for row in runs:
         pred = load_array(view, row, "test_pred", problems)
         if pred is not None and np.isfinite(pred).all():
             preds.append(np.asarray(pred, np.float64))
+            learnt |= set(ATTRS) - set(untrained(row))
     try:
         gold = np.asarray(view.truth(runs[0]["truth"])["test_gold"], np.float64) if preds else None
     except KeyError:
@@ -56,7 +58,9 @@ def gold_vs_pred(
     if gold is None or any(pred.shape != gold.shape for pred in preds):
         return []
     pred = np.mean(preds, 0)
-    panels = [column for column in range(len(ATTRS)) if np.isfinite(gold[:, column]).any()]
+    panels = [
+        at for at, attr in enumerate(ATTRS) if attr in learnt and np.isfinite(gold[:, at]).any()
+    ]
     if not panels:
         return []
     reach = 1.08 * max(1.0, np.abs(pred[:, panels]).max())
