@@ -12,12 +12,13 @@ import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -178,14 +179,15 @@ class Checkpoints:
         except Exception as error:
             shutil.rmtree(part, ignore_errors=True)
             raise DserError(self._explain(error, needed)) from error
-        for path in self._whole()[:-KEPT]:
-            self._remove(path)
+        with saying(self.folder):
+            for path in self._whole()[:-KEPT]:
+                self._remove(path)
 
     def _explain(self, error: Exception, needed: int) -> str:
         why = getattr(error, "strerror", None) or str(error)
         with contextlib.suppress(OSError):
             free = shutil.disk_usage(self.folder).free
-            if "No space left" in why or "quota" in why or free < needed:
+            if "No space left" in why or "quota" in why:
                 why = f"the disk is full: {_mb(needed)} are needed, {_mb(free)} are free"
         kept = self._whole()
         before = f"the one before, {kept[-1].name}, is intact" if kept else "there was none before"
@@ -214,11 +216,11 @@ class Checkpoints:
                     for old in self._named("damaged-")[:-KEPT]:
                         self._remove(old)
                 self._say(
-                    f"{path}: damaged, set aside as damaged-{path.name}, "
-                    f"the checkpoint before it is taken if there is one: {damage}"
+                    f"{path}: damaged, {damage}; set aside as damaged-{path.name}, and the one "
+                    "before it taken, if there is one"
                 )
             except _Foreign as difference:
-                self._say(f"{path}: left out, its runs start anew: {difference}")
+                self._say(f"{path}: left out, as {difference}")
             else:
                 return Snapshot(dict(zip(about["runs"], lanes, strict=True)), about["note"])
         return None
@@ -296,8 +298,23 @@ def _write_arrays(folder: Path, arrays: Any) -> None:
     # Weights in training do not compress, and trying takes six times as long.
     context.array.saving.use_compression = False
     context.memory.deepcopy_host_arrays = False
-    with context:
+    with context, _silent():
         ocp.save(os.fspath(folder.absolute()), arrays)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps Orbax from printing tracebacks of what it raises anyway."""
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return "orbax" not in record.pathname
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(of_others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(of_others)
 
 
 def _read_arrays(folder: Path, about: dict[str, Any], like: PyTree) -> list[PyTree]:
@@ -307,7 +324,8 @@ def _read_arrays(folder: Path, about: dict[str, Any], like: PyTree) -> list[PyTr
     stored: Any = {}
     if folder.exists():
         try:
-            stored = ocp.load(os.fspath(folder.absolute()))
+            with _silent():
+                stored = ocp.load(os.fspath(folder.absolute()))
         except Exception as error:
             raise _Foreign(f"Orbax cannot read it ({error})") from error
     leaves, wraps = [], []
