@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dser_jax"
 
 LAYERS = (
-    "errors config atomic lock progress signals environment",
+    "errors config atomic lock progress sweep_progress signals environment",
     "corpora corpora.utterances corpora.iemocap corpora.table",
     "corpora.demo_text corpora.espeak_worker corpora.espeak corpora.demo",
     "features.audio features.extractor features.functionals features.gemaps features.paa features",
@@ -26,7 +26,7 @@ LAYERS = (
     "features.tokenizer features.vectors",
     "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
-    "loss train sizing checkpoint sweep sweep_progress",
+    "loss train sizing checkpoint sweep",
     "metrics weights journal_files journal intervals stats tables subsets",
     "published.numbers published.compare published.patterns published",
     "report_text report_sections report_paper report_leaks report_files",
