@@ -120,7 +120,7 @@ class Checkpoints:
             "schema": SCHEMA,
             "runs": [*runs.values(), *parked],
             "note": dict(note or {}),
-            "lane": {name: _describe(leaf, 1) for name, leaf in leaves.items()},
+            "leaves": {name: _describe(leaf, 1) for name, leaf in leaves.items()},
             "versions": {"dser_jax": __version__, "jax": jax.__version__},
         }
         _to_text(about)  # What JSON cannot hold is to come to light here.
@@ -143,12 +143,15 @@ class Checkpoints:
           DserError: if the disk is full and the like. The checkpoint before is then intact, and
             nothing is left of the one that failed.
         """
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._join()
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+    def _join(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
     def _work(self, lanes: dict[str, np.ndarray], about: dict[str, Any], start: float) -> None:
         try:
@@ -163,8 +166,7 @@ class Checkpoints:
         needed = sum(array.nbytes for array in lanes.values())
         try:
             part.mkdir(parents=True)
-            free = shutil.disk_usage(part).free
-            if free < needed:
+            if shutil.disk_usage(part).free < needed:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             # Orbax refuses arrays without elements.
             arrays = {name: array for name, array in lanes.items() if array.size}
@@ -185,9 +187,9 @@ class Checkpoints:
 
     def _explain(self, error: Exception, needed: int) -> str:
         why = getattr(error, "strerror", None) or str(error)
-        with contextlib.suppress(OSError):
-            free = shutil.disk_usage(self.folder).free
-            if "No space left" in why or "quota" in why:
+        if "No space left" in why or "quota" in why:
+            with contextlib.suppress(OSError):
+                free = shutil.disk_usage(self.folder).free
                 why = f"the disk is full: {_mb(needed)} are needed, {_mb(free)} are free"
         kept = self._whole()
         before = f"the one before, {kept[-1].name}, is intact" if kept else "there was none before"
@@ -203,9 +205,9 @@ class Checkpoints:
           like: The state of one lane as `jax.ShapeDtypeStruct`s.
 
         Raises:
-          DserError: if a damaged checkpoint cannot be set aside, or as `wait`.
+          DserError: if a damaged checkpoint cannot be set aside.
         """
-        self.wait()
+        self._join()
         for path in reversed(self._whole()):
             try:
                 about = _check(path, like)
@@ -227,8 +229,8 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Removes all checkpoints, when a sweep has finished; one under way is waited for."""
-        with contextlib.suppress(DserError):
-            self.wait()
+        self._join()
+        self._failure = None
         with saying(self.folder):
             for path in [*self._named("damaged-"), *self._whole(), *self._half_written()]:
                 self._remove(path)
@@ -331,8 +333,9 @@ def _read_arrays(folder: Path, about: dict[str, Any], like: PyTree) -> list[PyTr
     leaves, wraps = [], []
     for name, leaf in _named(like).items():
         data, wrap = _stored_as(leaf)
-        array = stored.get(name, np.zeros((count, *data.shape), data.dtype))
-        if array.shape != (count, *data.shape) or array.dtype != data.dtype:
+        shape = (count, *data.shape)
+        array = stored.get(name, np.zeros(shape if 0 in shape else 0, data.dtype))
+        if array.shape != shape or array.dtype != data.dtype:
             raise _Foreign(f"{name} came back as {_describe(array)}")
         leaves.append(array)
         wraps.append(wrap)
@@ -395,19 +398,19 @@ def _check(path: Path, like: PyTree) -> dict[str, Any]:
         raise _Damaged(f"manifest.json: {error}") from error
     if about["schema"] != SCHEMA:
         raise _Foreign(f"its schema is {about['schema']}; expected {SCHEMA}")
+    there, here = about["leaves"], {name: _describe(leaf) for name, leaf in _named(like).items()}
+    lines = [
+        f"{name}: {there.get(name, 'absent')} there, {here.get(name, 'absent')} here"
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    ]
+    if lines:
+        more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
+        raise _Foreign(f"it is of another state ({'; '.join(lines[:3])}{more})")
     for name, expected in about["files"].items():
         try:
             if _digest(path / name) != expected:
                 raise _Damaged(f"{name} is not what was written")
         except OSError as error:
             raise _Damaged(f"{name}: {error.strerror}") from error
-    expected = {name: _describe(leaf) for name, leaf in _named(like).items()}
-    lines = [
-        f"{name}: {about['lane'].get(name, 'absent')} there, {expected.get(name, 'absent')} here"
-        for name in {**about["lane"], **expected}
-        if about["lane"].get(name) != expected.get(name)
-    ]
-    if lines:
-        more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
-        raise _Foreign(f"it is of another state ({'; '.join(lines[:3])}{more})")
     return about

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -181,11 +180,29 @@ def test_the_last_two_are_kept(checkpoints, tmp_path):
     assert int(again.load(LIKE).lanes["a"].step) == 6
 
 
-def test_no_thread_is_left(checkpoints):
-    before = set(threading.enumerate())
-    checkpoints.save(lanes_of(1), {0: "a"}, wait=True)
-    checkpoints.load(LIKE)
-    assert {thread for thread in threading.enumerate() if thread.is_alive()} <= before
+ENDS = """
+import sys
+from pathlib import Path
+import numpy as np
+from dser_jax.checkpoint import Checkpoints
+
+checkpoints = Checkpoints(Path(sys.argv[1]), print)
+for _ in range(3):
+    checkpoints.save({"w": np.ones((2, 9))}, {0: "a"})
+checkpoints.wait()
+"""
+
+
+def test_nothing_is_left_of_a_save_that_was_waited_for(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ENDS, tmp_path],
+        env={**os.environ, "PYTHONPATH": os.fspath(ROOT)},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout + done.stderr == b""
+    assert names(tmp_path) == ["000002", "000003"]
 
 
 def test_what_cannot_be_noted_is_refused_before_anything_is_written(checkpoints, tmp_path):
