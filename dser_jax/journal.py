@@ -3,6 +3,12 @@
 A run is committed in two steps: its arrays, as a file that appears whole or not at all, then its
 row, one line appended to `rows.jsonl`. A run is finished if, and only if, its row is there. Hence a
 kill between the two steps costs that run and nothing else, and no run is in the table twice.
+
+Whoever opens a journal puts a copy of `rows.jsonl` in its place, and holds the file that it writes
+to open. A former holder that was taken for dead, and is not, thus writes to a file that is no
+longer in the folder: its rows cannot reach the table, whatever it does and whenever it wakes up.
+After each row it looks whether the folder is still its own, so it learns that too; and where the
+folder was, the row was there before anybody took over, and is in the copy.
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from dser_jax.atomic import remove_stale, saying, write_text
+from dser_jax.atomic import remove_stale, replacing, saying, write_text
 from dser_jax.environment import environment
 from dser_jax.errors import DataError, DserError
 from dser_jax.journal_files import (
@@ -30,12 +36,14 @@ from dser_jax.journal_files import (
     canonical,
     differences,
     load_arrays,
+    parse_rows,
     plain,
+    read_bytes,
     read_manifest,
-    read_rows,
     same_arrays,
     save_arrays,
 )
+from dser_jax.journal_plan import check_plan, join_plans
 from dser_jax.lock import FolderLock
 
 __all__ = ["SCHEMA", "Journal", "JournalView", "environment", "read_journal", "run_id"]
@@ -96,7 +104,8 @@ def read_journal(folder: str | os.PathLike) -> JournalView:
     if manifest is None:
         raise DserError(f"{folder} holds no journal: {folder / 'manifest.json'} is missing")
     _check_schema(folder, manifest)
-    rows, _, notices = read_rows(folder / "rows.jsonl")
+    path = folder / "rows.jsonl"
+    rows, _, notices = parse_rows(path, read_bytes(path))
     return JournalView(folder, manifest, _as_planned(rows, manifest), tuple(notices))
 
 
@@ -118,6 +127,7 @@ class Journal:
         self._rows: list[Row] = []
         self.finished: set[str] = set()
         self._end = 0
+        self._file: int | None = None
 
     @classmethod
     def open(
@@ -126,6 +136,7 @@ class Journal:
         manifest: Mapping[str, Any],
         *,
         must_match: Iterable[str] = ("data_fingerprint",),
+        extend: bool = False,
     ) -> Journal:
         """Starts a journal, or takes up one that was interrupted.
 
@@ -133,13 +144,19 @@ class Journal:
           folder: Made if need be.
           manifest: What the journal is made with and for; plain values. `schema` is filled in.
             `planned` (a number of runs, or their ids) lets a report say how many are still to come.
+            With ids, a call that plans other runs is refused; `plan` (name of a row -> {"runs":
+            number, "seeds": list, "settings": {name: value}}) lets the message say how they differ.
+            Of a part of a sweep, `part` is [number, of how many], `planned_whole` the ids of the
+            whole, which `plan` describes.
           must_match: Entries of the manifest that must be what they were when the journal was
             started. Any other may differ: the older value goes to the list `resumed` of the
             manifest, with the number of runs that were made under it, and a notice says so.
+          extend: Whether runs may be added to those that were planned. What was planned stays so,
+            and rows keep their settings: others under the name of a row are refused nevertheless.
 
         Raises:
-          DserError: if another process has the folder, if it cannot be written, or if the schema or
-            an entry of `must_match` differs; the message shows the difference.
+          DserError: if another process has the folder, if it cannot be written, or if the schema,
+            an entry of `must_match` or the plan differs; the message shows the difference.
           DataError: if a line of `rows.jsonl` before the last is damaged.
         """
         folder = Path(folder)
@@ -149,55 +166,93 @@ class Journal:
         lock = FolderLock(folder)
         journal = cls(folder, lock)
         try:
-            journal._take_up(plain(manifest), tuple(must_match))
+            journal._take_up(plain(manifest), tuple(must_match), extend)
         except BaseException:
-            lock.close()
+            journal.close()
             raise
         return journal
 
-    def _take_up(self, manifest: dict[str, Any], must_match: tuple[str, ...]) -> None:
+    def _take_up(self, manifest: dict[str, Any], must_match: tuple[str, ...], extend: bool) -> None:
         for part in (self.folder, self.folder / "arrays", self.folder / "truth"):
             for path in remove_stale(part):
                 self.notices.append(f"{path}: removed, half-written by an interrupted run")
         manifest = {**manifest, "schema": SCHEMA}
+        for key in ("planned", "planned_whole"):
+            if isinstance(manifest.get(key), list):
+                manifest[key] = list(dict.fromkeys(manifest[key]))
         older = read_manifest(self.folder)
+        rows = self.folder / "rows.jsonl"
         if older is None:
-            if (self.folder / "rows.jsonl").exists():
+            if rows.exists():
                 raise DserError(f"{self.folder} holds rows but no manifest.json; move it away")
             self._write_manifest({**manifest, "created": _now()})
             return
         _check_schema(self.folder, older)
         _check_match(self.folder, older, manifest, must_match)
-        rows = self.folder / "rows.jsonl"
-        self._rows, self._end, notices = read_rows(rows)
+        change = check_plan(self.folder, older, manifest, extend=extend)
+        data = read_bytes(rows)
+        self._rows, self._end, notices = parse_rows(rows, data)
         self.notices += notices
         self.finished = {row["run"] for row in self._rows}
-        if rows.exists() and rows.stat().st_size != self._end:
-            with saying(rows):
-                os.truncate(rows, self._end)
+        if rows.exists():
+            with replacing(rows) as file:
+                file.write(data[: self._end])
+        if change:
+            self.notices += [f"extended: {line}" for line in change.lines]
+            note = {"at": _now(), "rows_before": len(self._rows), "added": len(change.added)}
+            older = {**older, "extended": [*older.get("extended", []), note]}
+            if change.gone:
+                self.notices.append(
+                    f"{len(change.gone)} of the runs that were planned before are not planned by "
+                    "this call; they stay planned"
+                )
         self._note_changes(older, manifest)
 
     def _note_changes(self, older: dict[str, Any], manifest: dict[str, Any]) -> None:
         """Brings the manifest up to date, keeping what it said before and until when."""
-        changed = {key: older.get(key) for key in manifest if older.get(key) != manifest[key]}
-        self.manifest = older
-        if not changed:
-            return
-        note = {
-            "at": _now(),
-            "rows_before": len(self._rows),
-            "was": changed,
-            "now": {key: manifest[key] for key in changed},
+        plan = join_plans(older, manifest)
+        changed = {
+            key: older.get(key)
+            for key in manifest
+            if key not in plan and older.get(key) != manifest[key]
         }
-        for line in differences(note["was"], note["now"]):
-            if not line.startswith("command:"):
-                self.notices.append(f"resumed with another {line}")
-        self._write_manifest({**older, **manifest, "resumed": [*older.get("resumed", []), note]})
+        self.manifest = older
+        newer = {**older, **manifest, **plan}
+        if changed:
+            note = {
+                "at": _now(),
+                "rows_before": len(self._rows),
+                "was": changed,
+                "now": {key: manifest[key] for key in changed},
+            }
+            for line in differences(note["was"], note["now"]):
+                if not line.startswith("command:"):
+                    self.notices.append(f"resumed with another {line}")
+            newer["resumed"] = [*older.get("resumed", []), note]
+        if newer != read_manifest(self.folder):
+            self._write_manifest(newer)
 
     def _write_manifest(self, manifest: dict[str, Any]) -> None:
         text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False)
+        self.check()
         write_text(self.folder / "manifest.json", text + "\n")
         self.manifest = manifest
+
+    def note(self, entries: Mapping[str, Any]) -> None:
+        """Sets entries of the manifest, where they are not there already; plain values."""
+        newer = {**self.manifest, **plain(entries)}
+        if newer != self.manifest:
+            self._write_manifest(newer)
+
+    def check(self) -> None:
+        """Makes sure that the folder is still this process's; cheap.
+
+        Raises:
+          DserError: if the journal is closed, or another process has taken it over.
+        """
+        if self._lock.closed:
+            raise DserError(f"{self.folder}: this journal is closed")
+        self._lock.check()
 
     def rows(self) -> list[Row]:
         """Returns the finished runs, in the order in which they finished."""
@@ -224,10 +279,10 @@ class Journal:
 
         Raises:
           DserError: if the disk is full and the like. The run is then not finished, the journal is
-            as it was, and may be written to again.
+            as it was, and may be written to again. Also if another process has taken the journal
+            over: then the row is not in it, save if that process found it there.
         """
-        if self._lock.closed:
-            raise DserError(f"{self.folder}: this journal is closed")
+        self.check()
         written = plain(row)
         run = written["run"]
         if run in self.finished:
@@ -242,7 +297,15 @@ class Journal:
     def _append(self, line: bytes) -> None:
         path = self.folder / "rows.jsonl"
         with saying(path):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            if self._file is None:
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+                try:
+                    self.check()  # Only now it is known to be ours, and not that of a successor.
+                except BaseException:
+                    os.close(handle)
+                    raise
+                self._file = handle
+            handle = self._file
             try:
                 if os.fstat(handle).st_size != self._end:  # What an earlier failure left behind.
                     os.ftruncate(handle, self._end)
@@ -254,9 +317,8 @@ class Journal:
                 with contextlib.suppress(OSError):
                     os.ftruncate(handle, self._end)
                 raise
-            finally:
-                os.close(handle)
         self._end += len(line)
+        self.check()
 
     def write_truth(self, key: object, /, **arrays: ArrayLike) -> None:
         """Writes the ids and labels that runs whose row says `truth: key` predict, once.
@@ -264,6 +326,7 @@ class Journal:
         Raises:
           DserError: if other arrays have that key already, or it cannot name a file.
         """
+        self.check()
         path = array_file(self.folder / "truth", key)
         if path.exists():
             with contextlib.suppress(DataError):  # A damaged file is written again.
@@ -274,6 +337,9 @@ class Journal:
 
     def close(self) -> None:
         """Lets go of the folder; harmless when done twice."""
+        if self._file is not None:
+            handle, self._file = self._file, None
+            os.close(handle)
         self._lock.close()
 
     def __enter__(self) -> Journal:

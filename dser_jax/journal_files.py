@@ -89,8 +89,18 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def read_rows(path: Path) -> tuple[list[Row], int, list[str]]:
-    """Reads `rows.jsonl`; a file that does not exist has no rows.
+def read_bytes(path: Path) -> bytes:
+    """Reads a file; one that does not exist is empty."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise DserError(f"{path}: cannot read: {error.strerror}") from error
+
+
+def parse_rows(path: Path, data: bytes) -> tuple[list[Row], int, list[str]]:
+    """Parses what was read of `rows.jsonl`.
 
     Returns:
       The rows, each run once; the length in bytes of the file without a torn last line; and what
@@ -99,12 +109,6 @@ def read_rows(path: Path) -> tuple[list[Row], int, list[str]]:
     Raises:
       DataError: if a line before the last is damaged; names the file and the line.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return [], 0, []
-    except OSError as error:
-        raise DserError(f"{path}: cannot read: {error.strerror}") from error
     lines = data.split(b"\n")
     if not lines[-1]:
         lines.pop()

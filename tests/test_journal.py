@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import dser_jax
 from dser_jax import atomic, lock
+from dser_jax import journal as journal_module
 from dser_jax.errors import DataError, DserError
 from dser_jax.journal import SCHEMA, Journal, environment, read_journal, run_id
 
@@ -215,6 +216,82 @@ def test_other_versions_are_noted_and_said(folder):
     assert note["rows_before"] == 1
     assert note["was"]["versions"] == {"jax": "1"}
     assert note["was"]["command"] == "dser sweep"
+
+
+def plan_of(**seeds):
+    """A manifest that plans rows with these seeds; the runs are called row and seed."""
+    return {
+        "data_fingerprint": "aa",
+        "planned": [f"{name}{seed}" for name in seeds for seed in seeds[name]],
+        "plan": {
+            name: {"runs": len(each), "seeds": list(each), "settings": {"units": 8}}
+            for name, each in seeds.items()
+        },
+    }
+
+
+def test_another_plan_is_refused_and_shown(folder):
+    Journal.open(folder, plan_of(a=[0, 1])).close()
+    before = (folder / "manifest.json").read_bytes()
+    with pytest.raises(DserError) as caught:
+        Journal.open(folder, plan_of(a=[0, 1, 2], b=[0]))
+    for part in ("new: 'b', 1 run", "'a': more seeds: 2", "2 runs planned before, 4 now: 2 new"):
+        assert part in str(caught.value)
+    assert (folder / "manifest.json").read_bytes() == before
+    assert not (folder / "lock").exists()
+
+
+def test_extending_adds_to_the_plan_and_keeps_it(folder):
+    with Journal.open(folder, plan_of(a=[0, 1])) as journal:
+        journal.commit(row("a0"), arrays())
+    with Journal.open(folder, plan_of(b=[0], a=[1, 2]), extend=True) as journal:
+        assert journal.finished == {"a0"}
+        assert "extended: new: 'b', 1 run" in journal.notices
+        assert (
+            "1 of the runs that were planned before are not planned by this"
+            in (journal.notices[-1])
+        )
+        manifest = journal.manifest
+    assert manifest["planned"] == ["a0", "a1", "b0", "a2"]
+    assert manifest["plan"]["a"] == {"runs": 3, "seeds": [0, 1, 2], "settings": {"units": 8}}
+    assert manifest["extended"][0]["added"] == 2
+    assert "resumed" not in manifest
+    assert read_journal(folder).manifest == manifest
+    with Journal.open(folder, plan_of(a=[0, 1, 2], b=[0])) as journal:
+        assert journal.notices == []
+        assert journal.manifest == manifest
+
+
+def test_a_journal_without_a_plan_can_be_extended(folder):
+    Journal.open(folder, {"data_fingerprint": "aa", "planned": ["a0", "a1"]}).close()
+    with pytest.raises(DserError, match="2 runs planned before, 3 now: 1 new, 0 gone"):
+        Journal.open(folder, plan_of(a=[0, 1, 2]))
+    with Journal.open(folder, plan_of(a=[0, 1])) as journal:
+        assert journal.notices == []
+    with Journal.open(folder, plan_of(a=[0, 1, 2]), extend=True) as journal:
+        assert journal.manifest["planned"] == ["a0", "a1", "a2"]
+
+
+def test_other_settings_are_refused_even_when_extending(folder):
+    Journal.open(folder, plan_of(a=[0])).close()
+    other = plan_of(a=[0], b=[0])
+    other["planned"][0], other["plan"]["a"]["settings"] = "x", {"units": 9}
+    with pytest.raises(DserError, match="'a': other settings: units 8 -> 9"):
+        Journal.open(folder, other, extend=True)
+
+
+def test_a_run_planned_twice_is_one(folder):
+    with Journal.open(folder, {**MANIFEST, "planned": ["a", "b", "a"]}) as journal:
+        assert journal.manifest["planned"] == ["a", "b"]
+
+
+def test_entries_of_the_manifest_can_be_noted(journal, folder):
+    journal.note({"lanes": np.int64(4)})
+    assert read_journal(folder).manifest == journal.manifest
+    assert journal.manifest["lanes"] == 4
+    before = (folder / "manifest.json").stat().st_mtime_ns
+    journal.note({"lanes": 4})
+    assert (folder / "manifest.json").stat().st_mtime_ns == before
 
 
 def test_no_journal_is_said(tmp_path):
@@ -458,6 +535,7 @@ def test_another_host_is_respected(folder):
 
 def test_without_kernel_locks_the_process_id_decides(folder, monkeypatch):
     monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.05)
     sign(folder, pid=os.getpid(), host=socket.gethostname())
     with pytest.raises(DserError, match="in use by process"):
         Journal.open(folder, MANIFEST)
@@ -468,6 +546,63 @@ def test_without_kernel_locks_the_process_id_decides(folder, monkeypatch):
         assert "taken over" in journal.notices[0]
         with pytest.raises(DserError, match="in use by process"):
             Journal.open(folder, MANIFEST)
+
+
+def test_whoever_opens_leaves_a_former_holder_a_file_of_its_own(folder):
+    """What the former one writes, at any moment whatsoever, reaches no reader."""
+    first = Journal.open(folder, MANIFEST)
+    first.commit(row("r0"), arrays())
+    (folder / "lock").unlink()  # As if it had been taken for dead.
+    with Journal.open(folder, MANIFEST) as second:
+        assert second.finished == {"r0"}
+        with pytest.raises(DserError, match="took this folder over"):
+            first.commit(row("r1"), arrays(1))
+        first.check = lambda: None  # It had looked before it was stopped.
+        assert first.commit(row("r1", name="late"), arrays(1))
+        first._end -= 40
+        assert first.commit(row("r2", name="late"), arrays(1))  # Cuts what it takes for torn.
+        assert second.commit(row("r1"), arrays())
+        del first.check
+        with pytest.raises(DserError, match="took this folder over"):
+            first.note({"planned": 9})
+        first.close()
+        assert second.commit(row("r2"), arrays())
+    assert read_journal(folder).rows == (row("r0"), row("r1"), row("r2"))
+    assert read_journal(folder).notices == ()
+    assert read_journal(folder).manifest["planned"] == 4
+
+
+def test_a_row_that_was_written_while_the_folder_was_lost_is_said(folder):
+    with Journal.open(folder, MANIFEST) as journal:
+        journal.commit(row("r0"), arrays())
+        append = journal._append
+
+        def late(line):
+            (folder / "lock").unlink()
+            append(line)
+
+        journal._append = late
+        with pytest.raises(DserError, match=r"its lock .* is gone"):
+            journal.commit(row("r1"), arrays())
+        assert journal.finished == {"r0"}
+
+
+def test_a_new_journal_that_is_lost_before_its_first_row_writes_none(folder, monkeypatch):
+    first = Journal.open(folder, MANIFEST)
+    save = journal_module.save_arrays
+
+    def held_up(path, arrays):
+        save(path, arrays)
+        (folder / "lock").unlink()
+        with Journal.open(folder, MANIFEST) as second:
+            monkeypatch.setattr(journal_module, "save_arrays", save)
+            second.commit(row("r1"), arrays)
+
+    monkeypatch.setattr(journal_module, "save_arrays", held_up)
+    with pytest.raises(DserError, match=r"its lock .* is gone"):
+        first.commit(row("r0"), arrays())
+    first.close()
+    assert read_journal(folder).rows == (row("r1"),)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "{}", "3"])
