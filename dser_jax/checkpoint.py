@@ -1,6 +1,6 @@
 """Lanes in flight on disk: checkpoints of which a whole one is always there.
 
-A checkpoint is a folder, `lanes/000012`, with the arrays as Orbax writes them (`arrays`) and a
+A checkpoint is a folder, such as `000012`, with the arrays as Orbax writes them (`arrays`) and a
 manifest of what they are, with checksums of all files (`manifest.json`). It is made aside, under a
 name that begins with a dot, and put in place by one renaming once all of it is on the disk. Orbax
 restores flipped bits silently, hence the checksums.
@@ -61,7 +61,7 @@ class _Foreign(Exception):
 
 
 class Checkpoints:
-    """The last two whole checkpoints of the lanes in flight, in `FOLDER/lanes`.
+    """The last two whole checkpoints of the lanes in flight, in a folder of their own.
 
     One process at a time may have them. Call `wait` before the interpreter ends: a checkpoint that
     is under way then may not be finished (the one before it is intact).
@@ -78,7 +78,7 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, say: Callable[[str], Any]) -> None:
-        self.folder, self.seconds = folder / "lanes", 0.0
+        self.folder, self.seconds = folder, 0.0
         self._say = say
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -198,7 +198,7 @@ class Checkpoints:
     def load(self, like: PyTree) -> Snapshot | None:
         """Loads the newest checkpoint that is whole and fits; None if there is none.
 
-        Those that are damaged are set aside, as `lanes/damaged-NUMBER`, and said; those of states
+        Those that are damaged are set aside, as `damaged-NUMBER`, and said; those of states
         with other leaves, shapes or dtypes are left out and said.
 
         Args:
@@ -228,7 +228,7 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Removes all checkpoints, when a sweep has finished; one under way is waited for."""
+        """Removes the folder, when a sweep has finished; what is being saved is waited for."""
         self._join()
         self._failure = None
         with saying(self.folder):

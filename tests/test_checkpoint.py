@@ -96,7 +96,7 @@ def said():
 
 @pytest.fixture
 def checkpoints(tmp_path, said):
-    return Checkpoints(tmp_path, said.append)
+    return Checkpoints(tmp_path / "lanes", said.append)
 
 
 def names(folder: Path) -> list[str]:
@@ -170,7 +170,7 @@ def test_the_last_two_are_kept(checkpoints, tmp_path):
         checkpoints.save(lanes_of(step), {0: "a"})
     checkpoints.wait()
     assert names(tmp_path) == ["000003", "000004"]
-    again = Checkpoints(tmp_path, print)
+    again = Checkpoints(tmp_path / "lanes", print)
     again.save(lanes_of(4), {0: "a"}, wait=True)
     assert names(tmp_path) == ["000004", "000005"]
     again.save(lanes_of(5), {0: "a"})
@@ -195,7 +195,7 @@ checkpoints.wait()
 
 def test_nothing_is_left_of_a_save_that_was_waited_for(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ENDS, tmp_path],
+        [sys.executable, "-W", "error", "-c", ENDS, tmp_path / "lanes"],
         env={**os.environ, "PYTHONPATH": os.fspath(ROOT)},
         capture_output=True,
         timeout=60,
@@ -242,7 +242,7 @@ def test_fault_01_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, said)
     whole = tmp_path / "whole"
     like = {str(n): jax.ShapeDtypeStruct((3000 * n,), np.int64) for n in range(1, 8)}
     nursery = subprocess.Popen(
-        [sys.executable, "-c", SAVES_FOR_EVER, tmp_path, whole],
+        [sys.executable, "-c", SAVES_FOR_EVER, tmp_path / "lanes", whole],
         env={**os.environ, "PYTHONPATH": os.fspath(ROOT), "PYTHONWARNINGS": "ignore"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -258,7 +258,7 @@ def test_fault_01_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path, said)
             time.sleep(moments.uniform(0.05, 0.6))
             os.kill(pid, signal.SIGKILL)
             promised = int(whole.read_text() or 0) if whole.exists() else 0
-            checkpoints = Checkpoints(tmp_path, said.append)
+            checkpoints = Checkpoints(tmp_path / "lanes", said.append)
             assert all(name.isdecimal() for name in names(tmp_path))
             if (found := checkpoints.load(like)) is None:
                 assert promised == 0
@@ -277,7 +277,7 @@ def test_fault_01_what_was_half_written_is_removed_and_said(tmp_path, checkpoint
     checkpoints.save(lanes_of(1), {0: "a"}, wait=True)
     half = tmp_path / "lanes" / ".000002.77.part"
     shutil.copytree(tmp_path / "lanes" / "000001" / "arrays", half / "arrays.orbax-checkpoint-tmp")
-    again = Checkpoints(tmp_path, said.append)
+    again = Checkpoints(tmp_path / "lanes", said.append)
     assert names(tmp_path) == ["000001"]
     assert said == [f"{half}: removed, half-written by an interrupted run"]
     assert list(again.load(LIKE).lanes) == ["a"]
@@ -304,7 +304,7 @@ BIG = {"w": jax.ShapeDtypeStruct((100_000,), jnp.float32)}
 @pytest.mark.parametrize("foreseen", [True, False])
 def test_fault_04_a_full_disk(tmp_path, said, monkeypatch, foreseen):
     with small_disk(tmp_path / "disk") as folder:
-        checkpoints = Checkpoints(folder, said.append)
+        checkpoints = Checkpoints(folder / "lanes", said.append)
         big = {"w": jnp.ones((3, 100_000))}
         checkpoints.save(big, {0: "a"}, wait=True)
         if not foreseen:  # As with a quota, or when somebody else fills it meanwhile.
@@ -344,7 +344,7 @@ def test_fault_04_any_failure_leaves_nothing_behind(tmp_path, checkpoints, monke
 def test_fault_04_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DserError, match=r"file/lanes: cannot write: Not a directory"):
-        Checkpoints(tmp_path / "file", print)
+        Checkpoints(tmp_path / "file" / "lanes", print)
 
 
 def flip(path: Path) -> None:
@@ -422,7 +422,7 @@ Checkpoints(Path(sys.argv[1]), print).save(state, {1: "one", 5: "five"}, wait=Tr
 def test_fault_10_lanes_saved_on_three_devices_come_back_on_one(tmp_path, checkpoints, said):
     devices = "--xla_force_host_platform_device_count=3"
     subprocess.run(
-        [sys.executable, "-W", "error", "-c", ELSEWHERE, tmp_path],
+        [sys.executable, "-W", "error", "-c", ELSEWHERE, tmp_path / "lanes"],
         env={**os.environ, "PYTHONPATH": os.fspath(ROOT), "XLA_FLAGS": devices},
         check=True,
     )
