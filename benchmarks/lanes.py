@@ -13,14 +13,14 @@ import statistics
 import time
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
 from dser_jax.environment import environment
-from dser_jax.sweep import make_program, stack_hparams
-from dser_jax.train import HParams
+from dser_jax.program import compile_program, send
+from dser_jax.runs import stack_hparams
+from dser_jax.train import HParams, make_run
 
 WORDS = 3438
 STEPS = 8
@@ -62,21 +62,27 @@ def main() -> None:
         batch_size=args.batch,
         max_epochs=args.repeats + 2,
     )
-    data = jax.device_put(made_up(args.batch, args.tokens))
-    program = make_program(config, WORDS, config.embedding_dim)
-    settings, states, compiled = {}, {}, {}
+    devices = jax.local_devices()[:1]
+    data = send(made_up(args.batch, args.tokens), devices)
+    run = make_run(config, WORDS, config.embedding_dim)
+    programs, settings, states, compiled = {}, {}, {}, {}
     for lanes in args.lanes:
-        settings[lanes] = stack_hparams([HParams(patience=np.int32(10_000))] * lanes)
-        states[lanes] = program.init(jnp.arange(lanes, dtype=jnp.uint32), data)
         start = time.perf_counter()
-        states[lanes] = jax.block_until_ready(program.epoch(settings[lanes], states[lanes], data))
+        programs[lanes] = program = compile_program(run, data, lanes, devices)
+        state = program.blank()
+        for lane in range(lanes):
+            state = program.fill(state, np.int32(lane), np.uint32(lane), data)
+        patient = HParams(patience=np.int32(10_000))
+        settings[lanes] = program.place(stack_hparams([patient] * lanes))
+        states[lanes], _ = jax.block_until_ready(program.advance(settings[lanes], state, data))
         compiled[lanes] = time.perf_counter() - start
     seconds = {lanes: [] for lanes in args.lanes}
     for _ in range(args.repeats):
         for lanes in args.lanes:
             start = time.perf_counter()
-            state = program.epoch(settings[lanes], states[lanes], data)
-            states[lanes] = jax.block_until_ready(state)
+            states[lanes], _ = jax.block_until_ready(
+                programs[lanes].advance(settings[lanes], states[lanes], data)
+            )
             seconds[lanes].append(time.perf_counter() - start)
     rates = {n: n * STEPS / statistics.median(seconds[n]) for n in args.lanes}
     base = rates[args.lanes[0]]

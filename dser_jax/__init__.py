@@ -9,7 +9,8 @@ The data flow, and the order in which modules may import each other::
     models     arrays                      -> predictions of valence, arousal, dominance
     loss       gold, predictions           -> the multitask CCC loss
     train      one run                     -> three pure functions: init, epoch, result
-    sweep      many runs                   -> lanes of one compiled program
+    program    lanes of such runs          -> one compiled program
+    lanes      a queue of runs             -> outcomes; lanes refilled as runs end
     journal    finished runs               -> rows and arrays on disk
     stats      rows                        -> means, intervals, paired tests
     report     statistics                  -> tables and figures

@@ -14,6 +14,7 @@ from pathlib import Path
 from dser_jax import __version__
 from dser_jax.errors import BadInput, DserError
 from dser_jax.settings import add_arguments, positive
+from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
 
 CORPORA = ("iemocap", "table", "demo")
 
@@ -34,7 +35,8 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
     """Calls a function; says in one paragraph what a user can mend, without a traceback.
 
     Raises:
-      SystemExit: With code 2 for a `DserError` or a file that cannot be used, 130 for Ctrl-C.
+      SystemExit: With code 2 for a `DserError` or a file that cannot be used, 75 for a sweep that
+        a signal ended with all runs saved, 130 for Ctrl-C elsewhere.
     """
     try:
         function()
@@ -48,6 +50,9 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
             raise
         _say(str(error))
         sys.exit(2)
+    except Interrupted as interrupt:
+        _say(str(interrupt))
+        sys.exit(EXIT_INTERRUPTED)
     except KeyboardInterrupt as interrupt:
         if debug:
             raise
@@ -73,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_sweep(commands)
     _add_report(commands)
+    _add_merge(commands)
     return parser
 
 
@@ -321,7 +327,7 @@ def _sweep(args: argparse.Namespace) -> None:
             named[whole] = make_hparams(args, weights, **rates)
 
     from dser_jax.conduct import conduct
-    from dser_jax.experiment import Group, paired_runs
+    from dser_jax.plan import Group, paired_runs
 
     groups = []
     for inputs in _inputs(args):
@@ -381,6 +387,43 @@ def _report(args: argparse.Namespace) -> None:
 
     part = "validation" if args.validation else None
     write_report(args.folders[0], args.out, draw=not args.no_figures, part=part)
+
+
+_MERGE = """\
+Joins the parts of a sweep that `dser sweep --part I/N` trained, e.g. each on
+another machine, into one. It can be done again when more parts have finished.
+
+examples:
+  dser merge runs/weights                       # all of runs/weights/part-*-of-*
+  dser merge here/part-1-of-2 there/part-2-of-2 --out runs/weights
+"""
+
+
+def _add_merge(commands) -> None:
+    parser = add_command(commands, "merge", _merge, "join the parts of a sweep", description=_MERGE)
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="DIR", help="the --out of a sweep, or its parts"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (the --out of the sweep)")
+
+
+def _merge(args: argparse.Namespace) -> None:
+    """Carries out `dser merge`."""
+    from dser_jax.merge import merge
+    from dser_jax.report import write_report
+
+    if len(args.folders) == 1:
+        out = args.out or args.folders[0]
+        parts = sorted(args.folders[0].glob("part-*-of-*"))
+        if not parts:
+            raise DserError(f"{args.folders[0]}: no part-I-of-N in it; `--part I/N` makes them")
+    else:
+        out, parts = args.out, args.folders
+        if out is None:
+            raise DserError("parts from several places need --out")
+    for notice in merge(parts, out).notices:
+        print(notice)
+    write_report(out)
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
-from dser_jax.experiment import Group, run_experiment
+from dser_jax.experiment import run_experiment
+from dser_jax.plan import Group
 from dser_jax.prepared import load_prepared
 from dser_jax.report import write_report
 from dser_jax.settings import LEAVE_ONE_OUT
+from dser_jax.signals import Signals
 
 
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
@@ -25,15 +28,28 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
     """
     if args.split == LEAVE_ONE_OUT:
         groups = leave_one_session_out(groups, args.data)
-    run_experiment(
-        args.data,
-        args.out,
-        groups,
-        lanes=args.lanes,
-        keep_weights=args.keep_weights,
-        baselines=args.baselines,
-    )
-    write_report(args.out)
+    with Signals() as signals:
+        run_experiment(
+            args.data,
+            part_folder(args.out, args.part),
+            groups,
+            lanes=args.lanes,
+            keep_weights=args.keep_weights,
+            baselines=args.baselines,
+            extend=args.extend,
+            part=args.part,
+            save_seconds=60 * args.save_every,
+            stop=lambda: signals.caught,
+        )
+    if args.part is None:
+        write_report(args.out)
+    else:
+        print(f"{args.out}: part {args.part[0]} of {args.part[1]} is done; `dser merge` joins them")
+
+
+def part_folder(out: str, part: tuple[int, int] | None) -> Path:
+    """Returns the folder of a sweep's journal, or of the journal of one of its parts."""
+    return Path(out) if part is None else Path(out) / f"part-{part[0]}-of-{part[1]}"
 
 
 def leave_one_session_out(groups: Sequence[Group], data: str) -> list[Group]:

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
     parser.add_argument(
         "--seeds", type=positive, default=seeds, metavar="N", help=f"runs a row ({seeds})"
     )
-    parser.add_argument("--lanes", type=positive, metavar="N", help="runs trained at a time (20)")
+    _add_engine_arguments(parser)
     parser.add_argument(
         "--features", metavar="NAME", help="acoustic features (the prepared ones, if only one)"
     )
@@ -98,6 +98,29 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
             metavar="N" if isinstance(usual, int) else "RATE",
             help=f"{text} ({default:g})",
         )
+
+
+def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags that say how to go about it, and change no result."""
+    parser.add_argument(
+        "--lanes", type=positive, metavar="N", help="runs trained at a time (what memory holds)"
+    )
+    parser.add_argument(
+        "--extend", action="store_true", help="add runs to a folder that was made for fewer"
+    )
+    parser.add_argument(
+        "--part",
+        type=_part,
+        metavar="I/N",
+        help="train the I-th of N parts, in OUT/part-I-of-N; `dser merge OUT` joins them",
+    )
+    parser.add_argument(
+        "--save-every",
+        type=float,
+        default=5.0,
+        metavar="MIN",
+        help="minutes between two saves of the runs under way (5)",
+    )
 
 
 def make_parser(docstring: str, **own: int | float) -> argparse.ArgumentParser:
@@ -151,6 +174,14 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return number
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Reads I/N, as the type of a flag."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text}: expected I/N with I from 1 to N, as in 2/8")
+    return int(part), int(parts)
 
 
 def _flag(name: str) -> str:

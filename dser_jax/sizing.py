@@ -1,23 +1,98 @@
-"""How many lanes fit in memory, estimated from the sizes of a run."""
+"""How many lanes fit in memory."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
+from dser_jax.program import lane_state, temporary_bytes
+from dser_jax.runs import tree_bytes
+from dser_jax.train import Run
 
-DEFAULT_LANES = 20
+CPU_LANES = 20
+"""Lanes on a processor, where more of them make nothing faster."""
+DEVICE_LANES = 256
+"""Lanes on an accelerator, beyond which little is gained."""
 SHARE = 0.7
-"""Share of the free memory that lanes may fill; the estimate below is no better than that."""
+"""Share of the free memory that data and lanes may fill."""
+SURE = 4
+"""The estimate of `lane_bytes` decides alone where so many times of it fit."""
 
 _STATES = 3
 """Copies of a run's state while it trains: itself, gradients and updates in the making."""
 _VALUES = 24
 """Float32 values kept for the backward pass by each unit at each step (measured: 19-21)."""
+_SMALL = 2, 4
+"""Lanes of the two compilations that tell what a lane needs."""
+
+
+def choose_lanes(
+    run: Run,
+    config: Config,
+    data: Data,
+    runs: int | None,
+    devices: Sequence[jax.Device],
+    at_most: int | None = None,
+) -> int:
+    """Returns how many lanes to train at a time.
+
+    Where memory may not hold all that are wanted, two small programs are compiled, whose needs
+    XLA knows exactly and which grow in proportion to the lanes. The number is one of a few
+    (`bucket`), so that another sweep of that kind finds its program in the compilation cache.
+
+    Args:
+      run: The functions of a run.
+      config: Widths and batch size.
+      data: In the host's memory.
+      runs: How many are to be trained; None where nobody knows.
+      devices: Among which the lanes are divided.
+      at_most: Lanes that memory is known to hold.
+    """
+    count = len(devices)
+    most = CPU_LANES if devices[0].platform == "cpu" else DEVICE_LANES
+    wanted = -(-min(runs or most * count, most * count) // count)
+    fits = most
+    if (free := free_bytes(devices[0])) is not None:
+        room = SHARE * free - tree_bytes(data)
+        state = tree_bytes(lane_state(run, data))
+        if SURE * wanted * lane_bytes(config, data, state) > room:
+            few, more = (temporary_bytes(run, data, lanes) for lanes in _SMALL)
+            fits = fitting_lanes(room, state, few, more)
+    if at_most is not None:
+        fits = min(fits, max(1, at_most // count))
+    return count * bucket(wanted, fits)
+
+
+def fitting_lanes(room: float, state: int, few: int, more: int) -> int:
+    """Returns how many lanes fit in `room` bytes; 1 at least.
+
+    Args:
+      room: What lanes may fill.
+      state: Bytes of a lane that stay.
+      few: What a program of 2 lanes needs beside that, in bytes.
+      more: What one of 4 lanes needs.
+    """
+    a_lane = max(0, more - few) / (_SMALL[1] - _SMALL[0])
+    fixed = max(0.0, few - _SMALL[0] * a_lane)
+    return max(1, int((room - fixed) / (state + a_lane)))
+
+
+def bucket(wanted: int, fits: int) -> int:
+    """Returns the number of lanes, one of 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, ...
+
+    It is the smallest that holds all that are wanted, if it fits, or else the largest that fits.
+    """
+    sizes, step = [1, 2, 3], 4
+    while sizes[-1] < max(wanted, fits):
+        sizes += [step, step * 5 // 4, step * 3 // 2]
+        step *= 2
+    enough = min(size for size in sizes if size >= wanted)
+    return enough if enough <= fits else max(size for size in sizes if size <= fits)
 
 
 def lane_bytes(config: Config, data: Data, state_bytes: int) -> int:
@@ -37,9 +112,8 @@ def lane_bytes(config: Config, data: Data, state_bytes: int) -> int:
     return _STATES * state_bytes + 4 * _VALUES * batch * steps * config.units * config.layers
 
 
-def free_bytes() -> int | None:
-    """Returns the free memory of the default device; None where it cannot be told."""
-    device = jax.local_devices()[0]
+def free_bytes(device: jax.Device) -> int | None:
+    """Returns the free memory of a device; None where it cannot be told."""
     if device.platform != "cpu":
         stats = device.memory_stats() or {}
         if "bytes_limit" not in stats:
@@ -55,11 +129,3 @@ def free_bytes() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return None
-
-
-def default_lanes(runs: int, lane: int, free: int | None) -> int:
-    """Returns how many lanes to train at a time: 20, or fewer if there are fewer runs or memory."""
-    wanted = min(DEFAULT_LANES, runs)
-    if free is None:
-        return wanted
-    return max(1, min(wanted, int(SHARE * free / lane)))

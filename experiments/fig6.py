@@ -13,7 +13,7 @@ Command, for a prepared IEMOCAP (100 runs a seed, one program):
 
 from dser_jax.cli import guarded
 from dser_jax.conduct import conduct
-from dser_jax.experiment import Group, paired_runs
+from dser_jax.plan import Group, paired_runs
 from dser_jax.settings import make_config, make_hparams, make_parser
 from dser_jax.weights import no_weights
 

@@ -12,7 +12,7 @@ Command, for a prepared IEMOCAP:
 
 from dser_jax.cli import guarded
 from dser_jax.conduct import conduct
-from dser_jax.experiment import Group, paired_runs
+from dser_jax.plan import Group, paired_runs
 from dser_jax.settings import make_config, make_hparams, make_parser
 from dser_jax.weights import two_weights
 

@@ -28,9 +28,10 @@ from dser_jax.baselines import (
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.dataset import load_dataset
 from dser_jax.errors import DserError
-from dser_jax.experiment import Group, run_experiment
+from dser_jax.experiment import run_experiment
 from dser_jax.journal import Journal, read_journal
 from dser_jax.metrics import ccc
+from dser_jax.plan import Group
 from dser_jax.prepare import prepare
 from dser_jax.report import write_report
 from dser_jax.report_text import verdict

@@ -12,8 +12,8 @@ import pytest
 
 from dser_jax.cli import main
 from dser_jax.conduct import LEAVE_ONE_OUT
-from dser_jax.experiment import Group
 from dser_jax.metrics import ccc
+from dser_jax.plan import Group
 from dser_jax.report import write_report
 
 ROWS = 40

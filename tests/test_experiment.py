@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +16,14 @@ from tiny import CONFIG, make_dataset
 from dser_jax import experiment
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.errors import DserError
-from dser_jax.experiment import Group, hparams_json, make_row, paired_runs
 from dser_jax.intervals import read_intervals
 from dser_jax.journal import read_journal
 from dser_jax.leaks import MARKS
 from dser_jax.metrics import ccc
+from dser_jax.plan import Group, hparams_json, paired_runs
 from dser_jax.prepare import prepare
-from dser_jax.sweep import Outcome, RunSpec
+from dser_jax.rows import make_row
+from dser_jax.runs import Outcome, RunSpec
 from dser_jax.train import History, HParams, Result
 
 run_experiment = partial(experiment.run_experiment, baselines=False)
@@ -155,13 +157,13 @@ def test_the_same_call_again_trains_nothing(data, finished, capsys):
     assert "9 runs are finished already, nothing to do" in capsys.readouterr().err
 
 
-def test_rows_without_their_inputs_are_left_out_and_said(data, finished, capsys):
+def test_rows_without_their_inputs_are_left_out_and_said(data, tmp_path, capsys):
     lacking = dataclasses.replace(CONFIG, vectors="glove")
     groups = [
-        Group(CONFIG, paired_runs({"one": hparams()}, range(3))),
+        Group(CONFIG, paired_runs({"one": hparams(patience=1)}, range(3))),
         Group(lacking, paired_runs({"one glove": hparams()}, range(3))),
     ]
-    view = run_experiment(data, finished.folder, groups)
+    view = run_experiment(data, tmp_path, groups)
     said = capsys.readouterr().out
     assert "one glove: not trained" in said
     assert "dser prepare --glove FILE" in said
@@ -169,16 +171,35 @@ def test_rows_without_their_inputs_are_left_out_and_said(data, finished, capsys)
     assert len(view.manifest["planned"]) == 3
     assert view.manifest["skipped"][0].startswith("one glove: not trained")
     with pytest.raises(DserError, match="no word vectors 'glove'"):
-        run_experiment(data, finished.folder, groups[1:])
+        run_experiment(data, tmp_path, groups[1:])
 
 
 def test_a_name_with_other_settings_is_refused(data, finished):
-    changed = {"one": hparams(learning_rate=0.5)}
-    with pytest.raises(DserError, match=r"'one' with other settings \(learning_rate 0.001 -> 0.5"):
-        run_experiment(data, finished.folder, [Group(CONFIG, paired_runs(changed, range(3)))])
+    changed = NAMED | {"one": hparams(learning_rate=0.5)}
+    for extend in (False, True):
+        with pytest.raises(DserError, match=r"'one'.*learning_rate.*0\.001.*0\.5"):
+            run_experiment(
+                data,
+                finished.folder,
+                [Group(CONFIG, paired_runs(changed, range(3)))],
+                extend=extend,
+            )
     wider = dataclasses.replace(CONFIG, units=5)
-    with pytest.raises(DserError, match="units 4 -> 5"):
+    with pytest.raises(DserError, match=r"units.*4.*5"):
         run_experiment(data, finished.folder, [Group(wider, paired_runs(NAMED, range(3)))])
+
+
+def test_more_seeds_are_added_where_that_is_asked(data, finished, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(finished.folder, out)
+    more = [Group(CONFIG, paired_runs(NAMED, range(4)))]
+    with pytest.raises(DserError, match="--extend"):
+        run_experiment(data, out, more, lanes=4)
+    view = run_experiment(data, out, more, lanes=4, extend=True)
+    assert len(view.rows) == 12
+    old = {row["run"]: row for row in finished.rows}
+    assert [row for row in view.rows if row["run"] in old] == list(old.values())
+    assert run_experiment(data, out, more, lanes=4).rows == view.rows
 
 
 def test_one_run_under_two_names_is_refused(data, tmp_path):
@@ -194,11 +215,10 @@ def test_an_unknown_network_is_refused_before_anything_is_written(data, tmp_path
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_given_twice_is_one_run(data, finished):
+def test_fault_21_a_run_given_twice_is_one_run(data, tmp_path):
     runs = (RunSpec("one", hparams(), 0), RunSpec("one", hparams(), 0))
-    view = run_experiment(data, finished.folder, [Group(CONFIG, runs)])
-    assert len(view.manifest["planned"]) == 1
-    assert len(view.rows) == 9
+    view = run_experiment(data, tmp_path, [Group(CONFIG, runs)], lanes=1)
+    assert len(view.manifest["planned"]) == len(view.rows) == 1
 
 
 def test_settings_that_are_no_numbers_are_refused(data, tmp_path):
@@ -225,7 +245,8 @@ import numpy as np
 from tiny import CONFIG
 import dataclasses
 from dser_jax.cli import guarded
-from dser_jax.experiment import Group, paired_runs, run_experiment
+from dser_jax.experiment import run_experiment
+from dser_jax.plan import Group, paired_runs
 from dser_jax.train import HParams
 
 config = dataclasses.replace(CONFIG, max_epochs=400, batch_size=4)

@@ -26,13 +26,14 @@ LAYERS = (
     "features.tokenizer features.vectors",
     "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
-    "loss train sizing checkpoint sweep",
-    "metrics weights journal_files journal intervals stats tables subsets",
+    "loss train runs program sizing checkpoint lanes",
+    "metrics weights grid journal_files journal_plan journal plan rows",
+    "intervals stats tables subsets",
     "published.numbers published.compare published.patterns published",
     "report_text report_sections report_paper report_leaks report_files",
     "searches figures.style figures.curves figures.scatter figures.heat figures.lines",
     "figures.parts figures.searched figures report",
-    "bootstrap baselines experiment grid settings conduct collection cli",
+    "bootstrap baselines experiment settings conduct collection cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]
 """Every module; each may import those before it, wherever in its file it does so."""
@@ -109,7 +110,7 @@ def python(*arguments: str) -> str:
         ("dser_jax.tables", LIGHT),
         ("dser_jax.report", LIGHT),
         ("dser_jax.train", HEAVY),
-        ("dser_jax.sweep", HEAVY),
+        ("dser_jax.lanes", HEAVY),
         ("dser_jax.experiment", HEAVY),
     ],
 )

@@ -9,8 +9,9 @@ from tiny import CONFIG
 
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.dataset import load_dataset
+from dser_jax.lanes import train_runs
 from dser_jax.prepare import prepare
-from dser_jax.sweep import RunSpec, make_program, sweep
+from dser_jax.runs import RunSpec
 from dser_jax.train import HParams
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -64,18 +65,13 @@ def test_what_is_fitted_does_not_see_the_test_labels(both):
 
 
 def test_what_is_trained_and_chosen_does_not_see_the_test_labels(both):
-    program = make_program(CONFIG, both[0].words, both[0].embedding_dim)
     runs = [
-        RunSpec(f"rate {rate}", HParams(learning_rate=np.float32(rate)), seed)
+        (f"rate {rate}, seed {seed}", RunSpec("", HParams(learning_rate=np.float32(rate)), seed))
         for rate in (1e-3, 1e-2)
         for seed in range(2)
     ]
     results = [
-        {(o.spec.name, o.spec.seed): o for o in found}
-        for found in (
-            sweep(dataset, CONFIG, runs, lanes=4, keep_weights=True, program=program)
-            for dataset in both
-        )
+        dict(train_runs(dataset, CONFIG, runs, lanes=4, keep_weights=True)) for dataset in both
     ]
     for run, outcome in results[0].items():
         twin = results[1][run]

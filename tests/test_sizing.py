@@ -1,12 +1,16 @@
+import jax
 import numpy as np
 import pytest
 from tiny import CONFIG, make_dataset
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
-from dser_jax.sizing import default_lanes, free_bytes, lane_bytes
-from dser_jax.sweep import _fitting_lanes, make_program
+from dser_jax.program import lane_state, temporary_bytes
+from dser_jax.runs import tree_bytes
+from dser_jax.sizing import CPU_LANES, bucket, choose_lanes, fitting_lanes, free_bytes, lane_bytes
+from dser_jax.train import make_run
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 MB, GB = 2**20, 2**30
 
 
@@ -29,15 +33,46 @@ def test_estimate_is_near_what_xla_reports_at_the_papers_widths(batch, measured)
     assert 0.75 * measured < estimate < 1.5 * measured
 
 
-def test_lanes_are_bounded_by_runs_and_memory():
-    assert default_lanes(60, 1 * GB, None) == 20
-    assert default_lanes(3, 1 * GB, 100 * GB) == 3
-    assert default_lanes(60, 1 * GB, 10 * GB) == 7
-    assert default_lanes(60, 10 * GB, 1 * GB) == 1
+def test_lanes_come_in_few_sizes_that_hold_the_runs_or_fit():
+    assert [bucket(wanted, 20) for wanted in (1, 3, 7, 9, 20, 60)] == [1, 3, 8, 10, 20, 20]
+    assert [bucket(60, fits) for fits in (1, 7, 9, 47, 64, 100)] == [1, 6, 8, 40, 64, 64]
+    assert len({bucket(1000, fits) for fits in range(1, 257)}) < 25
 
 
-def test_small_programs_get_all_lanes():
+def test_lanes_that_fit_follow_from_two_programs():
+    # A lane: 1 GB that stay and 2 GB for an epoch; 3 GB whatever their number.
+    assert fitting_lanes(30 * GB, GB, 7 * GB, 11 * GB) == 9
+    assert fitting_lanes(2 * GB, GB, 7 * GB, 11 * GB) == 1
+
+
+def choose(runs, free, monkeypatch, at_most=None, devices=1):
+    monkeypatch.setattr("dser_jax.sizing.free_bytes", lambda device: free)
     dataset = make_dataset()
-    program = make_program(CONFIG, dataset.words, dataset.embedding_dim)
-    assert _fitting_lanes(program, CONFIG, dataset, 60) == 20
-    assert free_bytes() > 1 * GB
+    run = make_run(CONFIG, dataset.words, dataset.embedding_dim)
+    some = jax.local_devices()[:1] * devices
+    return choose_lanes(run, CONFIG, dataset.data, runs, some, at_most)
+
+
+def test_small_programs_get_all_lanes_without_a_trial(monkeypatch):
+    monkeypatch.setattr("dser_jax.sizing.temporary_bytes", None)
+    assert choose(60, 10 * GB, monkeypatch) == CPU_LANES
+    assert choose(None, 10 * GB, monkeypatch) == CPU_LANES
+    assert choose(7, None, monkeypatch) == 8
+    assert choose(60, 10 * GB, monkeypatch, at_most=5) == 5
+    assert choose(60, 10 * GB, monkeypatch, devices=2) == 2 * CPU_LANES
+    assert choose(6, 10 * GB, monkeypatch, devices=2) == 6
+
+
+def test_where_memory_is_short_two_programs_tell_what_fits(monkeypatch):
+    dataset = make_dataset()
+    run = make_run(CONFIG, dataset.words, dataset.embedding_dim)
+    state = tree_bytes(lane_state(run, dataset.data))
+    need = {lanes: temporary_bytes(run, dataset.data, lanes) for lanes in (2, 4, 8)}
+    assert need[2] < need[4] < need[8]
+    free = (tree_bytes(dataset.data) + 8 * state + need[8]) / 0.7
+    assert choose(60, int(1.1 * free), monkeypatch) in (8, 10)
+    assert choose(60, 0, monkeypatch) == 1
+
+
+def test_free_memory_is_known_here():
+    assert free_bytes(jax.local_devices()[0]) > 1 * GB

@@ -6,8 +6,10 @@ import pytest
 from tiny import CONFIG, make_dataset
 
 from dser_jax.errors import DserError
-from dser_jax.sweep import RunSpec, make_program, sweep
-from dser_jax.train import HParams
+from dser_jax.lanes import Hooks, train_runs
+from dser_jax.program import compile_program, send
+from dser_jax.runs import RunSpec
+from dser_jax.train import HParams, make_run
 
 DATASET = make_dataset()
 LANES = 4
@@ -32,20 +34,27 @@ RUNS = [
 ]
 
 
+def compiled(lanes, config=CONFIG, devices=None):
+    devices = devices or jax.local_devices()[:1]
+    run = make_run(config, DATASET.words, DATASET.embedding_dim)
+    return compile_program(run, send(DATASET.data, devices), lanes, devices)
+
+
 @pytest.fixture(scope="module")
 def program():
-    return make_program(CONFIG, DATASET.words, DATASET.embedding_dim)
+    return compiled(LANES)
 
 
 @pytest.fixture(scope="module")
 def wide():
     """A program of its own for 16 lanes."""
-    return make_program(CONFIG, DATASET.words, DATASET.embedding_dim)
+    return compiled(16)
 
 
-def train(runs, lanes, program=None, **options):
-    outcomes = sweep(DATASET, CONFIG, runs, lanes=lanes, program=program, **options)
-    return {outcome.spec.name: outcome for outcome in outcomes}
+def train(runs, program, config=CONFIG, **options):
+    items = [(f"{spec.name} {spec.seed}", spec) for spec in runs]
+    outcomes = train_runs(DATASET, config, items, program=program, **options)
+    return {outcome.spec.name: outcome for _, outcome in outcomes}
 
 
 def assert_same(one, other, names, exactly=True):
@@ -61,7 +70,7 @@ def assert_same(one, other, names, exactly=True):
 
 @pytest.fixture(scope="module")
 def reference(program):
-    return train(RUNS, LANES, program)
+    return train(RUNS, program)
 
 
 def test_every_run_comes_back_once(reference):
@@ -80,55 +89,57 @@ def test_a_lane_is_bitwise_the_same_in_any_slot_beside_any_neighbour(program, re
         RUNS[2:] + RUNS[:2],
         [RUNS[5], RUNS[0], RUNS[3], *RUNS[1:3], RUNS[4]],
     ):
-        assert_same(train(order, LANES, program), reference, names)
+        assert_same(train(order, program), reference, names)
 
 
 def test_a_lane_beside_repeats_of_itself_is_bitwise_the_same(program, reference):
-    assert_same(train(RUNS[1:2], LANES, program), reference, ["b"])
+    assert_same(train(RUNS[1:2], program), reference, ["b"])
 
 
 def test_a_run_alone_is_close_to_its_lane(reference):
-    alone = make_program(CONFIG, DATASET.words, DATASET.embedding_dim)
+    alone = compiled(1)
     for spec in RUNS[:3]:
-        assert_same(train([spec], 1, alone), reference, [spec.name], exactly=False)
+        assert_same(train([spec], alone), reference, [spec.name], exactly=False)
 
 
 def test_more_lanes_change_no_lane(wide, reference):
     others = [RunSpec(f"other {seed}", hparams(), seed) for seed in range(10)]
-    more = train([*RUNS, *others], 16, wide)
+    more = train([*RUNS, *others], wide)
     assert_same(more, reference, [spec.name for spec in RUNS], exactly=False)
 
 
-def test_one_compilation_for_sixty_runs(wide):
+def test_sixty_runs_of_one_program(wide):
     runs = [
-        RunSpec(name, hparams(alpha, rate=0.001 + 0.001 * alpha), seed)
+        (f"{name} {seed}", RunSpec(name, hparams(alpha, rate=0.001 + 0.001 * alpha), seed))
         for name, alpha in (("none", 1.0), ("two", 0.7), ("three", 0.9))
         for seed in range(20)
     ]
-    outcomes = list(sweep(DATASET, CONFIG, runs, lanes=16, program=wide))
-    assert len({(o.spec.name, o.spec.seed) for o in outcomes}) == 60
-    assert [f._cache_size() for f in wide] == [1, 1, 1]
+    ended = [run for run, _ in train_runs(DATASET, CONFIG, runs, program=wide)]
+    assert sorted(ended) == sorted(run for run, _ in runs)
 
 
 def test_weights_come_on_request(program):
-    outcome = train(RUNS[:1], LANES, program, keep_weights=True)["a"]
+    outcome = train(RUNS[:1], program, keep_weights=True)["a"]
     kernel = outcome.weights.params["valence"]["kernel"]
     assert kernel.shape == (CONFIG.fusion[-1], 1)
-    assert train(RUNS[:1], LANES, program)["a"].weights is None
+    assert train(RUNS[:1], program)["a"].weights is None
 
 
-def test_ticks_tell_how_busy_the_lanes_are(program):
+def test_lanes_are_refilled_as_soon_as_a_run_has_ended(program, monkeypatch):
+    """Six runs of 3, 3, 3, 2, 3 and 1 epochs in four lanes: the short one's lane is busy next."""
+    monkeypatch.setattr("dser_jax.lanes.ROUND_SECONDS", 1e9)
     ticks = []
-    train(RUNS, LANES, program, progress=ticks.append)
-    # a, b, c run for three epochs, d stops after two, then e and nan.
-    assert [tick.lanes_busy for tick in ticks[:3]] == [4, 3, 0]
+    train(RUNS, program, hooks=Hooks(progress=ticks.append))
+    assert [tick.busy for tick in ticks] == [4, 3, 1, 0]
+    assert [tick.epochs for tick in ticks] == [4, 8, 12, 15]
     assert {tick.lanes for tick in ticks} == {LANES}
+    assert ticks[-1].lane_epochs == 4 * 5
 
 
 def test_lanes_below_one_are_refused():
     with pytest.raises(DserError, match="lanes is 0"):
-        train(RUNS, 0)
+        train(RUNS, None, lanes=0)
 
 
 def test_no_runs_is_nothing_to_do():
-    assert train([], 4) == {}
+    assert train([], None) == {}

@@ -1,0 +1,172 @@
+"""Which runs an experiment is made of: groups of one program each, and what names a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dser_jax.config import Config
+from dser_jax.dataset import check_inputs
+from dser_jax.errors import DserError
+from dser_jax.grid import grid_points, point_weights
+from dser_jax.journal import run_id
+from dser_jax.models import make_network
+from dser_jax.prepared import Prepared
+from dser_jax.runs import RunSpec
+from dser_jax.train import HParams
+
+Plan = dict[str, RunSpec]
+"""Runs by their ids."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one program.
+
+    Attributes:
+      config: Static settings of all of them.
+      runs: What to train.
+    """
+
+    config: Config
+    runs: tuple[RunSpec, ...]
+
+
+def paired_runs(
+    named: Mapping[str, HParams],
+    seeds: Iterable[int],
+    paper: Mapping[str, dict[str, Any]] | None = None,
+) -> tuple[RunSpec, ...]:
+    """Crosses named settings with seeds; the runs of equal seed make the pairs of the tests.
+
+    Args:
+      named: Settings by the name of their row.
+      seeds: Seeds of every row.
+      paper: The published rows of some names, as `RunSpec.paper`.
+    """
+    rows, seeds = paper or {}, tuple(seeds)
+    return tuple(
+        RunSpec(name, hparams, seed, rows.get(name))
+        for name, hparams in named.items()
+        for seed in seeds
+    )
+
+
+def product(
+    *, seed: Iterable[int] = range(1), defaults: HParams | None = None, **axes: Iterable[float]
+) -> tuple[RunSpec, ...]:
+    """Crosses traced settings with each other and with seeds.
+
+    >>> runs = product(alpha=[0.1, 0.5], beta=[0.2, 0.4], seed=range(20))
+    >>> len(runs), runs[0].name, runs[0].seed
+    (80, 'alpha=0.1 beta=0.2', 0)
+
+    Args:
+      seed: Seeds of every point.
+      defaults: Settings that the axes do not name; those of `HParams` if not given.
+      **axes: Values by the field they set: alpha and beta, with gamma (eq. 6) or without (eq. 5,
+        gamma = 1 - alpha - beta), and the other fields of `HParams`.
+
+    Raises:
+      DserError: A name is none of these, or the weights are incomplete.
+    """
+    fields = {"alpha", "beta", "gamma", *HParams._fields} - {"loss_weights"}
+    for name in axes:
+        if name not in fields:
+            raise DserError(f"product({name}=...): expected one of {', '.join(sorted(fields))}")
+    points = grid_points([(name, [float(v) for v in values]) for name, values in axes.items()])
+    named = {}
+    for name, point in points.items():
+        given = point_weights(point)
+        changed: dict[str, Any] = {
+            field: np.int32(value) if field == "patience" else np.float32(value)
+            for field, value in point.items()
+            if field in HParams._fields
+        }
+        if given is not None:
+            changed["loss_weights"] = np.asarray(given, np.float32)
+        named[name or "default"] = (defaults or HParams())._replace(**changed)
+    return paired_runs(named, seed)
+
+
+def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Group], list[str]]:
+    """Parts the groups that the data set can train from those it cannot, and says why not.
+
+    Raises:
+      DserError: It can train none of them.
+    """
+    usable, skipped, errors = [], [], []
+    for group in groups:
+        rows = ", ".join(dict.fromkeys(spec.name for spec in group.runs))
+        try:
+            make_network(group.config)  # names an unknown network before anything is written
+            for note in check_inputs(prepared, group.config):
+                print(f"{rows}: {note}", flush=True)
+            usable.append(group)
+        except DserError as error:
+            errors.append(error)
+            skipped.append(f"{rows}: not trained: {error}")
+    if errors and not usable:
+        raise errors[0]
+    for line in skipped:
+        print(line, flush=True)
+    return usable, skipped
+
+
+def plan_runs(group: Group, prepared: Prepared) -> Plan:
+    """Keys a group's runs by what determines them; a run that is given twice is one run."""
+    plan: Plan = {}
+    fingerprint = prepared.fingerprint_of(group.config.prepared_inputs)
+    for spec in group.runs:
+        identity = {
+            "config": group.config.to_json(),
+            "hparams": hparams_json(spec.hparams),
+            "seed": spec.seed,
+            "data": fingerprint,
+        }
+        run = run_id(identity)
+        if (first := plan.setdefault(run, spec)).name != spec.name:
+            raise DserError(
+                f"{first.name!r} and {spec.name!r} are the same run: equal settings, seed "
+                f"{spec.seed}; give each setting one name"
+            )
+    return plan
+
+
+def part_of(run: str, parts: int) -> int:
+    """Returns the number, from 1 on, of the part of a sweep that a run belongs to, by its id."""
+    return 1 + int(run, 16) % parts
+
+
+def describe(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
+    """Returns what each row of the table is made of, for a manifest and for people."""
+    rows: dict[str, dict[str, Any]] = {}
+    for group in groups:
+        for spec in group.runs:
+            settings = group.config.to_json() | hparams_json(spec.hparams)
+            row = rows.setdefault(spec.name, {"runs": 0, "seeds": [], "settings": settings})
+            row["runs"] += 1
+            row["seeds"].append(spec.seed)
+            if row["settings"] != settings:  # e.g. one row over several test sessions
+                same = {k: v for k, v in settings.items() if row["settings"].get(k) == v}
+                row["settings"] = same
+    for row in rows.values():
+        row["seeds"] = sorted(set(row["seeds"]))
+    return rows
+
+
+def hparams_json(hparams: HParams) -> dict[str, Any]:
+    """Returns traced settings as Python numbers: 0.1, not float32's 0.10000000149."""
+    for name, value in hparams._asdict().items():
+        if not np.isfinite(value).all():
+            raise DserError(f"{name} is {value}; expected a finite number")
+    return {name: _short(np.asarray(value).tolist()) for name, value in hparams._asdict().items()}
+
+
+def _short(value):
+    if isinstance(value, list):
+        return [_short(v) for v in value]
+    return float(f"{value:.7g}") if isinstance(value, float) else value

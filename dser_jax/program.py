@@ -1,0 +1,218 @@
+"""A run's three functions mapped over lanes and compiled; the only place that vmaps and jits.
+
+Lanes are the first axis of every array of the state. They are divided among the devices of a mesh
+and need nothing of each other, so no device waits for another. What a lane computes depends on
+neither its slot nor its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from dser_jax.dataset import Data
+from dser_jax.runs import stack_hparams
+from dser_jax.train import HParams, Result, Run, State, Weights
+
+AXIS = "lanes"
+_EACH = PartitionSpec(AXIS)
+_ALL = PartitionSpec()
+
+
+class Flags(NamedTuple):
+    """What the host reads of the lanes after each round; all [lane], `ccc` [lane, attr].
+
+    Attributes:
+      stopped: Whether a run has ended; an empty lane has, too.
+      epoch: Epochs trained.
+      wait: Epochs since the lowest validation loss.
+      ccc: CCC on the validation rows in the epoch of the lowest loss; NaN before there is one.
+    """
+
+    stopped: Any
+    epoch: Any
+    wait: Any
+    ccc: Any
+
+
+@dataclass(frozen=True)
+class Program:
+    """The functions of a run over a fixed number of lanes, compiled.
+
+    Those that return a state take over the memory of the one they are given.
+
+    Attributes:
+      lanes, devices: How many; each device has the same number of lanes.
+      blank: () -> a state whose lanes are all empty.
+      fill: (state, slot, seed, data) -> the state with a new run in a lane.
+      put: (state, slot, lane) -> the state with a run under way in a lane.
+      advance: (hparams, state, data) -> the state an epoch later, and its flags.
+      harvest: (state, slot, data) -> `Result` of a lane, each array with a first axis of devices.
+      place: Divides stacked settings among the devices.
+    """
+
+    lanes: int
+    devices: int
+    blank: Callable[[], State]
+    fill: Callable[[State, np.int32, np.uint32, Data], State]
+    put: Callable[[State, np.int32, State], State]
+    advance: Callable[[HParams, State, Data], tuple[State, Flags]]
+    harvest: Callable[[State, np.int32, Data], Result]
+    place: Callable[[HParams], HParams]
+
+    def result(self, state: State, slot: int, data: Data) -> Result:
+        """Returns what the run in a lane gives, from the weights of its best epoch, as NumPy."""
+        device = slot // (self.lanes // self.devices)
+        every = self.harvest(state, np.int32(slot), data)
+        return jax.tree.map(lambda leaf: _block(leaf, device)[0], every)
+
+    def weights(self, state: State, slot: int) -> Weights:
+        """Returns the weights of the best epoch of the run in a lane, as NumPy."""
+        share = self.lanes // self.devices
+        return jax.tree.map(
+            lambda leaf: _block(leaf, slot // share, slot % share), state.best.weights
+        )
+
+
+def lane_state(run: Run, data: Data) -> State:
+    """Returns the shapes and types of one run's state, without an axis of lanes."""
+    return jax.eval_shape(run.init, jax.eval_shape(jax.random.key, 0), data)
+
+
+def send(data: Data, devices: Sequence[jax.Device]) -> Data:
+    """Copies the data to each device, where all lanes share them."""
+    return jax.device_put(data, NamedSharding(_mesh(devices), _ALL))
+
+
+def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Device]) -> Program:
+    """Compiles all functions of a program, side by side.
+
+    Args:
+      run: The functions of one run.
+      data: As `send` gives them.
+      lanes: A multiple of the number of devices.
+      devices: Among which the lanes are divided.
+    """
+    mesh = _mesh(devices)
+    one = lane_state(run, data)
+    hparams = jax.eval_shape(lambda: stack_hparams([HParams()] * lanes))
+    hparams = _on(mesh, _EACH, hparams)
+    state = _on(mesh, _EACH, _stacked(one, lanes))
+    number = jax.ShapeDtypeStruct((), np.int32)
+    seed = jax.ShapeDtypeStruct((), np.uint32)
+    fill, put, advance, harvest = _functions(run, mesh)
+    lowered = (
+        fill.lower(state, number, seed, data),
+        put.lower(state, number, one),
+        advance.lower(hparams, state, data),
+        harvest.lower(state, number, data),
+    )
+    with ThreadPoolExecutor(len(lowered)) as pool:
+        compiled = list(pool.map(lambda each: each.compile(), lowered))
+    each = NamedSharding(mesh, _EACH)
+    blank = jax.jit(partial(_blank, one, lanes), out_shardings=each)
+    return Program(lanes, len(devices), blank, *compiled, lambda h: jax.device_put(h, each))
+
+
+def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
+    """Returns what an epoch of so many lanes needs on one device beside state and data."""
+    mesh = _mesh(jax.local_devices()[:1])
+    state = _on(mesh, _EACH, _stacked(lane_state(run, data), lanes))
+    hparams = jax.eval_shape(lambda: stack_hparams([HParams()] * lanes))
+    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), data)
+    advance = _functions(run, mesh)[2]
+    lowered = advance.lower(_on(mesh, _EACH, hparams), state, _on(mesh, _ALL, shapes))
+    return lowered.compile().memory_analysis().temp_size_in_bytes
+
+
+def _functions(run: Run, mesh: Mesh):
+    """Maps a run's functions over the lanes of each device of a mesh."""
+
+    def split(function, inputs, outputs):
+        return jax.shard_map(
+            function, mesh=mesh, in_specs=inputs, out_specs=outputs, check_vma=False
+        )
+
+    def own_slot(state: State, slot):
+        """Returns the number of a slot on this device, and whether it is on this device at all."""
+        size = state.stopped.shape[0]
+        slot = slot - jax.lax.axis_index(AXIS) * size
+        return jnp.clip(slot, 0, size - 1), (slot >= 0) & (slot < size)
+
+    def put(state: State, slot, lane: State) -> State:
+        slot, here = own_slot(state, slot)
+
+        def write(many, one):
+            old = jax.lax.dynamic_index_in_dim(many, slot, keepdims=False)
+            new = jnp.where(here, one, old)
+            return jax.lax.dynamic_update_index_in_dim(many, new, slot, 0)
+
+        return jax.tree.map(write, state, lane)
+
+    def fill(state: State, slot, seed, data: Data) -> State:
+        # One at a time: a batched QR decomposition (of the orthogonal kernels) deadlocks XLA's
+        # thread pool on a CPU with few cores (jaxlib 0.10.2, 20 lanes on 2 cores). It also makes
+        # a run's start the same for any number of lanes.
+        return put(state, slot, run.init(jax.random.key(seed), data))
+
+    def advance(hparams: HParams, state: State, data: Data) -> tuple[State, Flags]:
+        state = jax.vmap(run.epoch, in_axes=(0, 0, None))(hparams, state, data)
+        return state, jax.vmap(_flags)(state)
+
+    def harvest(state: State, slot, data: Data) -> Result:
+        slot, _ = own_slot(state, slot)
+        lane = jax.tree.map(
+            lambda many: jax.lax.dynamic_index_in_dim(many, slot, keepdims=False), state
+        )
+        return jax.tree.map(lambda leaf: leaf[None], run.result(lane, data))
+
+    return (
+        jax.jit(split(fill, (_EACH, _ALL, _ALL, _ALL), _EACH), donate_argnums=0),
+        jax.jit(split(put, (_EACH, _ALL, _ALL), _EACH), donate_argnums=0),
+        jax.jit(split(advance, (_EACH, _EACH, _ALL), _EACH), donate_argnums=1),
+        jax.jit(split(harvest, (_EACH, _ALL, _ALL), _EACH)),
+    )
+
+
+def _flags(state: State) -> Flags:
+    best = state.best.epoch
+    ccc = state.history.validation_ccc[jnp.maximum(best - 1, 0)]
+    return Flags(state.stopped, state.epoch, state.wait, jnp.where(best > 0, ccc, jnp.nan))
+
+
+def _blank(one: State, lanes: int) -> State:
+    def zeros(leaf):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.clone(jnp.broadcast_to(jax.random.key(0), (lanes, *leaf.shape)))
+        return jnp.zeros((lanes, *leaf.shape), leaf.dtype)
+
+    return jax.tree.map(zeros, one)._replace(stopped=jnp.ones(lanes, bool))
+
+
+def _mesh(devices: Sequence[jax.Device]) -> Mesh:
+    return Mesh(np.asarray(devices), (AXIS,))
+
+
+def _stacked(one: Any, lanes: int) -> Any:
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((lanes, *a.shape), a.dtype), one)
+
+
+def _on(mesh: Mesh, spec: PartitionSpec, shapes: Any) -> Any:
+    sharding = NamedSharding(mesh, spec)
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), shapes)
+
+
+def _block(leaf: jax.Array, device: int, row: int | None = None) -> np.ndarray:
+    """Takes the part of an array that lies on a device to the host, or one row of that part."""
+    size = leaf.shape[0]
+    shards = {(s.index[0].start or 0): s.data for s in leaf.addressable_shards}
+    part = shards[device * (size // len(shards))]
+    return np.asarray(part if row is None else part[row])
