@@ -12,6 +12,7 @@ The data flow, and the order in which modules may import each other::
     program    lanes of such runs          -> one compiled program
     lanes      a queue of runs             -> outcomes; lanes refilled as runs end
     journal    finished runs               -> rows and arrays on disk
+    merge      journals of parts           -> one journal
     stats      rows                        -> means, intervals, paired tests
     report     statistics                  -> tables and figures
 """

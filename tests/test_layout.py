@@ -27,7 +27,7 @@ LAYERS = (
     "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
     "loss train runs program sizing checkpoint lanes",
-    "metrics weights grid journal_files journal_plan journal plan rows",
+    "metrics weights grid journal_files journal_plan journal merge plan rows",
     "intervals stats tables subsets",
     "published.numbers published.compare published.patterns published",
     "report_text report_sections report_paper report_leaks report_files",
