@@ -17,4 +17,34 @@ The data flow, and the order in which modules may import each other::
     report     statistics                  -> tables and figures
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dser_jax.config import Config
+    from dser_jax.experiment import sweep
+    from dser_jax.frame import results
+    from dser_jax.plan import product
+    from dser_jax.runs import RunSpec
+    from dser_jax.train import HParams
+
 __version__ = "0.1.0"
+__all__ = ["Config", "HParams", "RunSpec", "product", "results", "sweep"]
+
+_HOMES = {
+    "Config": "config",
+    "HParams": "train",
+    "RunSpec": "runs",
+    "product": "plan",
+    "results": "frame",
+    "sweep": "experiment",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Loads what is asked for and what it needs, and no more: JAX takes a second."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

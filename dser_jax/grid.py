@@ -11,8 +11,11 @@ from dser_jax.weights import no_weights, single_task, three_weights, two_weights
 
 LossWeights = tuple[float, float, float]
 
+LOSS_WEIGHTS = ("alpha", "beta", "gamma")
+"""The weights of eq. 6: those of valence, arousal and dominance."""
+
 GRID_FIELDS = (
-    *("alpha", "beta", "gamma", "learning_rate"),
+    *(*LOSS_WEIGHTS, "learning_rate"),
     *("acoustic_dropout", "text_dropout", "fusion_dropout", "patience"),
 )
 """What a grid can go over: the loss weights of eq. 5 and 6, and every other traced setting."""

@@ -28,7 +28,7 @@ LAYERS = (
     "models.layers models.acoustic models.text models.network models",
     "loss train runs program sizing checkpoint lanes",
     "metrics weights grid journal_files journal_plan journal merge plan rows",
-    "intervals stats tables subsets",
+    "frame intervals stats tables subsets",
     "published.numbers published.compare published.patterns published",
     "report_text report_sections report_paper report_leaks report_files",
     "searches figures.style figures.curves figures.scatter figures.heat figures.lines",
@@ -66,7 +66,7 @@ def imported(path: Path) -> Iterator[str]:
 
 def test_every_module_has_its_place():
     assert sorted(ORDER) == sorted(MODULES.keys() - {""})
-    assert list(imported(MODULES[""])) == []
+    assert set(imported(MODULES[""])) < set(ORDER)  # for types alone: test_imports_cost ...
 
 
 @pytest.mark.parametrize("module", ORDER)
