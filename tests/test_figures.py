@@ -9,7 +9,7 @@ from fabricated import NAMES, fabricate, rate_grid, search_row, weight_grid, wei
 from matplotlib.figure import Figure
 
 from dser_jax import figures
-from dser_jax.figures import curves, heat, lines
+from dser_jax.figures import curves, heat, lines, scatter
 from dser_jax.figures.parts import draw_parts
 from dser_jax.figures.searched import published_line
 from dser_jax.figures.style import told
@@ -73,6 +73,18 @@ def test_figures_do_not_depend_on_the_users_settings(tmp_path):
         assert mpl.rcParams["axes.facecolor"] == "black"
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("labels", "guesses", "ends"),
+    [
+        ([-0.2, 0.6], [0.1, 0.2], (-0.24, 0.64)),
+        ([0.0, 0.1], [-0.8, 0.2], (-0.85, 0.25)),
+        ([0.5, 0.5], [0.5, 0.5], (0.495, 0.505)),
+    ],
+)
+def test_the_axes_of_a_scatter_span_labels_and_predictions(labels, guesses, ends):
+    assert scatter.span(np.array(labels), np.array(guesses)) == pytest.approx(ends)
 
 
 # Searches

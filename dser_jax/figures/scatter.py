@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.errors import DataError
 from dser_jax.figures.style import COLOURS, Row, by_name, load_array, save, shorten, style
 from dser_jax.journal import JournalView
 from dser_jax.metrics import ccc
+from dser_jax.report_text import number
 from dser_jax.tables import untrained
 
 
@@ -28,7 +30,8 @@ def gold_vs_pred(
 
     A dot is an utterance, its prediction the mean over the seeds of that name; the CCC over a panel
     is that of this mean, which is an ensemble and may be above the CCC of each run. The grey line
-    is agreement; a label that is missing has no dot, an attribute that no run learns no panel.
+    is agreement, and both axes of a panel span what is in it; a label that is missing has no dot,
+    an attribute that no run learns no panel.
 
     Args:
       view: The journal.
@@ -63,14 +66,14 @@ def gold_vs_pred(
     ]
     if not panels:
         return []
-    reach = 1.08 * max(1.0, np.abs(pred[:, panels]).max())
     with style():
-        figure = Figure(figsize=(0.4 + 2.2 * len(panels), 2.9), layout="constrained")
-        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        figure = Figure(figsize=(0.4 + 2.3 * len(panels), 2.9), layout="constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False)[0]
         for at, panel in zip(panels, axes, strict=True):
             labelled = np.isfinite(gold[:, at])
             labels, guesses = gold[labelled, at], pred[labelled, at]
-            panel.plot([-reach, reach], [-reach, reach], color="#999999", linewidth=0.8, zorder=1)
+            ends = span(labels, guesses)
+            panel.plot(ends, ends, color="#999999", linewidth=0.8, zorder=1)
             panel.plot(
                 labels,
                 guesses,
@@ -80,11 +83,19 @@ def gold_vs_pred(
                 markersize=3.2,
                 markeredgewidth=0,
             )
-            panel.set_title(f"{ATTRS[at].capitalize()}, CCC {ccc(labels, guesses):.3f}")
-            panel.set(xlabel="label", aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+            panel.set_title(f"{ATTRS[at].capitalize()}, CCC {number(ccc(labels, guesses))}")
+            panel.set(xlabel="label", aspect="equal", xlim=ends, ylim=ends)
             for axis in (panel.xaxis, panel.yaxis):
-                axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+                axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axes[0].set_ylabel("prediction")
         seeds = "one seed" if len(preds) == 1 else f"mean of {len(preds)} seeds"
         figure.suptitle(f"{shorten(name)} ({seeds}, test)", fontsize=9)
         return save(figure, path)
+
+
+def span(labels: NDArray, guesses: NDArray) -> tuple[float, float]:
+    """Returns the ends of axes that labels and predictions share, with a little room."""
+    both = np.concatenate([labels, guesses])
+    low, high = float(both.min()), float(both.max())
+    room = 0.05 * max(high - low, 0.1)
+    return low - room, high + room
