@@ -254,6 +254,7 @@ def test_fault_12_a_late_write_of_one_that_was_taken_over_is_rejected(tmp_path, 
         assert f"process {process.pid} on elsewhere has shown no sign of life" in journal.notices[0]
         assert "taken over" in journal.notices[0]
         assert journal.commit(row(1), arrays(1))
+        assert journal.commit(row(2), arrays(2))
         process.send_signal(signal.SIGCONT)
         out, _ = process.communicate("\n", timeout=60)
         first, second = out.splitlines()
@@ -261,7 +262,7 @@ def test_fault_12_a_late_write_of_one_that_was_taken_over_is_rejected(tmp_path, 
             assert f"process {os.getpid()} on " in line
             assert "took this folder over at 2" in line
             assert "does not count" in line
-        assert journal.commit(row(2), arrays(2))
+        assert read_journal(folder).rows == (row(0), row(1), row(2))
         assert journal.commit(row(3), arrays(3))
     assert_undisturbed(folder)
 

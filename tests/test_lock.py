@@ -235,6 +235,20 @@ def test_whoever_judged_a_lock_that_has_gone_gives_way(tmp_path, monkeypatch):
     others[1].close()
 
 
+def test_whoever_starts_anew_gives_way_to_one_that_has_just_taken_over(tmp_path, monkeypatch):
+    make, signed = FolderLock._make, []
+
+    def slow(self):
+        if not signed:
+            signed.append(sign(tmp_path, "lock.3"))
+        return make(self)
+
+    monkeypatch.setattr(FolderLock, "_make", slow)
+    with FolderLock(tmp_path) as held:
+        assert "process 1 on far has shown no sign of life" in held.notice
+        assert files(tmp_path) == ["lock.4"]
+
+
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
 def test_file_systems_without_hard_links(tmp_path, monkeypatch, number):
     def fail(*_):
