@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dser_jax"
 
 LAYERS = (
-    "errors config atomic lock progress sweep_progress signals environment",
+    "errors config atomic lock progress sweep_progress signals environment compile_cache",
     "corpora corpora.utterances corpora.iemocap corpora.table",
     "corpora.demo_text corpora.espeak_worker corpora.espeak corpora.demo",
     "features.audio features.extractor features.functionals features.gemaps features.paa features",
