@@ -66,11 +66,8 @@ class SweepProgress(Progress):
         self._rate = None
         self.go_on(title, f"compiling, {note}" if note else "compiling")
 
-    def __call__(self, tick: tuple) -> None:
+    def __call__(self, tick: Tick) -> None:
         """Shows the lanes after a round."""
-        if not isinstance(tick, Tick):
-            busy, lanes, epoch = tick
-            tick = Tick(busy, lanes, busy * epoch, lanes * epoch, math.nan)
         now = time.monotonic()
         self._tick, self._note = tick, ""
         recent = self._recent
@@ -82,10 +79,8 @@ class SweepProgress(Progress):
             self._rate = (tick.epochs - epochs) / seconds if seconds else None
         self._show(now)
 
-    def committed(self, row: Mapping[str, Any] | None = None) -> None:
+    def committed(self, row: Mapping[str, Any]) -> None:
         """Counts a run whose row is on disk."""
-        if row is None:
-            return self.advance()
         self._statuses[row["status"]] += 1
         self._consider(row)
         self.advance()
