@@ -12,7 +12,7 @@ from dser_jax import figures
 from dser_jax.figures import curves, heat, lines, scatter
 from dser_jax.figures.parts import draw_parts
 from dser_jax.figures.searched import published_line
-from dser_jax.figures.style import told
+from dser_jax.figures.style import told, told_apart
 from dser_jax.journal import Journal, read_journal
 from dser_jax.searches import searches
 from dser_jax.stats import summary
@@ -73,6 +73,24 @@ def test_figures_do_not_depend_on_the_users_settings(tmp_path):
         assert mpl.rcParams["axes.facecolor"] == "black"
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "common"),
+    [
+        (["we, none", "glove, none"], ["we, none", "glove, none"], ""),
+        (
+            ["glove, alpha=0 learning_rate=0.00001", "glove, alpha=1 learning_rate=0.00001"],
+            ["alpha=0", "alpha=1"],
+            "glove, learning_rate=0.00001",
+        ),
+        (["a b" * 20, "a b c" * 20], ["a b" * 20, "a b c" * 20], ""),
+        (["alone " * 9], ["alone " * 9], ""),
+        ([], [], ""),
+    ],
+)
+def test_a_legend_says_once_what_all_names_have(names, labels, common):
+    assert told_apart(names) == (labels, common)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from dser_jax.figures.style import (
     save,
     shorten,
     style,
+    told_apart,
 )
 from dser_jax.journal import JournalView
 from dser_jax.stats import LEAST, summary
@@ -93,10 +94,11 @@ def learning_curves(
     everything = np.vstack([history for runs in lines.values() for history, _ in runs])
     panels = [at for at in range(len(ATTRS) + 1) if np.isfinite(everything[:, at]).any()]
     longest = max(len(history) for runs in lines.values() for history, _ in runs)
-    labels = [*coloured, *([f"{len(grey)} others"] if grey else [])]
+    labels, common = told_apart(list(coloured))
+    labels += [f"{len(grey)} others"] if grey else []
     columns = _legend_columns(labels)
     with style():
-        height = 2.5 + 0.17 * -(-len(labels) // columns)
+        height = 2.5 + 0.17 * -(-len(labels) // columns) + (0.13 if common else 0)
         figure = Figure(figsize=(7.2, height), layout="constrained")
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for at, panel in zip(panels, axes, strict=True):
@@ -119,7 +121,8 @@ def learning_curves(
             loc="outside lower center",
             ncols=columns,
             title="band: 95% interval over seeds;  faint: only the runs still going;  "
-            "dots: epochs whose weights were kept",
+            "dots: epochs whose weights were kept"
+            + (f"\nall of them: {shorten(common, 100)}" if common else ""),
             title_fontproperties={"size": 6.5},
         ).get_title().set_color("#555555")
         return save(figure, path)

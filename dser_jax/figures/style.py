@@ -107,6 +107,19 @@ def shorten(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[:half]}…{text[-half:]}"
 
 
+def told_apart(names: Sequence[str], longest: int = 30) -> tuple[list[str], str]:
+    """Leaves out of long names the words that all of them have in one place; returns these, too."""
+    words = [name.split(" ") for name in names]
+    if max(map(len, names), default=0) <= longest or len(set(map(len, words))) > 1:
+        return list(names), ""
+    shared = [len(set(column)) == 1 for column in zip(*words, strict=True)]
+    if all(shared):
+        return list(names), ""
+    kept = [[word for word, same in zip(each, shared, strict=True) if not same] for each in words]
+    common = [word for word, same in zip(words[0], shared, strict=True) if same]
+    return [" ".join(each).strip(",") for each in kept], " ".join(common).strip(",")
+
+
 LABELS = {"alpha": "α (valence)", "beta": "β (arousal)", "gamma": "γ (dominance)"}
 
 
