@@ -409,6 +409,7 @@ def _add_merge(commands) -> None:
 
 def _merge(args: argparse.Namespace) -> None:
     """Carries out `dser merge`."""
+    from dser_jax.bootstrap import update_intervals
     from dser_jax.merge import merge
     from dser_jax.report import write_report
 
@@ -421,7 +422,8 @@ def _merge(args: argparse.Namespace) -> None:
         out, parts = args.out, args.folders
         if out is None:
             raise DserError("parts from several places need --out")
-    for notice in merge(parts, out).notices:
+    view = merge(parts, out)
+    for notice in [*view.notices, *update_intervals(view)]:
         print(notice)
     write_report(out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from dser_jax.atomic import write_text
 from dser_jax.baselines import Baseline, check_baselines, fit_baselines, plan_baselines
 from dser_jax.bootstrap import update_intervals
 from dser_jax.checkpoint import Checkpoints
+from dser_jax.compile_cache import enable_compile_cache
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.dataset import Dataset, load_dataset
@@ -23,11 +24,15 @@ from dser_jax.journal import Journal, JournalView, run_id
 from dser_jax.journal_files import Row
 from dser_jax.lanes import Hooks, train_runs
 from dser_jax.leaks import MARKS, mark
-from dser_jax.plan import Group, Plan, describe, part_of, plan_runs, usable_groups
+from dser_jax.merge import part_of
+from dser_jax.plan import Group, Plan, describe, plan_runs, usable_groups
 from dser_jax.prepared import Prepared, load_prepared
 from dser_jax.progress import Progress, say
 from dser_jax.rows import make_row
 from dser_jax.runs import RunSpec
+from dser_jax.search import Search
+from dser_jax.search.decisions import Decisions, check_count
+from dser_jax.search.trials import chosen
 from dser_jax.sweep_progress import SweepProgress
 
 LANES = "lanes"
@@ -58,7 +63,11 @@ class Options:
 
 
 def sweep(
-    data: str | Path, config: Config, runs: Sequence[RunSpec], out: str | Path, **options: Any
+    data: str | Path,
+    config: Config,
+    runs: Sequence[RunSpec] | Search,
+    out: str | Path,
+    **options: Any,
 ) -> Iterator[Row]:
     """Trains runs of one configuration as lanes of one program; yields rows as runs finish.
 
@@ -68,14 +77,16 @@ def sweep(
     Args:
       data: A prepared data set.
       config: Static settings of all runs.
-      runs: What to train, e.g. of `product`.
+      runs: What to train, e.g. of `product`, or a search that says so.
       out: Folder of the journal, made where there is none.
       **options: As `Options` has them.
 
     Raises:
       DserError: The data set cannot be used as configured, or the journal is another sweep's.
     """
-    return train_groups(data, out, [Group(config, tuple(runs))], Options(**options))
+    search = isinstance(runs, Search)
+    group = Group(config, search=runs) if search else Group(config, tuple(runs))
+    return train_groups(data, out, [group], Options(**options))
 
 
 def run_experiment(
@@ -110,45 +121,60 @@ def train_groups(
     Raises:
       DserError: The data set cannot be used as configured, or the journal is another experiment's.
     """
+    for notice in enable_compile_cache():
+        say(notice)
     prepared = load_prepared(data)
     groups, skipped = usable_groups(groups, prepared)
+    search = _only_search(groups, options)
     plans = [plan_runs(group, prepared) for group in groups]
     whole = list(dict.fromkeys(run for plan in plans for run in plan))
     if options.part is not None:
         plans = [_part(plan, *options.part) for plan in plans]
-    inputs = {name for group in groups for name in group.config.prepared_inputs}
+    inputs = sorted({name for group in groups for name in group.config.prepared_inputs})
     planned = list(dict.fromkeys(run for plan in plans for run in plan))
     manifest = {
         **environment(),
         "device": _device(),
         "data": str(data),
-        "data_fingerprint": prepared.fingerprint_of(inputs),
+        "data_fingerprint": prepared.fingerprint_of(()),
+        "inputs": {name: prepared.fingerprint_of([name]) for name in inputs},
         "planned": planned,
         "plan": describe(groups),
         "configs": [group.config.to_json() for group in groups],
         "skipped": skipped,
     }
+    same = ["data_fingerprint", "search"]
+    if search is not None:
+        check_count(Path(out), search, options.extend)
+        manifest |= {"planned": search.count, "search": search.describe()}
+        same.append("configs")
     if options.part is not None:
         manifest |= {"part": list(options.part), "planned_whole": whole}
     beside: Mapping[str, Baseline] = {}
     if options.baselines and (options.part is None or options.part[0] == 1):
         beside = plan_baselines(prepared, [group.config for group in groups])
-    with Journal.open(out, manifest, extend=options.extend) as journal:
+    with Journal.open(out, manifest, must_match=same, extend=options.extend) as journal:
         for notice in journal.notices:
             print(notice, flush=True)
         check_baselines(beside, {s.name for group in groups for s in group.runs}, journal.rows())
         _fit_baselines(journal, prepared, beside)
-        todo = [
+        todo: list[Plan | Decisions] = [
             {run: spec for run, spec in plan.items() if run not in journal.finished}
             for plan in plans
         ]
-        total = sum(map(len, todo))
-        before = len(planned) - total
-        with SweepProgress(total, before) as progress:
+        with ExitStack() as stack:
+            if search is not None:
+                config = groups[0].config
+                fingerprint = prepared.fingerprint_of(config.prepared_inputs)
+                decisions = Decisions(search, journal, config, fingerprint, say)
+                todo = [stack.enter_context(closing(decisions))]
+            total = sum(map(len, todo))
+            before = (len(planned) if search is None else search.count) - total
+            progress = stack.enter_context(SweepProgress(total, before))
             for group, pending in zip(groups, todo, strict=True):
                 if pending:
                     yield from _train_group(journal, prepared, group, pending, progress, options)
-        for problem in update_intervals(journal.view()):
+        for problem in update_intervals(chosen(journal.view())):
             print(problem, flush=True)
 
 
@@ -156,7 +182,7 @@ def _train_group(
     journal: Journal,
     prepared: Prepared,
     group: Group,
-    pending: Plan,
+    pending: Plan | Decisions,
     progress: SweepProgress,
     options: Options,
 ) -> Iterator[Row]:
@@ -166,10 +192,14 @@ def _train_group(
     _write_truth(journal, prepared, dataset)
     sizes = _Sizes(journal.folder / "lanes.json")
     key = run_id({"config": group.config.to_json(), "data": dataset.fingerprint})
+    search = pending if isinstance(pending, Decisions) else None
+    labelled = np.asarray(~np.isnan(dataset.gold("validation")).all(0))
     outcomes = train_runs(
         dataset,
         group.config,
-        list(pending.items()),
+        list(pending.items()) if isinstance(pending, dict) else pending.runs(),
+        count=len(pending),
+        judge=None if search is None else search.judge(labelled),
         lanes=options.lanes,
         at_most=sizes.read(key),
         keep_weights=options.keep_weights,
@@ -180,9 +210,12 @@ def _train_group(
     with closing(outcomes):
         for run, outcome in outcomes:
             if outcome.weights is not None:
+                journal.check()
                 _save_weights(journal.folder / "params" / run, outcome.weights)
             row, arrays = make_row(run, group.config, dataset, outcome)
             journal.commit(row, arrays)
+            if search is not None:
+                search.tell(row)
             progress.committed(row)
             yield row
 
@@ -211,11 +244,25 @@ class _Sizes:
             return {}
 
 
+def _only_search(groups: Sequence[Group], options: Options) -> Search | None:
+    """Returns the search that says what is trained, if there is one."""
+    searches = [group.search for group in groups if group.search is not None]
+    if not searches:
+        return None
+    if len(groups) > 1:
+        raise DserError(
+            "a search is over one configuration: give one --features, one --vectors and one --split"
+        )
+    if options.part is not None:
+        raise DserError("a search cannot be divided: each choice depends on others; leave out part")
+    return searches[0]
+
+
 def _part(plan: Plan, part: int, parts: int) -> Plan:
     """Takes the runs of the I-th of N parts, as their ids divide them."""
     if not 1 <= part <= parts:
         raise DserError(f"part {part}/{parts}; expected I/N with I from 1 to N")
-    return {run: spec for run, spec in plan.items() if part_of(run, parts) == part}
+    return {run: spec for run, spec in plan.items() if part_of(run, parts) == part - 1}
 
 
 def _fit_baselines(journal: Journal, prepared: Prepared, baselines: Mapping[str, Baseline]) -> None:

@@ -135,7 +135,7 @@ class Journal:
         folder: str | os.PathLike,
         manifest: Mapping[str, Any],
         *,
-        must_match: Iterable[str] = ("data_fingerprint",),
+        must_match: Iterable[str] = ("data_fingerprint", "inputs"),
         extend: bool = False,
     ) -> Journal:
         """Starts a journal, or takes up one that was interrupted.
@@ -149,8 +149,9 @@ class Journal:
             Of a part of a sweep, `part` is [number, of how many], `planned_whole` the ids of the
             whole, which `plan` describes.
           must_match: Entries of the manifest that must be what they were when the journal was
-            started. Any other may differ: the older value goes to the list `resumed` of the
-            manifest, with the number of runs that were made under it, and a notice says so.
+            started; of dictionaries, what both have. Any other may differ: the older value goes to
+            the list `resumed` of the manifest, with the number of runs that were made under it, and
+            a notice says so.
           extend: Whether runs may be added to those that were planned. What was planned stays so,
             and rows keep their settings: others under the name of a row are refused nevertheless.
 
@@ -189,6 +190,9 @@ class Journal:
             return
         _check_schema(self.folder, older)
         _check_match(self.folder, older, manifest, must_match)
+        for key in must_match:
+            if isinstance(older.get(key), dict) and isinstance(manifest.get(key), dict):
+                manifest[key] = older[key] | manifest[key]
         change = check_plan(self.folder, older, manifest, extend=extend)
         data = read_bytes(rows)
         self._rows, self._end, notices = parse_rows(rows, data)
@@ -378,6 +382,11 @@ def _check_match(
 ) -> None:
     was = {key: older.get(key) for key in ("schema", *keys)}
     now = {key: newer.get(key) for key in ("schema", *keys)}
+    for key in keys:
+        one, other = was[key], now[key]
+        if isinstance(one, dict) and isinstance(other, dict):
+            was[key] = {name: one[name] for name in one.keys() & other.keys()}
+            now[key] = {name: other[name] for name in one.keys() & other.keys()}
     lines = differences(was, now)
     if lines:
         raise DserError(

@@ -84,7 +84,7 @@ def merge(parts: Sequence[str | os.PathLike], out: str | os.PathLike) -> Journal
     first = found[0]
     planned = first.manifest["planned_whole"]
     rows = _join_rows(found)
-    manifest = {"data_fingerprint": first.manifest.get("data_fingerprint")}
+    manifest = {key: first.manifest.get(key) for key in ("data_fingerprint", "inputs")}
     older = read_manifest(out)
     if older is None:
         manifest |= {k: v for k, v in first.manifest.items() if k not in _OF_A_PART}
@@ -125,7 +125,11 @@ def _read_parts(folders: Sequence[Path], out: Path) -> list[_Part]:
     parts.sort(key=lambda part: part.number)
     first, *others = parts
     for other in others:
-        for key, what in (("data_fingerprint", "other data"), ("planned_whole", "another sweep")):
+        for key, what in (
+            ("data_fingerprint", "other data"),
+            ("inputs", "other data"),
+            ("planned_whole", "another sweep"),
+        ):
             was, now = first.manifest.get(key), other.manifest.get(key)
             if key == "planned_whole":
                 was, now = sorted(set(was or ())), sorted(set(now or ()))

@@ -11,11 +11,13 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.dataset import check_inputs
 from dser_jax.errors import DserError
-from dser_jax.grid import grid_points, point_weights
+from dser_jax.grid import grid_points
 from dser_jax.journal import run_id
 from dser_jax.models import make_network
 from dser_jax.prepared import Prepared
 from dser_jax.runs import RunSpec
+from dser_jax.search import Search
+from dser_jax.search.space import hparams_at
 from dser_jax.train import HParams
 
 Plan = dict[str, RunSpec]
@@ -29,10 +31,12 @@ class Group:
     Attributes:
       config: Static settings of all of them.
       runs: What to train.
+      search: What says so, one run after the other, in their place.
     """
 
     config: Config
-    runs: tuple[RunSpec, ...]
+    runs: tuple[RunSpec, ...] = ()
+    search: Search | None = None
 
 
 def paired_runs(
@@ -80,15 +84,7 @@ def product(
     points = grid_points([(name, [float(v) for v in values]) for name, values in axes.items()])
     named = {}
     for name, point in points.items():
-        given = point_weights(point)
-        changed: dict[str, Any] = {
-            field: np.int32(value) if field == "patience" else np.float32(value)
-            for field, value in point.items()
-            if field in HParams._fields
-        }
-        if given is not None:
-            changed["loss_weights"] = np.asarray(given, np.float32)
-        named[name or "default"] = (defaults or HParams())._replace(**changed)
+        named[name or "default"] = hparams_at(point, defaults)
     return paired_runs(named, seed)
 
 
@@ -100,7 +96,7 @@ def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Gro
     """
     usable, skipped, errors = [], [], []
     for group in groups:
-        rows = ", ".join(dict.fromkeys(spec.name for spec in group.runs))
+        rows = ", ".join(dict.fromkeys(spec.name for spec in group.runs)) or "search"
         try:
             make_network(group.config)  # names an unknown network before anything is written
             for note in check_inputs(prepared, group.config):
@@ -121,13 +117,7 @@ def plan_runs(group: Group, prepared: Prepared) -> Plan:
     plan: Plan = {}
     fingerprint = prepared.fingerprint_of(group.config.prepared_inputs)
     for spec in group.runs:
-        identity = {
-            "config": group.config.to_json(),
-            "hparams": hparams_json(spec.hparams),
-            "seed": spec.seed,
-            "data": fingerprint,
-        }
-        run = run_id(identity)
+        run = run_of(group.config, spec, fingerprint)
         if (first := plan.setdefault(run, spec)).name != spec.name:
             raise DserError(
                 f"{first.name!r} and {spec.name!r} are the same run: equal settings, seed "
@@ -136,9 +126,15 @@ def plan_runs(group: Group, prepared: Prepared) -> Plan:
     return plan
 
 
-def part_of(run: str, parts: int) -> int:
-    """Returns the number, from 1 on, of the part of a sweep that a run belongs to, by its id."""
-    return 1 + int(run, 16) % parts
+def run_of(config: Config, spec: RunSpec, fingerprint: str) -> str:
+    """Names a run by what determines it: settings, seed and data."""
+    identity = {
+        "config": config.to_json(),
+        "hparams": hparams_json(spec.hparams),
+        "seed": spec.seed,
+        "data": fingerprint,
+    }
+    return run_id(identity)
 
 
 def describe(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:

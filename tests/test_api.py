@@ -14,9 +14,7 @@ def test_a_grid_search_in_ten_lines(data, tmp_path):  # noqa: F811
     from dser_jax import product, results, sweep
 
     runs = product(alpha=[0.2, 0.7], beta=[0.1, 0.2], seed=range(2))
-    arrived = [
-        row["name"] for row in sweep(data, CONFIG, runs, tmp_path, lanes=4, baselines=False)
-    ]
+    arrived = [row["name"] for row in sweep(data, CONFIG, runs, tmp_path, lanes=4, baselines=False)]
     table = results(tmp_path)
     assert sorted(arrived) == sorted(table["name"])
     best = table.groupby("name")["validation_ccc_mean"].mean()

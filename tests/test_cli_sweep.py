@@ -247,3 +247,33 @@ def test_features_that_are_not_there_are_said(data, tmp_path, capsys, folder, mo
     out = str(tmp_path / "out")
     given = ["sweep", "--data", str(data / folder), "--out", out, "--split", "column", *TINY]
     assert message in fails(capsys, [*given, *more.split()])
+
+
+def test_parts_of_a_sweep_are_merged_into_what_the_whole_gives(swept, data, tmp_path, capsys):
+    whole, _ = swept
+    out = tmp_path / "out"
+    given = sweep_arguments(data, out, "--weights", "none", "mine=0.7,0.2", "--seeds", "2")
+    for part in ("1/2", "2/2"):
+        main([*given, "--part", part])
+    said = capsys.readouterr().out
+    assert "part 2 of 2 is done; `dser merge` joins them" in said
+    main(["merge", str(out)])
+    scores = {
+        folder: {row["run"]: row["test"]["ccc"]["mean"] for row in rows_of(folder)}
+        for folder in (whole, out)
+    }
+    assert scores[out] == pytest.approx(scores[whole], abs=1e-4)
+    assert (out / "report").is_dir()
+    assert (out / "bootstrap.json").exists()
+    capsys.readouterr()
+    main(given)  # The whole sweep has nothing left to do there.
+    assert "nothing to do" in capsys.readouterr().err
+
+
+def test_a_part_that_is_none_is_refused(data, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(sweep_arguments(data, tmp_path, "--part", "3/2"))
+    assert "expected I/N with I from 1 to N" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["merge", str(tmp_path)])
+    assert "no part-I-of-N in it" in capsys.readouterr().err

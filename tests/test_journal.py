@@ -172,6 +172,9 @@ def test_reopening_knows_what_is_finished(folder):
 
 def test_other_data_are_refused_and_shown(folder):
     Journal.open(folder, {**MANIFEST, "data_fingerprint": {"labels": "a", "audio": "b"}}).close()
+    Journal.open(folder, {**MANIFEST, "data_fingerprint": {"audio": "b", "words": "c"}}).close()
+    view = read_journal(folder)
+    assert view.manifest["data_fingerprint"] == {"labels": "a", "audio": "b", "words": "c"}
     with pytest.raises(DserError) as caught:
         Journal.open(folder, {**MANIFEST, "data_fingerprint": {"labels": "z", "audio": "b"}})
     assert 'data_fingerprint.labels: "a" before, "z" now' in str(caught.value)

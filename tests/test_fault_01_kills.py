@@ -1,0 +1,145 @@
+"""Faults 1 and 3: a sweep that is killed at twenty random moments in a row."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from test_experiment import data  # noqa: F401
+
+from dser_jax.journal import read_journal
+
+KILLS = 20
+RUNS = 24
+
+ZYGOTE = """
+import dataclasses, os, sys
+sys.path.insert(0, sys.argv[2])
+import numpy as np
+from tiny import CONFIG
+from orbax.checkpoint import v1  # before the fork: it takes a second
+from dser_jax.cli import guarded
+from dser_jax.experiment import run_experiment
+from dser_jax.plan import Group, paired_runs
+from dser_jax.train import HParams
+
+# Speech alone, and many epochs: little to compile, much to train.
+config = dataclasses.replace(CONFIG, text=None, max_epochs=800, batch_size=4)
+named = {
+    f"patience {p}": HParams(patience=np.int32(p), learning_rate=np.float32(0.003))
+    for p in (100, 800, 801)
+}
+groups = [Group(config, paired_runs(named, range(8)))]
+print("ready", flush=True)
+for out in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.dup2(2, 1)  # The lines of stdout are ours.
+        guarded(
+            lambda: run_experiment(
+                sys.argv[1], out.strip(), groups, lanes=4, save_seconds=0.3, baselines=False
+            )
+        )
+        os._exit(0)
+    print(child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+class Sweeps:
+    """Starts sweeps from one process that has imported all they need, but not begun with JAX."""
+
+    def __init__(self, data, log, cache):  # noqa: F811
+        self.log = log.open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", ZYGOTE, str(data), os.path.dirname(__file__)],
+            env={
+                **os.environ,
+                "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+                "JAX_COMPILATION_CACHE_DIR": str(cache),
+                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        assert self.next_line() == "ready"
+
+    def next_line(self):
+        return self.process.stdout.readline().strip()
+
+    def start(self, out):
+        self.process.stdin.write(f"{out}\n")
+        self.process.stdin.flush()
+        return int(self.next_line())
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()
+
+
+@pytest.fixture(scope="module")
+def sweeps(data, tmp_path_factory):  # noqa: F811
+    folder = tmp_path_factory.mktemp("kills")
+    sweeps = Sweeps(data, folder / "log", folder / "cache")
+    yield sweeps
+    sweeps.process.kill()
+    sweeps.process.wait()
+    sweeps.process.stdin.close()
+    sweeps.process.stdout.close()
+    sweeps.log.close()
+
+
+def run_to_end(sweeps, out):
+    sweeps.start(out)
+    assert sweeps.next_line() == "0", sweeps.said()
+    return read_journal(out)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sweeps, tmp_path_factory):
+    """A sweep that nothing befalls: what it gives, when its training began and when it ended."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    run_to_end(sweeps, tmp_path_factory.mktemp("first"))  # The compilation cache is warm from now.
+    start = time.monotonic()
+    sweeps.start(out)
+    while not ((out / "rows.jsonl").exists() or list(out.glob("lanes/*/*/manifest.json"))):
+        time.sleep(0.01)
+    began = time.monotonic() - start
+    assert sweeps.next_line() == "0", sweeps.said()
+    return read_journal(out), began, time.monotonic() - start
+
+
+def test_fault_01_and_03_twenty_kills_lose_and_repeat_nothing(sweeps, undisturbed, tmp_path):
+    view, began, ended = undisturbed
+    dice = random.Random(time.time_ns())
+    kept, cut_short = [], 0
+    for _ in range(KILLS):
+        child = sweeps.start(tmp_path)
+        time.sleep(dice.uniform(0.5 * began, began + 0.3 * (ended - began)))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        cut_short += sweeps.next_line() == str(-signal.SIGKILL)
+        if (tmp_path / "manifest.json").exists():
+            kept.append(len(read_journal(tmp_path).rows))
+    assert kept == sorted(kept)
+    assert cut_short > KILLS / 4
+    assert any(0 < count < RUNS for count in kept), f"no kill fell among the runs: {kept}"
+    after = run_to_end(sweeps, tmp_path)
+    assert len(after.rows) == len({row["run"] for row in after.rows}) == RUNS
+    assert after.rows == view.rows
+    for row in view.rows:
+        left, right = view.arrays(row["run"]), after.arrays(row["run"])
+        assert left.keys() == right.keys()
+        for name, array in left.items():
+            np.testing.assert_array_equal(array, right[name], err_msg=name)
+    assert not (tmp_path / "lanes").exists() or not list(
+        (tmp_path / "lanes").rglob("manifest.json")
+    )
