@@ -1,0 +1,89 @@
+"""The trials of a search, from the rows of its journal: their values, and which to go on with."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dser_jax.corpora.utterances import ATTRS
+from dser_jax.errors import DserError
+from dser_jax.journal import JournalView, read_journal
+from dser_jax.journal_files import Row
+
+if TYPE_CHECKING:
+    from dser_jax.train import HParams
+
+
+def value_of(row: Row, attrs: Sequence[str] = ATTRS) -> float | None:
+    """Returns what a search is told of a trial: the mean of its CCCs on validation.
+
+    Args:
+      row: Of the journal.
+      attrs: The attributes that count, as far as they have labels.
+
+    Returns:
+      0 where it diverged, which is what a constant prediction has; None where it failed.
+    """
+    status = row["status"]
+    if status not in ("ok", "pruned"):
+        return 0.0 if status == "diverged" else None
+    ccc = row["validation"]["ccc"]
+    values = [ccc[attr] for attr in attrs if attr in ccc]
+    if not values or not all(v is not None and math.isfinite(v) for v in values):
+        return 0.0
+    return float(np.mean(values))
+
+
+def about(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns what a journal's manifest says of its search; None where it has none."""
+    found = manifest.get("search")
+    return found if isinstance(found, dict) else None
+
+
+def ranked(rows: Sequence[Row], attrs: Sequence[str] = ATTRS) -> list[tuple[float, Row]]:
+    """Returns the trials that went on to their end with their values, the highest first."""
+    found = [(value_of(row, attrs), row) for row in rows if row["status"] == "ok"]
+    usual = [(v, row) for v, row in found if v is not None and row.get("kind") != "baseline"]
+    return sorted(usual, key=lambda pair: -pair[0])
+
+
+def chosen(view: JournalView) -> JournalView:
+    """Returns a journal with the best trial and the baselines alone; any but a search's as it is.
+
+    The others are not to be compared by their test scores: the highest of many would be taken.
+    """
+    search = about(view.manifest)
+    if search is None:
+        return view
+    best = [row for _, row in ranked(view.rows, search.get("attributes", ATTRS))[:1]]
+    others = (row for row in view.rows if row.get("kind") == "baseline")
+    return replace(view, rows=(*best, *others))
+
+
+def best_settings(folder: str | os.PathLike, count: int = 3) -> dict[str, HParams]:
+    """Returns the settings of the best trials on validation, by the names of their rows.
+
+    Train them again with other seeds to compare them: `paired_runs(best_settings(out), range(20))`.
+
+    Raises:
+      DserError: The folder holds no search, or no trial of it has ended well.
+    """
+    from dser_jax.train import HParams
+
+    view = read_journal(folder)
+    search = about(view.manifest)
+    if search is None:
+        raise DserError(f"{folder} holds no search, but a sweep over settings that were given")
+    best = ranked(view.rows, search.get("attributes", ATTRS))[:count]
+    if not best:
+        raise DserError(f"{folder}: no trial has ended well yet")
+    kinds = {field: np.asarray(value).dtype for field, value in HParams()._asdict().items()}
+    return {
+        row["name"]: HParams(**{f: np.asarray(v, kinds[f])[()] for f, v in row["hparams"].items()})
+        for _, row in best
+    }
