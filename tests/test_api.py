@@ -37,7 +37,7 @@ def test_a_sweep_that_the_reader_leaves_goes_on_where_it_was(data, tmp_path):  #
 
 
 def test_product_names_what_it_cannot_cross():
-    with pytest.raises(DserError, match="product\\(units=...\\): expected one of"):
+    with pytest.raises(DserError, match=r"product\(units=\.\.\.\): expected one of"):
         dser_jax.product(units=[4, 8])
 
 
