@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dser_jax import __version__
 from dser_jax.errors import BadInput, DserError
-from dser_jax.settings import add_arguments, positive
+from dser_jax.settings import SEEDS, add_arguments, add_search_arguments, positive
 from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
 
 CORPORA = ("iemocap", "table", "demo")
@@ -281,6 +281,8 @@ examples:
       --grid alpha=0:1:0.1 --grid beta=0:1:0.1
   dser sweep --data runs/demo --out runs/features --text none \\
       --features gemaps_hsf,paa_hsf
+  dser sweep --data runs/demo --out runs/search --random 200 --halving \\
+      --range alpha=0:1 --range beta=0:1 --range learning_rate=1e-4:1e-2:log
 """
 
 
@@ -303,12 +305,14 @@ def _add_sweep(commands) -> None:
     parser.add_argument(
         "--grid", action="append", default=[], metavar="FIELD=LOW:HIGH:STEP", help="an axis"
     )
+    add_search_arguments(parser)
+    parser.set_defaults(seeds=None)  # So that a search can tell whether they were asked for.
 
 
 def _sweep(args: argparse.Namespace) -> None:
     """Carries out `dser sweep`."""
     from dser_jax.grid import grid_points, parse_grid, parse_weightings, point_weights
-    from dser_jax.settings import make_config, make_hparams
+    from dser_jax.settings import make_config, make_hparams, make_search
 
     weightings = parse_weightings(args.weights or ["none"])
     points = grid_points([parse_grid(text) for text in args.grid])
@@ -318,6 +322,8 @@ def _sweep(args: argparse.Namespace) -> None:
         half: None if (name := getattr(args, half)) == "none" else name
         for half in ("acoustic", "text")
     }
+    search = make_search(args, list(weightings.values()))
+    seeds = SEEDS if args.seeds is None else args.seeds
     named = {}
     for point_name, point in points.items():
         rates = {field: v for field, v in point.items() if field not in ("alpha", "beta", "gamma")}
@@ -335,7 +341,8 @@ def _sweep(args: argparse.Namespace) -> None:
         mark = ", ".join(name for field, name in fixed.items() if "," in getattr(args, field))
         settings = {", ".join(filter(None, (mark, name))): h for name, h in named.items()}
         config = make_config(args, **halves, **inputs)
-        groups.append(Group(config, paired_runs(settings, range(args.seeds))))
+        runs = paired_runs(settings, range(seeds)) if search is None else ()
+        groups.append(Group(config, runs, search))
     conduct(args, groups)
 
 

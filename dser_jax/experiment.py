@@ -124,8 +124,8 @@ def train_groups(
     for notice in enable_compile_cache():
         say(notice)
     prepared = load_prepared(data)
-    groups, skipped = usable_groups(groups, prepared)
     search = _only_search(groups, options)
+    groups, skipped = usable_groups(groups, prepared)
     plans = [plan_runs(group, prepared) for group in groups]
     whole = list(dict.fromkeys(run for plan in plans for run in plan))
     if options.part is not None:

@@ -1,0 +1,144 @@
+"""`dser sweep` with a search, end to end on a few dozen sentences, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from test_cli_sweep import data, fails, planned, rows_of, sweep_arguments  # noqa: F401
+
+from dser_jax.cli import main
+from dser_jax.search import best_settings
+from dser_jax.search.decisions import FILE
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+RANGES = (
+    *("--range", "alpha=0:1", "--range", "beta=0:1"),
+    *("--range", "learning_rate=1e-3:1e-1:log"),
+)
+HALVING = ("--max-epochs", "9", "--halving", "--first-rung", "2", "--eta", "2", "--lanes", "3")
+
+
+@pytest.fixture(scope="module")
+def searched(data):  # noqa: F811
+    """A search of eight trials, and its command."""
+    command = sweep_arguments(data, data / "search", "--random", "8", *RANGES, *HALVING)
+    main(command)
+    return data / "search", command
+
+
+def test_every_trial_has_its_row_and_its_decisions(searched):
+    folder, _ = searched
+    rows = rows_of(folder)
+    assert sorted(row["name"] for row in rows) == [f"trial {trial}" for trial in range(8)]
+    for row in rows:
+        alpha, beta, gamma = row["hparams"]["loss_weights"]
+        assert min(alpha, beta, gamma) >= 0
+        assert alpha + beta + gamma == pytest.approx(1)
+        assert 1e-3 <= row["hparams"]["learning_rate"] <= 1e-1
+    assert {row["status"] for row in rows} >= {"ok", "pruned"}
+    decided = [json.loads(line) for line in (folder / FILE).read_text().splitlines()]
+    assert sum("ask" in line for line in decided) == 8
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["planned"] == 8
+    about = manifest["search"]
+    assert about["kind"] == "random"
+    assert about["ranges"]["learning_rate"] == "0.001:0.1:log"
+    assert about["halving"] == {"first": 2, "eta": 2}
+
+
+def test_the_best_settings_can_be_trained_again(searched):
+    folder, _ = searched
+    ok = [row for row in rows_of(folder) if row["status"] == "ok"]
+    best = max(ok, key=lambda row: row["validation"]["ccc"]["mean"])
+    (name,) = best_settings(folder, 1)
+    assert name == best["name"]
+    hparams = best_settings(folder, 1)[name]
+    assert hparams.loss_weights.tolist() == pytest.approx(best["hparams"]["loss_weights"])
+    assert hparams.patience == 10
+    assert hparams.patience.dtype == "int32"
+
+
+def test_the_same_command_again_trains_nothing(searched, capsys):
+    folder, command = searched
+    before = {name: (folder / name).read_bytes() for name in ("rows.jsonl", FILE)}
+    main(command)
+    assert "8 runs are finished already, nothing to do" in capsys.readouterr().err
+    assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_more_trials_are_added_where_that_is_asked(searched, capsys):
+    folder, command = searched
+    first = (folder / FILE).read_bytes()
+    more = [*command, "--random", "9"]
+    assert "planned with 8 trials, and this is 9; --extend adds 1" in fails(capsys, more)
+    main([*more, "--extend"])
+    assert (folder / FILE).read_bytes().startswith(first)
+    assert len(rows_of(folder)) == 9
+    assert "planned with 9 trials, and this is 8" in fails(capsys, command)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("--search-seed 1", "search.seed: 0 before, 1 now"),
+        ("--eta 3", "search.halving.eta: 2 before, 3 now"),
+        ("--text-dropout 0.3", "search.fixed.text_dropout: 0.4 before, 0.3 now"),
+        ("--range patience=3:5", 'search.ranges.patience: null before, "3:5" now'),
+        ("--units 4", "configs:"),
+    ],
+)
+def test_another_search_in_the_same_folder_is_refused(searched, capsys, more, message):
+    _, command = searched
+    said = fails(capsys, [*command, "--random", "9", "--extend", *more.split()])
+    assert "was started with something else" in said
+    assert message in said
+
+
+def test_a_plain_sweep_in_the_folder_of_a_search_is_refused(searched, data, capsys):  # noqa: F811
+    folder, _ = searched
+    said = fails(capsys, sweep_arguments(data, folder, "--weights", "none"))
+    assert "was started with something else" in said
+
+
+def test_flags_become_a_search(data, tmp_path, monkeypatch):  # noqa: F811
+    given = ["--optuna", "7", "--range", "text_dropout=.1,.2", "--weights", "valence"]
+    (group,) = planned(monkeypatch, sweep_arguments(data, tmp_path, *given))
+    assert group.runs == ()
+    about = group.search.describe()
+    assert (group.search.count, about["kind"], about["seed"]) == (7, "optuna", 0)
+    assert about["ranges"] == {"text_dropout": "0.1,0.2"}
+    assert about["fixed"]["loss_weights"] == [1.0, 0.0, 0.0]
+    assert about["attributes"] == ["valence"]
+    assert group.search.rungs == ()
+
+
+A = "--range alpha=0:1 --range beta=0:1"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("--range alpha=0:1", "--range belongs to a search"),
+        ("--halving", "--halving belongs to a search"),
+        ("--eta 3", "--eta belongs to a search"),
+        ("--random 5", "a search needs at least one range"),
+        (f"--random 5 --optuna 5 {A}", "not allowed with argument --random"),
+        ("--random 5 --range alpha=0:1", "needs ranges of alpha and beta"),
+        (f"--random 5 {A} --grid patience=3", "a search goes without --grid"),
+        (f"--random 5 {A} --seeds 3", "each trial has one seed"),
+        (f"--random 5 {A} --part 1/2", "a search goes without --part"),
+        (f"--random 5 {A} --weights none", "both set the loss weights"),
+        (f"--random 5 {A} --eta 3", "--eta belongs to --halving"),
+        (f"--random 5 {A} --range alpha=0:1", "--range names a field twice"),
+        (f"--random 5 {A} --halving", "the first rung, 4 epochs, is not below --max-epochs"),
+        ("--random 5 --range patience=1:3 --weights none valence", "one setting of --weights"),
+        (f"--random 5 {A} --split leave_one_session_out", "a search is over one configuration"),
+        (f"--random 5 {A} --vectors we,glove", "a search is over one configuration"),
+        (f"--random 5 {A} --search-seed -1", "seed -1: expected"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(data, tmp_path, capsys, more, message):  # noqa: F811
+    out = tmp_path / "out"
+    assert message in fails(capsys, sweep_arguments(data, out, *more.split()))
+    assert not out.exists()
