@@ -17,12 +17,12 @@ import numpy as np
 
 from dser_jax.checkpoint import Checkpoints
 from dser_jax.config import Config
-from dser_jax.dataset import Dataset
+from dser_jax.dataset import Data, Dataset
 from dser_jax.errors import DserError
-from dser_jax.program import Flags, Program, compile_program, lane_state, send
+from dser_jax.program import Flags, Program, compile_program, from_host, lane_state, send
 from dser_jax.runs import Outcome, RunSpec, stack_hparams
 from dser_jax.signals import Interrupted
-from dser_jax.sizing import choose_lanes
+from dser_jax.sizing import choose_lanes, free_bytes, must_stream
 from dser_jax.sweep_progress import Tick
 from dser_jax.train import HParams, Run, State, make_run
 
@@ -80,6 +80,7 @@ def train_runs(
     judge: Judge | None = None,
     hooks: Hooks | None = None,
     program: Program | None = None,
+    stream: bool | None = None,
 ) -> Iterator[tuple[str, Outcome]]:
     """Trains runs in lanes and yields each as it ends, with its id.
 
@@ -98,6 +99,8 @@ def train_runs(
       judge: Ends runs before their time.
       hooks: What to call on the way.
       program: A program to use again; it must have been compiled for the same data and settings.
+      stream: Whether the acoustic features stay in the host's memory, from which each batch is
+        taken; by default where they do not fit beside a lane.
 
     Raises:
       DserError: `lanes` is below 1, or one lane does not fit in memory.
@@ -111,13 +114,21 @@ def train_runs(
         raise DserError(f"lanes is {lanes}; expected 1 or more")
     run = make_run(config, dataset.words, dataset.embedding_dim)
     devices = tuple(devices or jax.local_devices())
+    data = dataset.data
+    if stream is None:  # A processor's memory is the host's.
+        card = None if devices[0].platform == "cpu" else free_bytes(devices[0])
+        stream = program is None and must_stream(run, config, data, card)
+    if stream and data.acoustic is not None:
+        rows = from_host(data.acoustic)
+        run = make_run(config, dataset.words, dataset.embedding_dim, rows)
+        data = data._replace(acoustic=None)
     if program is None:
-        lanes = lanes or choose_lanes(run, config, dataset.data, count, devices, at_most)
+        lanes = lanes or choose_lanes(run, config, data, count, devices, at_most)
         devices = devices[: max(1, min(len(devices), lanes))]
         lanes = -(-lanes // len(devices)) * len(devices)
     else:
         lanes, devices = program.lanes, devices[: program.devices]
-    engine = _Engine(dataset, run, runs, lanes, devices, hooks or Hooks(), program)
+    engine = _Engine(data, run, runs, lanes, devices, hooks or Hooks(), program)
     engine.max_epochs, engine.keep_weights = config.max_epochs, keep_weights
     engine.checkpoints, engine.judge = checkpoints, judge
     engine.save_seconds = save_seconds
@@ -135,7 +146,7 @@ class _Engine:
 
     def __init__(
         self,
-        dataset: Dataset,
+        data: Data,
         run: Run,
         runs: Items,
         lanes: int,
@@ -144,13 +155,14 @@ class _Engine:
         program: Program | None,
     ) -> None:
         self.run, self.lanes, self.devices, self.hooks = run, lanes, devices, hooks
-        self.data = send(dataset.data, devices)
+        self.data = send(data, devices)
         self.program = program
         self.state: State | None = None
         self.queues: list[Iterator[tuple[str, RunSpec]]] = [iter(runs)]
         self.slots: list[tuple[str, RunSpec] | None] = [None] * lanes
         self.parked: dict[str, State] = {}
         self.seconds = 0.0  # an epoch, of late
+        self.busy = 0  # lanes, in the last round
         self.epochs = self.lane_epochs = self.ended = self.ended_epochs = 0
 
     def train(self) -> Iterator[tuple[str, Outcome]]:
@@ -243,6 +255,7 @@ class _Engine:
         took = (time.monotonic() - start) / stride
         self.seconds = took if not self.seconds else 0.7 * self.seconds + 0.3 * took
         self.epoch, self.wait = flags.epoch.astype(int), flags.wait.astype(int)
+        self.busy = len(busy)
         self.epochs += int(self.epoch[busy].sum() - before)
         self.lane_epochs += stride * self.lanes
         ended = []
@@ -333,9 +346,8 @@ class _Engine:
         return lane_state(self.run, self.data)
 
     def _tick(self) -> Tick:
-        busy = sum(item is not None for item in self.slots)
         mean = self.ended_epochs / self.ended if self.ended else float("nan")
-        return Tick(busy, self.lanes, self.epochs, self.lane_epochs, mean)
+        return Tick(self.busy, self.lanes, self.epochs, self.lane_epochs, mean)
 
     def _interval(self) -> float:
         if self.checkpoints is None:

@@ -92,6 +92,18 @@ def send(data: Data, devices: Sequence[jax.Device]) -> Data:
     return jax.device_put(data, NamedSharding(_mesh(devices), _ALL))
 
 
+def from_host(values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
+    """Makes the function that takes rows of an array that stays in the host's memory."""
+
+    def take(rows: jax.Array) -> jax.Array:
+        shape = jax.ShapeDtypeStruct((*rows.shape, *values.shape[1:]), values.dtype)
+        return jax.pure_callback(
+            lambda rows: values[np.asarray(rows)], shape, rows, vmap_method="broadcast_all"
+        )
+
+    return take
+
+
 def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Device]) -> Program:
     """Compiles all functions of a program, side by side.
 

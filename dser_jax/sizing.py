@@ -68,6 +68,14 @@ def choose_lanes(
     return count * bucket(wanted, fits)
 
 
+def must_stream(run: Run, config: Config, data: Data, free: int | None) -> bool:
+    """Returns whether the acoustic features are too large for `free` bytes beside one lane."""
+    if data.acoustic is None or free is None:
+        return False
+    lane = lane_bytes(config, data, tree_bytes(lane_state(run, data)))
+    return tree_bytes(data) + lane > SHARE * free
+
+
 def fitting_lanes(room: float, state: int, few: int, more: int) -> int:
     """Returns how many lanes fit in `room` bytes; 1 at least.
 

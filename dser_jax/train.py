@@ -125,20 +125,29 @@ def rmsprop(
     return optax.rmsprop(learning_rate, decay=0.9, eps=1e-7, eps_in_sqrt=epsilon_inside)
 
 
-def make_run(config: Config, words: int = 0, embedding_dim: int = 0) -> Run:
+def make_run(
+    config: Config,
+    words: int = 0,
+    embedding_dim: int = 0,
+    acoustic: Callable[[Int[Array, "utt"]], Array] | None = None,
+) -> Run:
     """Makes the three functions of a run.
 
     Args:
       config: Static settings.
       words: Size of the vocabulary, padding included; for a text half.
       embedding_dim: Width of the word vectors; for a text half.
+      acoustic: Gives the acoustic features of some rows, where `Data` does not hold them.
     """
     network = make_network(config, words, embedding_dim)
 
     def take(data: Data, rows: Int[Array, "utt"], real: Bool[Array, "utt"]) -> Batch:
-        acoustic = None if data.acoustic is None else jnp.asarray(data.acoustic)[rows]
         tokens = None if data.tokens is None else jnp.asarray(data.tokens)[rows]
-        return Batch(acoustic, tokens, real)
+        if acoustic is not None:
+            return Batch(acoustic(rows), tokens, real)
+        return Batch(
+            None if data.acoustic is None else jnp.asarray(data.acoustic)[rows], tokens, real
+        )
 
     def init(key: PRNGKeyArray, data: Data) -> State:
         init_key, run_key = jax.random.split(key)

@@ -130,7 +130,7 @@ def test_lanes_are_refilled_as_soon_as_a_run_has_ended(program, monkeypatch):
     monkeypatch.setattr("dser_jax.lanes.ROUND_SECONDS", 1e9)
     ticks = []
     train(RUNS, program, hooks=Hooks(progress=ticks.append))
-    assert [tick.busy for tick in ticks] == [4, 3, 1, 0]
+    assert [tick.busy for tick in ticks] == [4, 4, 4, 2]
     assert [tick.epochs for tick in ticks] == [4, 8, 12, 15]
     assert {tick.lanes for tick in ticks} == {LANES}
     assert ticks[-1].lane_epochs == 4 * 5
@@ -143,3 +143,8 @@ def test_lanes_below_one_are_refused():
 
 def test_no_runs_is_nothing_to_do():
     assert train([], None) == {}
+
+
+def test_features_that_stay_on_the_host_give_the_same(program, reference):
+    streamed = train(RUNS, None, lanes=LANES, stream=True)
+    assert_same(streamed, reference, [spec.name for spec in RUNS], exactly=False)

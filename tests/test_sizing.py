@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -7,7 +9,15 @@ from dser_jax.config import Config
 from dser_jax.dataset import Data
 from dser_jax.program import lane_state, temporary_bytes
 from dser_jax.runs import tree_bytes
-from dser_jax.sizing import CPU_LANES, bucket, choose_lanes, fitting_lanes, free_bytes, lane_bytes
+from dser_jax.sizing import (
+    CPU_LANES,
+    bucket,
+    choose_lanes,
+    fitting_lanes,
+    free_bytes,
+    lane_bytes,
+    must_stream,
+)
 from dser_jax.train import make_run
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -45,12 +55,12 @@ def test_lanes_that_fit_follow_from_two_programs():
     assert fitting_lanes(2 * GB, GB, 7 * GB, 11 * GB) == 1
 
 
-def choose(runs, free, monkeypatch, at_most=None, devices=1):
+def choose(runs, free, monkeypatch, at_most=None, devices=1, config=CONFIG):
     monkeypatch.setattr("dser_jax.sizing.free_bytes", lambda device: free)
     dataset = make_dataset()
-    run = make_run(CONFIG, dataset.words, dataset.embedding_dim)
+    run = make_run(config, dataset.words, dataset.embedding_dim)
     some = jax.local_devices()[:1] * devices
-    return choose_lanes(run, CONFIG, dataset.data, runs, some, at_most)
+    return choose_lanes(run, config, dataset.data, runs, some, at_most)
 
 
 def test_small_programs_get_all_lanes_without_a_trial(monkeypatch):
@@ -64,15 +74,24 @@ def test_small_programs_get_all_lanes_without_a_trial(monkeypatch):
 
 
 def test_where_memory_is_short_two_programs_tell_what_fits(monkeypatch):
-    dataset = make_dataset()
-    run = make_run(CONFIG, dataset.words, dataset.embedding_dim)
+    dataset, speech = make_dataset(), dataclasses.replace(CONFIG, text=None, layers=1)
+    run = make_run(speech)
     state = tree_bytes(lane_state(run, dataset.data))
     need = {lanes: temporary_bytes(run, dataset.data, lanes) for lanes in (2, 4, 8)}
     assert need[2] < need[4] < need[8]
     free = (tree_bytes(dataset.data) + 8 * state + need[8]) / 0.7
-    assert choose(60, int(1.1 * free), monkeypatch) in (8, 10)
-    assert choose(60, 0, monkeypatch) == 1
+    assert choose(60, int(1.1 * free), monkeypatch, config=speech) in (8, 10)
 
 
 def test_free_memory_is_known_here():
     assert free_bytes(jax.local_devices()[0]) > 1 * GB
+
+
+def test_features_stay_on_the_host_where_they_do_not_fit_beside_a_lane():
+    dataset = make_dataset()
+    run = make_run(CONFIG, dataset.words, dataset.embedding_dim)
+    assert not must_stream(run, CONFIG, dataset.data, GB)
+    assert must_stream(run, CONFIG, dataset.data, 0)
+    assert must_stream(run, CONFIG, dataset.data, 2000)
+    assert not must_stream(run, CONFIG, dataset.data._replace(acoustic=None), 2000)
+    assert not must_stream(run, CONFIG, dataset.data, None)
