@@ -283,6 +283,7 @@ examples:
       --features gemaps_hsf,paa_hsf
   dser sweep --data runs/demo --out runs/search --random 200 --halving \\
       --range alpha=0:1 --range beta=0:1 --range learning_rate=1e-4:1e-2:log
+  dser sweep --data runs/demo --out runs/search-best --best-of runs/search
 """
 
 
@@ -314,6 +315,10 @@ def _sweep(args: argparse.Namespace) -> None:
     from dser_jax.grid import grid_points, parse_grid, parse_weightings, point_weights
     from dser_jax.settings import make_config, make_hparams, make_search
 
+    if args.best_of is not None:
+        return _sweep_best(args)
+    if args.best is not None:
+        raise DserError("--best belongs to --best-of")
     weightings = parse_weightings(args.weights or ["none"])
     points = grid_points([parse_grid(text) for text in args.grid])
     if args.weights and any(map(point_weights, points.values())):
@@ -344,6 +349,29 @@ def _sweep(args: argparse.Namespace) -> None:
         runs = paired_runs(settings, range(seeds)) if search is None else ()
         groups.append(Group(config, runs, search))
     conduct(args, groups)
+
+
+def _sweep_best(args: argparse.Namespace) -> None:
+    """Trains the best trials of a search with several seeds each."""
+    for flag, value in {
+        "--weights": args.weights,
+        "--grid": args.grid,
+        "--random": args.random,
+        "--optuna": args.optuna,
+        "--range": args.ranges,
+    }.items():
+        if value:
+            raise DserError(f"--best-of has its settings from {args.best_of}; leave out {flag}")
+    from dser_jax.conduct import conduct
+    from dser_jax.config import Config
+    from dser_jax.journal import read_journal
+    from dser_jax.plan import Group, paired_runs
+    from dser_jax.search import best_settings
+
+    named = best_settings(args.best_of, args.best or 3)
+    config = Config.from_json(read_journal(args.best_of).manifest["configs"][0])
+    seeds = SEEDS if args.seeds is None else args.seeds
+    conduct(args, [Group(config, paired_runs(named, range(seeds)))])
 
 
 def _inputs(args: argparse.Namespace) -> list[dict[str, str | None]]:

@@ -18,6 +18,7 @@ from dser_jax.intervals import read_intervals
 from dser_jax.journal import JournalView, read_journal
 from dser_jax.report_leaks import leak_sections
 from dser_jax.report_paper import paper_csv, paper_sections
+from dser_jax.report_search import said_of, search_sections
 from dser_jax.report_sections import Section, Written
 from dser_jax.report_text import (
     HEADLINE,
@@ -35,6 +36,7 @@ from dser_jax.report_text import (
     verdict,
     what,
 )
+from dser_jax.search.trials import about, chosen
 from dser_jax.tables import COLUMNS, Table, score, tables
 
 SCATTERS = 24
@@ -79,7 +81,7 @@ def write_report(
       DserError: if the folder holds no journal, a damaged one, or cannot be written to.
     """
     console = Console() if console is None else console
-    view = read_journal(folder)
+    whole = view = read_journal(folder)
     for notice in view.notices:
         _print(console, notice)
     _print(console, f"{view.folder}: {progress(view)}")
@@ -88,8 +90,13 @@ def write_report(
         return []
     usual = _part(view)
     part = part or usual
+    first = search_sections(whole)
+    for section in first:
+        _print_section(console, section)
+        console.print()
+    view = chosen(whole)
     groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
-    said = [*view.notices, *failures(view.rows)]
+    said = [*view.notices, *said_of(whole), *failures(whole.rows)]
     said += mixtures(row for table in groups for row in table.everything)
     if len(groups) > 1:
         said.append(
@@ -101,11 +108,12 @@ def write_report(
     sections, extra = _sections(view, part, problems)
     for section in sections:
         _print_section(console, section)
+    sections = [*first, *sections]
     name = "report" if part == usual else f"report-{part}"
     out = view.folder / name if out is None else Path(out)
     with saying(out):
         out.mkdir(parents=True, exist_ok=True)
-    figures = _draw(view, groups, out, problems, scatter=part == "test") if draw else {}
+    figures = _draw(whole, groups, out, problems, scatter=part == "test") if draw else {}
     said += dict.fromkeys(problems)
     for line in said[len(view.notices) :]:
         _print(console, line)
@@ -116,9 +124,9 @@ def write_report(
         if file.suffix == ".png"
     }
     texts = {
-        "report.md": report_files.markdown(view, part, said, pictures, sections),
+        "report.md": report_files.markdown(whole, groups, part, said, pictures, sections),
         "table.csv": report_files.table_csv(view),
-        "runs.csv": report_files.runs_csv(view),
+        "runs.csv": report_files.runs_csv(whole),
         "tests.csv": report_files.tests_csv(view, part),
         "table.tex": report_files.latex(view, part),
         **{name: written.csv() for name, written in extra.items() if written.lines},
@@ -166,6 +174,9 @@ def _draw(
     left = SCATTERS
     skipped = 0
     with saying(out):
+        if search := about(view.manifest):
+            title = "Mean CCC of each trial on validation, over its settings"
+            drawn[title] = figures.trial_figure(view.rows, search, out / "trials")
         for number_, table in enumerate(groups, 1):
             rows = [run for row in table.rows for run in row.runs]
             mark = "" if number_ == 1 else f"_{number_}"

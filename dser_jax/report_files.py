@@ -114,6 +114,7 @@ def tests_csv(view: JournalView, part: str) -> str:
 
 def markdown(
     view: JournalView,
+    groups: Sequence[Table],
     part: str,
     said: Sequence[str],
     figures: Mapping[str, Path],
@@ -123,6 +124,7 @@ def markdown(
 
     Args:
       view: The journal.
+      groups: Its tables.
       part: The part of the data whose scores are shown.
       said: What the reader must know first, a line each.
       figures: title -> file, relative to the report.
@@ -130,7 +132,6 @@ def markdown(
     """
     text = [f"# Report: {_md(view.folder.resolve().name)}", f"{progress(view)}."]
     text += [f"- {_md(line)}" for line in said]
-    groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
     for headline in groups:
         text.append(f"## {_md(heading(headline))}")
         for metric in HEADLINE:

@@ -198,6 +198,13 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
         "--first-rung", type=positive, metavar="N", help="epochs before the first decision (4)"
     )
     group.add_argument("--eta", type=positive, metavar="N", help="one in N goes on (3)")
+    group.add_argument(
+        "--best-of",
+        metavar="DIR",
+        help="train the best trials of a search with --seeds seeds; sizes, features and split are "
+        "as they were there",
+    )
+    group.add_argument("--best", type=positive, metavar="N", help="how many of them (3)")
 
 
 def make_search(args: argparse.Namespace, weights: Sequence[Sequence[float]]) -> Search | None:

@@ -26,15 +26,15 @@ LAYERS = (
     "features.tokenizer features.vectors",
     "prepared prepare splits leaks inspect dataset",
     "models.layers models.acoustic models.text models.network models",
-    "loss train runs program sizing checkpoint lanes",
+    "loss train runs program sizing checkpoint lanes ray_workers",
     "metrics weights grid journal_files journal_plan journal merge",
     "search.space search.base search.random search.halving search.optuna search.trials search",
     "plan rows search.decisions",
     "frame intervals stats tables subsets",
     "published.numbers published.compare published.patterns published",
-    "report_text report_sections report_paper report_leaks report_files",
+    "report_text report_sections report_paper report_leaks report_search report_files",
     "searches figures.style figures.curves figures.scatter figures.heat figures.lines",
-    "figures.parts figures.searched figures report",
+    "figures.parts figures.searched figures.trials figures report",
     "bootstrap baselines experiment settings conduct collection cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]

@@ -113,6 +113,18 @@ def test_flags_become_a_search(data, tmp_path, monkeypatch):  # noqa: F811
     assert group.search.rungs == ()
 
 
+def test_the_best_are_trained_with_new_seeds(searched, data, tmp_path, monkeypatch):  # noqa: F811
+    folder, _ = searched
+    given = ["sweep", "--data", str(data / "text"), "--out", str(tmp_path / "best")]
+    best_of = ["--best-of", str(folder), "--best", "2", "--seeds", "4"]
+    (group,) = planned(monkeypatch, [*given, *best_of])
+    assert group.config.to_json() == rows_of(folder)[0]["config"]
+    names = list(dict.fromkeys(run.name for run in group.runs))
+    assert names == list(best_settings(folder, 2))
+    assert [run.seed for run in group.runs] == [*range(4), *range(4)]
+    assert not {run.seed for run in group.runs} & {row["seed"] for row in rows_of(folder)}
+
+
 A = "--range alpha=0:1 --range beta=0:1"
 
 
@@ -136,6 +148,9 @@ A = "--range alpha=0:1 --range beta=0:1"
         (f"--random 5 {A} --split leave_one_session_out", "a search is over one configuration"),
         (f"--random 5 {A} --vectors we,glove", "a search is over one configuration"),
         (f"--random 5 {A} --search-seed -1", "seed -1: expected"),
+        ("--best-of somewhere --weights none", "leave out --weights"),
+        ("--best-of somewhere", "somewhere holds no journal"),
+        ("--best 3", "--best belongs to --best-of"),
     ],
 )
 def test_what_does_not_go_together_is_refused(data, tmp_path, capsys, more, message):  # noqa: F811

@@ -39,6 +39,13 @@ def value_of(row: Row, attrs: Sequence[str] = ATTRS) -> float | None:
     return float(np.mean(values))
 
 
+def setting(row: Mapping[str, Any], field: str) -> float:
+    """Returns what a trial has of a setting that can be searched."""
+    weights = ("alpha", "beta", "gamma")
+    hparams = row["hparams"]
+    return hparams["loss_weights"][weights.index(field)] if field in weights else hparams[field]
+
+
 def about(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """Returns what a journal's manifest says of its search; None where it has none."""
     found = manifest.get("search")
