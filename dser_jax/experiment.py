@@ -143,7 +143,7 @@ def train_groups(
         "configs": [group.config.to_json() for group in groups],
         "skipped": skipped,
     }
-    same = ["data_fingerprint", "search"]
+    same = ["data_fingerprint", "inputs", "search"]
     if search is not None:
         check_count(Path(out), search, options.extend)
         manifest |= {"planned": search.count, "search": search.describe()}
@@ -170,7 +170,7 @@ def train_groups(
                 todo = [stack.enter_context(closing(decisions))]
             total = sum(map(len, todo))
             before = (len(planned) if search is None else search.count) - total
-            progress = stack.enter_context(SweepProgress(total, before))
+            progress = stack.enter_context(SweepProgress(total, before, journal.rows()))
             for group, pending in zip(groups, todo, strict=True):
                 if pending:
                     yield from _train_group(journal, prepared, group, pending, progress, options)

@@ -108,6 +108,24 @@ def test_more_lanes_change_no_lane(wide, reference):
     assert_same(more, reference, [spec.name for spec in RUNS], exactly=False)
 
 
+def test_fault_07_a_lane_that_becomes_nan_ends_alone(program, reference):
+    """The others are what they are beside a run that stays finite, and its lane is used again."""
+    assert bool(reference["nan"].result.diverged)
+    assert int(reference["nan"].result.epochs) == 1
+    runs = [RUNS[5], *RUNS[:5], RunSpec("calm", hparams(), 3)]
+    calm = [RunSpec("nan", hparams(rate=1e-4), 3), *RUNS[:5], RunSpec("calm", hparams(), 3)]
+    names = [*"abcde", "calm"]
+    assert_same(train(runs, program), train(calm, program), names)
+    assert_same(train(runs, program), reference, [*"abcde", "nan"])
+
+
+def test_fault_08_nan_in_the_first_epoch_gives_a_defined_result(reference):
+    result = reference["nan"].result
+    assert int(result.best_epoch) == 0
+    assert np.isfinite(result.test_pred).all()  # of the weights before training
+    assert np.isnan(result.history.validation_loss[1:]).all()
+
+
 def test_sixty_runs_of_one_program(wide):
     runs = [
         (f"{name} {seed}", RunSpec(name, hparams(alpha, rate=0.001 + 0.001 * alpha), seed))

@@ -1,4 +1,4 @@
-"""Faults 1 and 3: a sweep that is killed at twenty random moments in a row."""
+"""Faults 1 to 3: a sweep that is killed at random moments, or told to stop, and goes on."""
 
 import contextlib
 import os
@@ -26,6 +26,7 @@ from orbax.checkpoint import v1  # before the fork: it takes a second
 from dser_jax.cli import guarded
 from dser_jax.experiment import run_experiment
 from dser_jax.plan import Group, paired_runs
+from dser_jax.signals import Signals
 from dser_jax.train import HParams
 
 # Speech alone, and many epochs: little to compile, much to train.
@@ -40,11 +41,17 @@ for out in sys.stdin:
     child = os.fork()
     if child == 0:
         os.dup2(2, 1)  # The lines of stdout are ours.
-        guarded(
-            lambda: run_experiment(
-                sys.argv[1], out.strip(), groups, lanes=4, save_seconds=0.3, baselines=False
-            )
-        )
+        def sweep():
+            with Signals() as signals:
+                run_experiment(
+                    *(sys.argv[1], out.strip(), groups),
+                    lanes=4,
+                    save_seconds=0.3,
+                    baselines=False,
+                    stop=lambda: signals.caught,
+                )
+
+        guarded(sweep)
         os._exit(0)
     print(child, flush=True)
     _, status = os.waitpid(child, 0)
@@ -132,14 +139,34 @@ def test_fault_01_and_03_twenty_kills_lose_and_repeat_nothing(sweeps, undisturbe
     assert kept == sorted(kept)
     assert cut_short > KILLS / 4
     assert any(0 < count < RUNS for count in kept), f"no kill fell among the runs: {kept}"
-    after = run_to_end(sweeps, tmp_path)
+    assert_same(run_to_end(sweeps, tmp_path), view)
+    assert not list(tmp_path.glob("lanes/*/*/manifest.json"))
+
+
+def assert_same(after, before):
     assert len(after.rows) == len({row["run"] for row in after.rows}) == RUNS
-    assert after.rows == view.rows
-    for row in view.rows:
-        left, right = view.arrays(row["run"]), after.arrays(row["run"])
+    assert after.rows == before.rows
+    for row in before.rows:
+        left, right = before.arrays(row["run"]), after.arrays(row["run"])
         assert left.keys() == right.keys()
         for name, array in left.items():
             np.testing.assert_array_equal(array, right[name], err_msg=name)
-    assert not (tmp_path / "lanes").exists() or not list(
-        (tmp_path / "lanes").rglob("manifest.json")
-    )
+
+
+def test_fault_02_a_signal_saves_and_a_second_one_ends_at_once(sweeps, undisturbed, tmp_path):
+    view, began, _ = undisturbed
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
+        child = sweeps.start(tmp_path)
+        time.sleep(began + 0.3)
+        os.kill(child, number)
+        assert sweeps.next_line() == "75", sweeps.said()
+        assert f"{number.name}: finishing" in sweeps.said()
+        assert "the same command goes on" in sweeps.said()
+    child = sweeps.start(tmp_path)
+    time.sleep(began)
+    os.kill(child, signal.SIGTERM)
+    time.sleep(0.15)  # A later one is no echo.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGTERM)
+    assert sweeps.next_line() in (str(128 + signal.SIGTERM), "75")
+    assert_same(run_to_end(sweeps, tmp_path), view)
