@@ -199,6 +199,20 @@ def test_a_few_bad_scores_do_not_take_up_the_colours(values, want):
     assert heat.colour_range(np.array(values)) == pytest.approx(want)
 
 
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (0.507, 2, ".51"),
+        (-0.012, 2, "-.01"),
+        (-0.001, 2, ".00"),
+        (0.0237, 3, ".024"),
+        (1, 2, "1.00"),
+    ],
+)
+def test_scores_in_cells_are_short_and_zero_has_no_sign(value, decimals, text):
+    assert heat.in_cell(value, decimals) == text
+
+
 GRID = {0.4: 0.4, 0.5: 0.4787, 0.7: 0.4909, 0.9: 0.472}
 """Published means at acoustic rate .1, by text rate."""
 

@@ -25,6 +25,9 @@ PICKED = "#D55E00"
 NUMBERS = 13
 """Grids with more points along a side have no numbers in their cells."""
 
+CLOSE = 0.06
+"""Where the colours span less than this, cells have three decimals, for two would be all alike."""
+
 REACH = 2.5
 """How far below the best score colours reach, in distances from there to the median."""
 
@@ -119,7 +122,8 @@ def _draw_heat(figure: Figure, panel: Axes, search: Search, part: str, *, number
             panel.plot([x], [y], "x", color="#555555", markersize=5, markeredgewidth=0.8)
         if numbers and np.isfinite(value):
             red, green, blue, _ = np.ravel(image.cmap(image.norm(value))).tolist()
-            _write(panel, x, y, value, (red, green, blue), halo=not point.allowed)
+            text = in_cell(value, 3 if top - low < CLOSE else 2)
+            _write(panel, x, y, text, (red, green, blue), halo=not point.allowed)
         if point == pick:
             for colour, width in (("white", 3.2), (PICKED, 1.6)):
                 box = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=colour)
@@ -134,14 +138,19 @@ def _hatch(panel: Axes, x: int, y: int) -> None:
         panel.add_patch(cell)
 
 
-def _write(panel: Axes, x: int, y: int, value: float, colour: Colour, *, halo: bool) -> None:
-    """Writes a score into its cell, dark on light and light on dark."""
+def in_cell(value: float, decimals: int) -> str:
+    """Writes a score as short as it goes; what rounds to zero has no sign."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("0.", ".", 1)
+
+
+def _write(panel: Axes, x: int, y: int, text: str, colour: Colour, *, halo: bool) -> None:
+    """Writes into a cell, dark on light and light on dark."""
     dark = 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2] < 0.5
     effects = [withStroke(linewidth=1.6, foreground=to_hex(colour))] if halo else []
     panel.text(
         x,
         y,
-        f"{value:.2f}".replace("0.", ".", 1),
+        text,
         ha="center",
         va="center",
         fontsize=5.2,

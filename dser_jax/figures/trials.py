@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -67,8 +68,8 @@ def _draw(panel: Axes, field: str, trials: Sequence[Row], best: Row, attrs: Sequ
         some = [row for row in trials if row["status"] == status]
         if some:
             at = [setting(row, field) for row in some]
-            values = [value_of(dict(row), attrs) for row in some]
+            values = np.array([value_of(dict(row), attrs) for row in some], float)
             panel.plot(at, values, linestyle="", markersize=2.8, alpha=0.8, label=told, **look)
     ring = {"marker": "o", "markersize": 8, "markerfacecolor": "none", "color": COLOURS[1]}
-    value = value_of(dict(best), attrs)
-    panel.plot([setting(best, field)], [value], linestyle="", label=str(best["name"]), **ring)
+    value = np.array([value_of(dict(best), attrs)], float)
+    panel.plot([setting(best, field)], value, linestyle="", label=str(best["name"]), **ring)
