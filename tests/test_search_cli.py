@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import importlib
+import io
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 from test_cli_sweep import data, fails, planned, rows_of, sweep_arguments  # noqa: F401
 
-from dser_jax.cli import main
-from dser_jax.search import best_settings
+from dser_jax.cli import main, make_parser
+from dser_jax.config import Config
+from dser_jax.experiment import sweep
+from dser_jax.search import Range, Space, best_settings, halving, random_search
 from dser_jax.search.decisions import FILE
+from dser_jax.signals import Interrupted
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 RANGES = (
@@ -123,6 +133,58 @@ def test_the_best_are_trained_with_new_seeds(searched, data, tmp_path, monkeypat
     assert names == list(best_settings(folder, 2))
     assert [run.seed for run in group.runs] == [*range(4), *range(4)]
     assert not {run.seed for run in group.runs} & {row["seed"] for row in rows_of(folder)}
+
+
+def test_the_same_search_goes_on_after_a_signal_in_python(searched, data, tmp_path):  # noqa: F811
+    folder, _ = searched
+    config = Config.from_json(rows_of(folder)[0]["config"])
+    ranges = {"alpha": Range(0, 1), "beta": Range(0, 1), "learning_rate": Range(1e-3, 1e-1, True)}
+    search = halving(random_search(Space(ranges), 6), first=2, eta=2)
+    common = {"lanes": 3, "baselines": False}
+    where = (data / "text", config, search)
+    whole = list(sweep(*where, tmp_path / "whole", **common))
+    assert len(whole) == 6
+    rounds = iter(range(4))
+
+    def stop():
+        return None if next(rounds, None) is not None else "SIGTERM"
+
+    with pytest.raises(Interrupted):
+        list(sweep(*where, tmp_path / "cut", **common, stop=stop))
+    left = list(sweep(*where, tmp_path / "cut", **common))
+    assert 0 < len(left) < 6
+    assert rows_of(tmp_path / "cut") == rows_of(tmp_path / "whole")
+    files = (tmp_path / "whole" / FILE, tmp_path / "cut" / FILE)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+PAGE = Path(__file__).parent.parent / "docs" / "searches.md"
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+def test_the_page_shows_commands_and_code_that_exist():
+    commands = "".join(blocks("sh")).replace("\\\n", " ").splitlines()
+    assert len(commands) == 2
+    for command in commands:
+        assert make_parser().parse_args(shlex.split(command)[1:]).run is not None
+    flags = set(re.findall(r"`(--[a-z-]+)", PAGE.read_text("utf-8")))
+    help_text = main_help("sweep")
+    assert {flag for flag in flags if flag not in help_text} == set()
+    for code in blocks("python"):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom):
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+def main_help(command: str) -> str:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit):
+        main([command, "--help"])
+    return out.getvalue()
 
 
 A = "--range alpha=0:1 --range beta=0:1"
