@@ -10,6 +10,7 @@ compiled program, over the runs), and the highest memory. Prints a table and one
 """
 
 import argparse
+import dataclasses
 import json
 import multiprocessing
 import resource
@@ -72,12 +73,14 @@ def measure(data: Path, out: Path, runs: int, lanes: int, results) -> None:
         start = time.perf_counter()
         program = compile_program(*args)
         spent["compile"] = time.perf_counter() - start
-        names = ("fill", "advance", "harvest")
-        return program.__class__(
-            **{**vars(program), **{n: timed(getattr(program, n), "device") for n in names}}
+        return dataclasses.replace(
+            program,
+            fill=timed(program.fill, "device"),
+            advance=timed(program.advance, "device"),
+            harvest=timed(program.harvest, "device"),
         )
 
-    engine.compile_program = compiled
+    setattr(engine, "compile_program", compiled)  # noqa: B010
     config = Config(
         acoustic="dense", text=None, features="x", units=4, layers=1, fusion=(4, 4), max_epochs=2
     )

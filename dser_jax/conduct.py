@@ -39,6 +39,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
             extend=args.extend,
             part=args.part,
             save_seconds=60 * args.save_every,
+            ray=args.ray,
             stop=lambda: signals.caught,
         )
     if args.part is None:

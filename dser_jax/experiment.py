@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,10 @@ from dser_jax.merge import part_of
 from dser_jax.plan import Group, Plan, describe, plan_runs, usable_groups
 from dser_jax.prepared import Prepared, load_prepared
 from dser_jax.progress import Progress, say
+from dser_jax.ray_workers import cluster, cluster_devices, train_on_ray
 from dser_jax.rows import make_row
-from dser_jax.runs import RunSpec
-from dser_jax.search import Search
+from dser_jax.runs import Outcome, RunSpec
+from dser_jax.search import RandomSearch, Search
 from dser_jax.search.decisions import Decisions, check_count
 from dser_jax.search.trials import chosen
 from dser_jax.sweep_progress import SweepProgress
@@ -50,6 +52,7 @@ class Options:
       extend: Whether a journal that was made for fewer runs takes the new ones in.
       part: I and N, to train the I-th of N parts of the runs alone.
       save_seconds: Time between two checkpoints of the lanes in flight.
+      ray: Address of a Ray cluster on which to train, as `ray_workers.cluster` takes it.
       stop: Asked now and then; a signal's name ends the sweep, with everything saved.
     """
 
@@ -59,6 +62,7 @@ class Options:
     extend: bool = False
     part: tuple[int, int] | None = None
     save_seconds: float = 300.0
+    ray: str | None = None
     stop: Callable[[], str | None] = lambda: None
 
 
@@ -121,6 +125,16 @@ def train_groups(
     Raises:
       DserError: The data set cannot be used as configured, or the journal is another experiment's.
     """
+    if options.ray is None:
+        yield from _train_groups(data, out, groups, options, _device())
+    else:
+        with cluster(options.ray):  # This process has no need of a device until the workers end.
+            yield from _train_groups(data, out, groups, options, cluster_devices())
+
+
+def _train_groups(
+    data: str | Path, out: str | Path, groups: Sequence[Group], options: Options, device: str
+) -> Iterator[Row]:
     for notice in enable_compile_cache():
         say(notice)
     prepared = load_prepared(data)
@@ -134,7 +148,7 @@ def train_groups(
     planned = list(dict.fromkeys(run for plan in plans for run in plan))
     manifest = {
         **environment(),
-        "device": _device(),
+        "device": device,
         "data": str(data),
         "data_fingerprint": prepared.fingerprint_of(()),
         "inputs": {name: prepared.fingerprint_of([name]) for name in inputs},
@@ -190,54 +204,75 @@ def _train_group(
     progress.start(f"{group.config.network}, {group.config.inputs}")
     dataset = load_dataset(prepared, group.config)
     _write_truth(journal, prepared, dataset)
-    sizes = _Sizes(journal.folder / "lanes.json")
-    key = run_id({"config": group.config.to_json(), "data": dataset.fingerprint})
-    search = pending if isinstance(pending, Decisions) else None
-    labelled = np.asarray(~np.isnan(dataset.gold("validation")).all(0))
-    outcomes = train_runs(
-        dataset,
-        group.config,
-        list(pending.items()) if isinstance(pending, dict) else pending.runs(),
-        count=len(pending),
-        judge=None if search is None else search.judge(labelled),
-        lanes=options.lanes,
-        at_most=sizes.read(key),
-        keep_weights=options.keep_weights,
-        checkpoints=Checkpoints(journal.folder / LANES / key, say),
-        save_seconds=options.save_seconds,
-        hooks=Hooks(progress, say, options.stop, lambda lanes: sizes.write(key, lanes)),
-    )
-    with closing(outcomes):
+    with closing(_outcomes(journal, dataset, group.config, pending, progress, options)) as outcomes:
         for run, outcome in outcomes:
             if outcome.weights is not None:
                 journal.check()
                 _save_weights(journal.folder / "params" / run, outcome.weights)
             row, arrays = make_row(run, group.config, dataset, outcome)
             journal.commit(row, arrays)
-            if search is not None:
-                search.tell(row)
+            if isinstance(pending, Decisions):
+                pending.tell(row)
             progress.committed(row)
             yield row
 
 
+def _outcomes(
+    journal: Journal,
+    dataset: Dataset,
+    config: Config,
+    pending: Plan | Decisions,
+    progress: SweepProgress,
+    options: Options,
+) -> Generator[tuple[str, Outcome], None, None]:
+    """Trains the pending runs of one program, here or on a cluster."""
+    hooks = Hooks(progress, say, options.stop)
+    items = list(pending.items()) if isinstance(pending, dict) else pending.runs()
+    if options.ray is not None:
+        yield from train_on_ray(
+            dataset,
+            config,
+            list(items),
+            address=options.ray,
+            lanes=options.lanes,
+            keep_weights=options.keep_weights,
+            hooks=hooks,
+        )
+        return
+    key = run_id({"config": config.to_json(), "data": dataset.fingerprint})
+    sizes = _Sizes(journal.folder / "lanes.json", key)
+    judge = None
+    if isinstance(pending, Decisions):
+        judge = pending.judge(np.asarray(~np.isnan(dataset.gold("validation")).all(0)))
+    yield from train_runs(
+        dataset,
+        config,
+        items,
+        count=len(pending),
+        lanes=options.lanes,
+        at_most=sizes.read(),
+        keep_weights=options.keep_weights,
+        checkpoints=Checkpoints(journal.folder / LANES / key, say),
+        save_seconds=options.save_seconds,
+        judge=judge,
+        hooks=hooks._replace(shrunk=sizes.write),
+    )
+
+
 class _Sizes:
-    """Lanes that turned out to fit, by program and kind of device, in a file of the journal."""
+    """Lanes of a program that turned out to fit on this device, in a file of the journal."""
 
-    def __init__(self, path: Path) -> None:
-        self._path, self._device = path, _device()
+    def __init__(self, path: Path, key: str) -> None:
+        self._path, self._key = path, f"{key} on {_device()}"
 
-    def read(self, key: str) -> int | None:
-        return self._all().get(f"{key} on {self._device}")
+    def read(self) -> int | None:
+        return self._all().get(self._key)
 
-    def write(self, key: str, lanes: int) -> None:
-        import json
-
-        known = self._all() | {f"{key} on {self._device}": lanes}
+    def write(self, lanes: int) -> None:
+        known = self._all() | {self._key: lanes}
         write_text(self._path, json.dumps(known, indent=1) + "\n")
 
     def _all(self) -> dict[str, int]:
-        import json
-
         try:
             return json.loads(self._path.read_bytes())
         except (OSError, ValueError):  # Nothing is lost but a hint.
@@ -255,6 +290,8 @@ def _only_search(groups: Sequence[Group], options: Options) -> Search | None:
         )
     if options.part is not None:
         raise DserError("a search cannot be divided: each choice depends on others; leave out part")
+    if options.ray is not None and not isinstance(searches[0], RandomSearch):
+        raise DserError("on a cluster a search cannot choose by what runs give: only at random")
     return searches[0]
 
 

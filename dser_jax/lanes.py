@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -138,6 +138,8 @@ def train_runs(
 class _Engine:
     """The lanes of one program, which runs are in them, and which wait."""
 
+    program: Program
+    state: Any  # None before the first run, and where a failed call took it away
     max_epochs: int
     keep_weights: bool
     checkpoints: Checkpoints | None
@@ -156,10 +158,11 @@ class _Engine:
     ) -> None:
         self.run, self.lanes, self.devices, self.hooks = run, lanes, devices, hooks
         self.data = send(data, devices)
-        self.program = program
-        self.state: State | None = None
+        self.state, self.compiled = None, program is not None
+        if program is not None:
+            self.program = program
         self.queues: list[Iterator[tuple[str, RunSpec]]] = [iter(runs)]
-        self.slots: list[tuple[str, RunSpec] | None] = [None] * lanes
+        self.slots: dict[int, tuple[str, RunSpec]] = {}  # the busy lanes
         self.parked: dict[str, State] = {}
         self.seconds = 0.0  # an epoch, of late
         self.busy = 0  # lanes, in the last round
@@ -199,11 +202,11 @@ class _Engine:
         if self.state is None:
             self._begin()
         new = False
-        for slot, busy in enumerate(self.slots):
-            if busy is not None:
+        for slot in range(self.lanes):
+            if slot in self.slots:
                 continue
             while (item := next(self.queues[-1], None)) is None and len(self.queues) > 1:
-                if any(self.slots):  # Suspects are trained apart from all others.
+                if self.slots:  # Suspects are trained apart from all others.
                     break
                 self.queues.pop()
             if item is None:
@@ -212,13 +215,13 @@ class _Engine:
             self._start(slot, item)
         if new:
             self._settle()
-        return any(self.slots)
+        return bool(self.slots)
 
     def _begin(self) -> None:
-        if self.program is None:
+        if not self.compiled:
             self.program = compile_program(self.run, self.data, self.lanes, self.devices)
+            self.compiled = True
         self.state = self.program.blank()
-        self.slots = [None] * self.lanes
         self.epoch, self.wait = np.zeros((2, self.lanes), int)
         self.ccc = np.full((self.lanes, 3), np.nan)
         self.settings = [HParams()] * self.lanes
@@ -244,10 +247,11 @@ class _Engine:
 
     def _round(self) -> list[tuple[str, Outcome]]:
         """Trains all lanes for a few epochs; returns the runs that have ended, their lanes free."""
-        busy = [slot for slot, item in enumerate(self.slots) if item is not None]
+        busy = sorted(self.slots)
         before = self.epoch[busy].sum()
         stride = self._stride(busy)
         start = time.monotonic()
+        flags: Any = None
         for _ in range(stride):
             state, self.state = self.state, None
             self.state, flags = self.program.advance(self.hparams, state, self.data)
@@ -267,7 +271,7 @@ class _Engine:
         for slot, _ in ended:
             self.ended += 1
             self.ended_epochs += int(self.epoch[slot])
-            self.slots[slot] = None
+            del self.slots[slot]
         return outcomes
 
     def _stride(self, busy: list[int]) -> int:
@@ -293,9 +297,9 @@ class _Engine:
 
     def _recover(self, error: Exception) -> list[tuple[str, Outcome]]:
         """Makes ready to go on after an error: with fewer lanes, or with the suspects apart."""
-        items = [item for item in self.slots if item is not None]
+        items = [self.slots[slot] for slot in sorted(self.slots)]
         self._park()
-        self.state, self.slots = None, [None] * self.lanes
+        self.state, self.slots = None, {}
         if _out_of_memory(error):
             self._shrink(error)
             self.queues.append(iter(items))
@@ -327,11 +331,11 @@ class _Engine:
             ) from error
         self.hooks.notice(f"out of memory with {self.lanes} lanes; going on with {lanes}")
         self.hooks.shrunk(lanes)
-        self.lanes, self.slots, self.program = lanes, [None] * lanes, None
+        self.lanes, self.compiled = lanes, False
 
     def _park(self) -> None:
         """Takes the lanes in flight to the host, or what was last saved of them."""
-        busy = {slot: item[0] for slot, item in enumerate(self.slots) if item is not None}
+        busy = {slot: run for slot, (run, _) in self.slots.items()}
         try:
             if self.state is None:
                 raise RuntimeError("the state went down with the call")
@@ -357,7 +361,7 @@ class _Engine:
     def _save(self, *, wait: bool = False) -> None:
         if self.checkpoints is None or self.state is None:
             return
-        busy = {slot: item[0] for slot, item in enumerate(self.slots) if item is not None}
+        busy = {slot: run for slot, (run, _) in sorted(self.slots.items())}
         if busy or self.parked:
             self.checkpoints.save(self.state, busy, parked=self.parked, wait=wait)
 

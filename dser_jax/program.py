@@ -19,6 +19,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from dser_jax.dataset import Data
+from dser_jax.errors import DserError
 from dser_jax.runs import stack_hparams
 from dser_jax.train import HParams, Result, Run, State, Weights
 
@@ -128,10 +129,19 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
         harvest.lower(state, number, data),
     )
     with ThreadPoolExecutor(len(lowered)) as pool:
-        compiled = list(pool.map(lambda each: each.compile(), lowered))
+        fill, put, advance, harvest = pool.map(lambda each: each.compile(), lowered)
     each = NamedSharding(mesh, _EACH)
     blank = jax.jit(partial(_blank, one, lanes), out_shardings=each)
-    return Program(lanes, len(devices), blank, *compiled, lambda h: jax.device_put(h, each))
+    return Program(
+        lanes=lanes,
+        devices=len(devices),
+        blank=blank,
+        fill=fill,
+        put=put,
+        advance=advance,
+        harvest=harvest,
+        place=lambda hparams: jax.device_put(hparams, each),
+    )
 
 
 def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
@@ -142,7 +152,12 @@ def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), data)
     advance = _functions(run, mesh)[2]
     lowered = advance.lower(_on(mesh, _EACH, hparams), state, _on(mesh, _ALL, shapes))
-    return lowered.compile().memory_analysis().temp_size_in_bytes
+    analysis = lowered.compile().memory_analysis()
+    if analysis is None:
+        raise DserError(
+            f"{mesh.devices.flat[0].platform} does not tell what memory a program needs"
+        )
+    return analysis.temp_size_in_bytes
 
 
 def _functions(run: Run, mesh: Mesh):

@@ -119,6 +119,11 @@ def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
         help="train the I-th of N parts, in OUT/part-I-of-N; `dser merge OUT` joins them",
     )
     parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="train on a Ray cluster: auto, HOST:PORT, or local for one of this machine",
+    )
+    parser.add_argument(
         "--save-every",
         type=float,
         default=5.0,
