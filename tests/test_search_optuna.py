@@ -51,15 +51,17 @@ def test_a_study_gets_exactly_what_is_told():
         assert point == pytest.approx(trial.params, rel=1e-3)
 
 
-def test_negative_weights_are_told_as_failed_and_asked_for_again():
-    search = optuna_search(SIMPLEX, 20)
-    for trial in range(20):
+def test_negative_weights_are_worth_nothing_and_asked_for_no_longer():
+    search = optuna_search(SIMPLEX, 40)
+    for trial in range(40):
         point = search.ask(trial)
         assert point["alpha"] + point["beta"] <= 1 + 1e-9
-        search.tell(trial, -((point["alpha"] - 0.7) ** 2), False)
-    states = [t.state for t in search.study.trials]
-    assert states.count(COMPLETE) == 20
-    assert states.count(FAIL) > 0
+        search.tell(trial, 0.6 - (point["alpha"] - 0.7) ** 2, False)
+    trials = search.study.trials
+    outside = [t for t in trials if t.params["alpha"] + t.params["beta"] > 1 + 1e-3]
+    assert 0 < len(outside) == len(trials) - 40 < 40
+    assert {t.value for t in outside} == {0.0}
+    assert search.study.best_trial.params["alpha"] == pytest.approx(0.7, abs=0.1)
 
 
 def objective(point):

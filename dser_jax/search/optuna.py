@@ -19,8 +19,9 @@ class OptunaSearch(Search):
     """Asks a study (Akiba et al. 2019) for each point, and tells it each value, to be maximized.
 
     The study's own pruner is asked at `rungs`, and at those of a `halving` around this search.
-    Points with a negative gamma are told to the study as failed, and it is asked again. Values are
-    rounded to 4 significant digits before they are trained with; the study keeps its own.
+    A point with a negative gamma is told to the study as worth 0, and it is asked again: where it
+    is told nothing, a sampler may ask for the same for ever. Settings are rounded to 4 significant
+    digits before they are trained with; the study keeps its own.
     """
 
     def __init__(self, study: Study, space: Space, count: int, rungs: tuple[int, ...] = ()) -> None:
@@ -74,8 +75,6 @@ class OptunaSearch(Search):
 
     def ask(self, trial: int) -> Point:
         """Asks the study."""
-        from optuna.trial import TrialState
-
         ranges = {f: _distribution(f, values) for f, values in self.space.ranges.items()}
         for _ in range(DRAWS):
             asked = self._study.ask(ranges)
@@ -83,7 +82,7 @@ class OptunaSearch(Search):
             if self.space.allows(point):
                 self._trials[trial] = asked
                 return point
-            self._study.tell(asked, state=TrialState.FAIL)
+            self._study.tell(asked, 0.0)
         raise DserError(f"the study asked for a negative gamma {DRAWS} times in a row")
 
     def keep(self, trial: int, epoch: int, value: float) -> bool:
