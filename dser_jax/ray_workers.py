@@ -15,28 +15,24 @@ import os
 import secrets
 import signal
 import socket
+import sys
 import threading
 import time
-import traceback
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any, NamedTuple
 
-import jax
-
-from dser_jax import __version__
-from dser_jax.compile_cache import enable_compile_cache
 from dser_jax.config import Config
 from dser_jax.dataset import Dataset
 from dser_jax.errors import DserError
+from dser_jax.handout import Handout
 from dser_jax.lanes import Hooks, train_runs
+from dser_jax.ray_engine import Item, Worker, versions
 from dser_jax.runs import Outcome, RunSpec
 from dser_jax.signals import NAMES, Interrupted
 from dser_jax.sweep_progress import Tick
-
-Item = tuple[str, RunSpec]
 
 ASK_SECONDS = 0.5
 """A worker answers at once if a run has ended, and after this time if not."""
@@ -120,6 +116,8 @@ def cluster(address: str) -> Iterator[None]:
         mine = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
         if not os.environ.keys() & {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}:
             mine["RAY_AUTH_TOKEN"] = _token()  # Ray would write one to the home folder.
+        if "ray" not in sys.modules:  # It has read it, then, and would not know of a change.
+            mine["RAY_AUTH_MODE"] = "token"
     elif address != "auto" and ("://" in address or not address.rpartition(":")[2].isdecimal()):
         raise DserError(f"--ray {address}: expected local, auto or HOST:PORT")
     else:
@@ -205,298 +203,6 @@ def _signals_kept() -> Iterator[None]:
         for number, handler in before.items():
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
-
-
-# What runs on a worker.
-
-
-class Report(NamedTuple):
-    """What a worker tells since it was last asked.
-
-    Attributes:
-      ended: Runs that have ended.
-      notices: What the user should read.
-      tick: What its lanes have done since it began; None if nothing since.
-      ready: Whether it has its program and waits for runs, or did so once.
-      shrunk: The number of lanes that its memory turned out to hold, if it was too many.
-      error: Why it trains no more.
-      refused: Whether the error is one that the user can mend, and no second try will.
-    """
-
-    ended: list[tuple[str, Outcome]]
-    notices: list[str]
-    tick: Tick | None
-    ready: bool
-    shrunk: int | None
-    error: str | None
-    refused: bool
-
-
-class Feed:
-    """The runs that a worker's engine is yet to train, as they are handed out.
-
-    It has no next one for the moment while runs are under way, so that their lanes go on, and
-    waits for one when there are none.
-    """
-
-    def __init__(self) -> None:
-        self.asked = False
-        self._waiting: deque[Item] = deque()
-        self._under_way = 0
-        self._change = threading.Condition()
-
-    def __iter__(self) -> Feed:
-        return self
-
-    def __next__(self) -> Item:
-        with self._change:
-            self.asked = True
-            self._change.wait_for(lambda: self._waiting or self._under_way)
-            if not self._waiting:
-                raise StopIteration
-            self._under_way += 1
-            return self._waiting.popleft()
-
-    def add(self, items: Sequence[Item]) -> None:
-        """Takes in what was handed out."""
-        with self._change:
-            self._waiting += items
-            self._change.notify()
-
-    def ended(self) -> None:
-        """Notes that a run has ended."""
-        with self._change:
-            self._under_way -= 1
-
-
-class Worker:
-    """The process on a GPU or host: an engine in a thread of its own, and what it has to tell."""
-
-    def hello(self) -> dict[str, Any]:
-        """Tells who and what it is."""
-        return {"pid": os.getpid(), "versions": _versions()}
-
-    def begin(
-        self,
-        dataset: Dataset,
-        config: Config,
-        lanes: int | None,
-        keep_weights: bool,
-        train: Callable[..., Iterator[tuple[str, Outcome]]],
-        count: int,
-        at_most: int | None,
-        gpu: bool,
-    ) -> Report:
-        """Starts the engine, which compiles and then waits for runs."""
-        self._feed, self._change = Feed(), threading.Condition()
-        self._clear()
-        self._at_most = at_most
-        self._error: str | None = None
-        self._refused = False
-        self._before = self._sum = Tick(0, 0, 0, 0, math.nan)  # Of engines before this one; of all.
-        options = {"count": count, "lanes": lanes, "keep_weights": keep_weights}
-        given = (dataset, config, options, gpu, train)
-        threading.Thread(target=self._train, args=given, name="engine", daemon=True).start()
-        return self.exchange((), 0)
-
-    def exchange(self, items: Sequence[Item], seconds: float) -> Report:
-        """Takes runs in, and tells what there is to tell, or will be in so many seconds."""
-        self._feed.add(items)
-        with self._change:
-            self._change.wait_for(lambda: self._ended or self._notices or self._error, seconds)
-            report = Report(
-                *(self._ended, self._notices, self._tick, self._feed.asked),
-                *(self._shrunk, self._error, self._refused),
-            )
-            self._clear()
-        return report
-
-    def _clear(self) -> None:
-        self._ended: list[tuple[str, Outcome]] = []
-        self._notices: list[str] = []
-        self._tick: Tick | None = None
-        self._shrunk: int | None = None
-
-    def _train(
-        self, dataset: Dataset, config: Config, options: dict[str, Any], gpu: bool, train
-    ) -> None:
-        hooks = Hooks(self._note_tick, self._note_notice, lambda: None, self._note_shrunk)
-        try:
-            for notice in enable_compile_cache():
-                self._note_notice(notice)
-            if gpu and jax.default_backend() == "cpu":
-                raise DserError("JAX does not see the GPU there; it needs dser_jax[cuda12]")
-            while True:  # An engine ends when it has run out of memory and out of runs.
-                given = options | {"at_most": self._at_most, "hooks": hooks}
-                for run, outcome in train(dataset, config, self._feed, **given):
-                    self._feed.ended()
-                    with self._change:
-                        self._ended.append((run, outcome))
-                        self._change.notify()
-                self._before = self._sum
-        except BaseException as error:
-            with self._change:
-                self._refused = isinstance(error, DserError)
-                whole = "".join(traceback.format_exception(error))
-                self._error = str(error) if self._refused else whole
-                self._change.notify()
-
-    def _note_tick(self, tick: Tick) -> None:
-        sums = self._before.epochs + tick.epochs, self._before.lane_epochs + tick.lane_epochs
-        with self._change:
-            self._tick = self._sum = Tick(tick.busy, tick.lanes, *sums, tick.done_epochs)
-
-    def _note_notice(self, text: str) -> None:
-        with self._change:
-            self._notices.append(text)
-            self._change.notify()
-
-    def _note_shrunk(self, lanes: int) -> None:
-        with self._change:
-            self._shrunk = self._at_most = lanes
-
-
-def _versions() -> dict[str, str]:
-    return {"dser_jax": __version__, "jax": metadata.version("jax")}
-
-
-# What the driver keeps.
-
-
-@dataclass(eq=False)
-class Suspects:
-    """Runs that were under way when a worker died: to be trained again, apart from all others.
-
-    Attributes:
-      runs: Their ids.
-      places: Where they have failed.
-      worker: The one that is to train them, once it has ended what it has.
-    """
-
-    runs: list[str]
-    places: frozenset[str]
-    worker: int | None = None
-
-
-class Handout:
-    """Which runs wait, which worker has which, and which are to be tried again; knows no Ray.
-
-    Args:
-      runs: Ids of what is to be trained.
-      retries: How often a run that fails alone is tried again.
-
-    Attributes:
-      left: Runs that have not ended.
-    """
-
-    def __init__(self, runs: Sequence[str], retries: int) -> None:
-        self.left = set(runs)
-        self._retries = retries
-        self._waiting = deque(runs)
-        self._suspects: list[Suspects] = []
-        self._hands: dict[int, list[str]] = {}
-        self._apart: dict[int, Suspects] = {}
-        self._failures: Counter[str] = Counter()
-
-    def hand(self, worker: int) -> list[str]:
-        """Returns the runs that a worker has."""
-        return self._hands.get(worker, [])
-
-    def fresh(self, worker: int) -> bool:
-        """Tells whether the runs that a worker has had never failed before."""
-        return worker not in self._apart
-
-    def give(self, worker: int, place: str, lanes: int, places: dict[int, str]) -> list[str]:
-        """Hands runs to a worker.
-
-        Args:
-          worker: Its number.
-          place: Where it is.
-          lanes: How many it trains at a time.
-          places: Where each worker is that is ready, this one included.
-        """
-        hand = self._hands.setdefault(worker, [])
-        if worker in self._apart:
-            if hand:
-                return []
-            del self._apart[worker]
-        if (suspects := self._suspects_for(worker, place, set(places.values()))) is not None:
-            if hand:
-                return []
-            self._suspects.remove(suspects)
-            self._apart[worker] = suspects
-            runs = suspects.runs
-        else:
-            others = sum(len(self.hand(w)) for w in places if w not in self._apart)
-            fair = -(-(len(self._waiting) + others) // len(places))
-            spare = min(lanes // 4 + 1, len(self._waiting) // len(places))
-            room = min(lanes + spare, fair) - len(hand)
-            runs = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
-        hand += runs
-        return runs
-
-    def _suspects_for(self, worker: int, place: str, places: set[str]) -> Suspects | None:
-        """Finds runs that failed elsewhere, or at each place there is, for this worker alone."""
-        for suspects in self._suspects:
-            elsewhere = place not in suspects.places or places <= suspects.places
-            if suspects.worker == worker or (suspects.worker is None and elsewhere):
-                suspects.worker = worker
-                return suspects
-        return None
-
-    def ended(self, worker: int, run: str) -> bool:
-        """Notes that a run has ended; False if it already had."""
-        if run in self.hand(worker):
-            self._hands[worker].remove(run)
-        if run not in self.left:
-            return False
-        self.left.remove(run)
-        return True
-
-    def take_back(self, worker: int) -> None:
-        """Puts the runs of a worker that ended for a reason of its own before the others."""
-        runs = self._release(worker)
-        suspects = self._apart.pop(worker, None)
-        if suspects is None:
-            self._waiting.extendleft(reversed(runs))
-        elif runs:
-            self._suspects.insert(0, Suspects(runs, suspects.places))
-
-    def lost(self, worker: int, place: str, guilty: str | None = None) -> str | None:
-        """Takes the runs back of a worker that died with them, to be tried again in halves.
-
-        Args:
-          worker: Its number.
-          place: Where it was.
-          guilty: The run that failed, where that is known.
-
-        Returns:
-          The run that has failed alone often enough to be given up, if there is one.
-        """
-        runs = self._release(worker)
-        before = self._apart.pop(worker, None)
-        places = frozenset({place}) | (before.places if before else frozenset())
-        self._failures.update([guilty] if guilty else runs)
-        parts = [[guilty]] if guilty else []
-        rest = [run for run in runs if run != guilty]
-        middle = -(-len(rest) // 2)
-        parts += [part for part in (rest[:middle], rest[middle:]) if part]
-        given_up = None
-        if parts and len(parts[0]) == 1 and (guilty or len(parts) == 1):
-            (alone,) = parts[0]
-            if self._failures[alone] > self._retries:
-                given_up = alone
-                self.left.discard(alone)
-                del parts[0]
-        self._suspects[:0] = [Suspects(part, places) for part in parts]
-        return given_up
-
-    def _release(self, worker: int) -> list[str]:
-        """Frees what a worker has, and what waits for it; returns its runs that have not ended."""
-        for suspects in self._suspects:
-            if suspects.worker == worker:
-                suspects.worker = None
-        return [run for run in self._hands.pop(worker, []) if run in self.left]
 
 
 class Place(NamedTuple):
@@ -703,7 +409,7 @@ class _Crew:
     def _welcome(self, worker: Hired, answer: dict[str, Any]) -> None:
         """Starts a worker that has a place, if it is of our version."""
         worker.pid = answer["pid"]
-        mine, theirs = _versions(), answer["versions"]
+        mine, theirs = versions(), answer["versions"]
         if mine != theirs:
             unlike = [f"{name} {theirs[name]}" for name in mine if mine[name] != theirs[name]]
             here = ", ".join(f"{name} {version}" for name, version in mine.items())

@@ -21,10 +21,12 @@ import numpy as np
 import pytest
 from tiny import CONFIG, make_dataset
 
-from dser_jax import ray_workers
+from dser_jax import ray_engine, ray_workers
 from dser_jax.errors import DserError
+from dser_jax.handout import Handout
 from dser_jax.lanes import Hooks, train_runs
-from dser_jax.ray_workers import Handout, Worker, cluster, cluster_devices, train_on_ray
+from dser_jax.ray_engine import Worker
+from dser_jax.ray_workers import cluster, cluster_devices, train_on_ray
 from dser_jax.runs import Outcome, RunSpec
 from dser_jax.signals import Interrupted
 from dser_jax.sweep_progress import Tick
@@ -491,7 +493,7 @@ def test_fault_18_a_run_that_fails_is_tried_elsewhere_before_it_is_given_up(node
 
 
 def test_a_worker_of_another_version_is_left_out(nodes, monkeypatch):
-    monkeypatch.setattr(ray_workers, "__version__", "9.9")
+    monkeypatch.setattr(ray_engine, "__version__", "9.9")
     with pytest.raises(DserError, match=r"it has dser_jax .*, and here is dser_jax 9\.9"):
         on_ray(nodes, make_items(), train=pretend)
 
