@@ -184,7 +184,8 @@ def _train_groups(
                 todo = [stack.enter_context(closing(decisions))]
             total = sum(map(len, todo))
             before = (len(planned) if search is None else search.count) - total
-            progress = stack.enter_context(SweepProgress(total, before, journal.rows()))
+            trained = [row for row in journal.rows() if row.get("kind") != "baseline"]
+            progress = stack.enter_context(SweepProgress(total, before, trained))
             for group, pending in zip(groups, todo, strict=True):
                 if pending:
                     yield from _train_group(journal, prepared, group, pending, progress, options)

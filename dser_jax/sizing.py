@@ -55,7 +55,8 @@ def choose_lanes(
     """
     count = len(devices)
     most = CPU_LANES if devices[0].platform == "cpu" else DEVICE_LANES
-    wanted = -(-min(runs or most * count, most * count) // count)
+    share = most if runs is None else -(-runs // count)  # of each device
+    wanted = min(share, most)
     fits = most
     if (free := free_bytes(devices[0])) is not None:
         room = SHARE * free - tree_bytes(data)
@@ -65,7 +66,9 @@ def choose_lanes(
             fits = fitting_lanes(room, state, few, more)
     if at_most is not None:
         fits = min(fits, max(1, at_most // count))
-    return count * bucket(wanted, fits)
+    # 24 runs are two times 12, not 20 and 4: at the end, when the queue is empty, fewer lanes idle.
+    times = -(-share // min(wanted, fits))
+    return count * bucket(-(-share // times), fits)
 
 
 def must_stream(run: Run, config: Config, data: Data, free: int | None) -> bool:

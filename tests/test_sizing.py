@@ -68,8 +68,10 @@ def test_small_programs_get_all_lanes_without_a_trial(monkeypatch):
     assert choose(60, 10 * GB, monkeypatch) == CPU_LANES
     assert choose(None, 10 * GB, monkeypatch) == CPU_LANES
     assert choose(7, None, monkeypatch) == 8
+    assert choose(24, 10 * GB, monkeypatch) == 12
+    assert choose(41, 10 * GB, monkeypatch) == 16
     assert choose(60, 10 * GB, monkeypatch, at_most=5) == 5
-    assert choose(60, 10 * GB, monkeypatch, devices=2) == 2 * CPU_LANES
+    assert choose(80, 10 * GB, monkeypatch, devices=2) == 2 * CPU_LANES
     assert choose(6, 10 * GB, monkeypatch, devices=2) == 6
 
 
