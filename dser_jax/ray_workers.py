@@ -279,6 +279,7 @@ class _Crew:
         self._gone = Tick(0, 0, 0, 0, math.nan)  # What dead workers have done.
         self._looked = -math.inf
         self._told_to_wait = False
+        self._why = ""  # The last worker failed, in full.
         # The settings of JAX are the driver's; which devices there are is for Ray to say.
         ours = "JAX_", "XLA_", "DSER_"
         names = [n for n in os.environ if n.startswith(ours) and n != "JAX_PLATFORMS"]
@@ -316,14 +317,17 @@ class _Crew:
         self._looked = now
         places = _places(self._ray.nodes())
         free = places.keys() - self.left_out.keys() - {w.name for w in self.workers.values()}
-        for name in sorted(free)[: max(0, len(self._handout.left) - len(self.workers))]:
+        # Those for which there is no room do not count: others may find some.
+        hired = [w for w in self.workers.values() if w.pid or now - w.since < ROOM_SECONDS]
+        for name in sorted(free)[: max(0, len(self._handout.left) - len(hired))]:
             self._hire(name, places[name])
         self._share = -(-len(self.specs) // max(1, len(places)))
         if self.workers and any(w.pid is not None for w in self.workers.values()):
             return
         if not self.workers and self.left_out:
             reasons = "; ".join(dict.fromkeys(self.left_out.values()))
-            raise DserError(f"no worker is left on the Ray cluster: {reasons}")
+            text = f"no worker is left on the Ray cluster: {reasons}"
+            raise DserError(text) from RuntimeError(self._why)
         oldest = min((w.since for w in self.workers.values()), default=-math.inf)
         if now - oldest > ROOM_SECONDS and not self._told_to_wait:
             self._told_to_wait = True
@@ -457,6 +461,7 @@ class _Crew:
 
     def _resign(self, worker: Hired, why: str, refused: bool) -> None:
         """Goes on without a worker that failed, but not by any run."""
+        self._why = why
         self._handout.take_back(worker.number)
         self.strikes[worker.name] += 1
         if refused or self.strikes[worker.name] >= STRIKES:

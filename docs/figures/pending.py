@@ -24,7 +24,9 @@ def main() -> None:
     figure = Figure(figsize=(9, 3), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (key, title) in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
-        axes.plot([row["runs"] for row in found], [row[key] for row in found], "o-", color="#0072b2")
+        axes.plot(
+            [row["runs"] for row in found], [row[key] for row in found], "o-", color="#0072b2"
+        )
         axes.set_xscale("log")
         axes.set_xticks([10, 100, 1000, 10000], ["10", "100", "1,000", "10,000"])
         axes.set_ylim(bottom=0)
