@@ -162,6 +162,7 @@ class _Engine:
         if program is not None:
             self.program = program
         self.queues: list[Iterator[tuple[str, RunSpec]]] = [iter(runs)]
+        self.known = {run for run, _ in runs} if isinstance(runs, list) else None
         self.slots: dict[int, tuple[str, RunSpec]] = {}  # the busy lanes
         self.parked: dict[str, State] = {}
         self.seconds = 0.0  # an epoch, of late
@@ -171,7 +172,11 @@ class _Engine:
     def train(self) -> Iterator[tuple[str, Outcome]]:
         """Goes round until no run is left."""
         if self.checkpoints is not None and (found := self.checkpoints.load(self._like())):
-            self.parked = found.lanes
+            self.parked = {
+                run: lane
+                for run, lane in found.lanes.items()
+                if self.known is None or run in self.known  # The others have ended since.
+            }
         saved = time.monotonic()
         try:
             while True:

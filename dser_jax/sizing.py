@@ -130,6 +130,11 @@ def free_bytes(device: jax.Device) -> int | None:
         if "bytes_limit" not in stats:
             return None
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    known = [size for size in (_free_of_machine(), _free_of_container()) if size is not None]
+    return min(known, default=None)
+
+
+def _free_of_machine() -> int | None:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         known = dict(line.split(":", 1) for line in lines)
@@ -139,4 +144,13 @@ def free_bytes(device: jax.Device) -> int | None:
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _free_of_container(group: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Returns what a control group may still use, e.g. under Docker or SLURM; None without one."""
+    try:
+        limit = int((group / "memory.max").read_text())
+        return limit - int((group / "memory.current").read_text())
+    except (OSError, ValueError):  # "max": no limit
         return None

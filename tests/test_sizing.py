@@ -11,6 +11,7 @@ from dser_jax.program import lane_state, temporary_bytes
 from dser_jax.runs import tree_bytes
 from dser_jax.sizing import (
     CPU_LANES,
+    _free_of_container,
     bucket,
     choose_lanes,
     fitting_lanes,
@@ -83,6 +84,15 @@ def test_where_memory_is_short_two_programs_tell_what_fits(monkeypatch):
     assert need[2] < need[4] < need[8]
     free = (tree_bytes(dataset.data) + 8 * state + need[8]) / 0.7
     assert choose(60, int(1.1 * free), monkeypatch, config=speech) in (8, 10)
+
+
+def test_a_container_has_its_own_limit(tmp_path):
+    assert _free_of_container(tmp_path) is None
+    (tmp_path / "memory.current").write_text(f"{GB}\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert _free_of_container(tmp_path) is None
+    (tmp_path / "memory.max").write_text(f"{3 * GB}\n")
+    assert _free_of_container(tmp_path) == 2 * GB
 
 
 def test_free_memory_is_known_here():
