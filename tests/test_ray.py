@@ -238,6 +238,43 @@ def test_nothing_to_train():
     assert list(train_on_ray(DATASET, CONFIG, [], address="local")) == []
 
 
+# A cluster of this machine.
+
+LOCAL = """
+import test_ray as t
+from dser_jax.ray_workers import cluster, train_on_ray
+
+with cluster("local"):
+    import ray
+    ray.cloudpickle.register_pickle_by_value(t)
+    items = t.make_items()
+    outcomes = train_on_ray(t.DATASET, t.CONFIG, items, address="local", train=t.pretend)
+    print(sorted(outcome.spec.seed for _, outcome in outcomes))
+    print([node["NodeManagerAddress"] for node in ray.nodes()])
+"""
+
+
+def test_a_cluster_that_ends_with_the_sweep(tmp_path):
+    unset = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"}
+    env = {name: value for name, value in os.environ.items() if name not in unset}
+    tests = os.fspath(Path(__file__).parent)
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", LOCAL],
+        env=env | {"HOME": os.fspath(tmp_path), "PYTHONPATH": tests},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as driver:
+        out, err = driver.communicate(timeout=120)
+    assert out.splitlines() == [str(list(range(12))), "['127.0.0.1']"], err
+    assert not (tmp_path / ".ray").exists()
+    end = time.monotonic() + 20
+    while processes(driver.pid):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 # A cluster of two nodes.
 
 START = """\
@@ -347,13 +384,20 @@ def on_ray(nodes, items, **options):
 
 
 def watched(folder, train, seconds=0.0, together=1):
-    """Makes an engine leave a file for its process, wait for others that train, and be slow."""
+    """Makes an engine leave a file for its process, wait for others that train, and be slow.
+
+    It waits until there were `together` processes, or as many as a file "together N" says.
+    """
 
     def slowly(*arguments, hooks, **options):
         def progress(tick):
             (folder / str(os.getpid())).touch()
             end = time.monotonic() + 60
-            while len(list(folder.iterdir())) < together and time.monotonic() < end:
+            while time.monotonic() < end:
+                files = [path.name for path in folder.iterdir()]
+                wanted = max([together, *(int(name[9:]) for name in files if "together" in name)])
+                if sum(name.isdecimal() for name in files) >= wanted:
+                    break
                 time.sleep(0.05)
             time.sleep(seconds)
             hooks.progress(tick)
@@ -364,7 +408,7 @@ def watched(folder, train, seconds=0.0, together=1):
 
 
 def workers_in(folder):
-    return [int(path.name) for path in folder.iterdir()]
+    return [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
 
 
 def wait_for_death(pids):
@@ -527,11 +571,12 @@ def test_a_node_that_dies_is_replaced_by_one_that_joins(nodes, tmp_path):
             nodes.kill(nodes.started[1])
             replaced.append(threading.Thread(target=lambda: nodes.wait(*nodes.start())))
             replaced[0].start()
+            (tmp_path / "together 3").touch()
 
-    train = watched(tmp_path, pretend, 0.5, together=2)
-    found, notices = on_ray(nodes, make_items(80), train=train, consumer=replace)
+    train = watched(tmp_path, pretend, 0.1, together=2)
+    found, notices = on_ray(nodes, make_items(40), train=train, consumer=replace)
     replaced[0].join()
-    assert len(found) == 80
+    assert len(found) == 40
     assert all(outcome.result is not None for outcome in found.values())
     assert any(": lost" in notice for notice in notices)
     assert len(workers_in(tmp_path)) == 3
