@@ -28,16 +28,36 @@ if TYPE_CHECKING:
     from dser_jax.frame import results
     from dser_jax.plan import product
     from dser_jax.runs import RunSpec
+    from dser_jax.search import Choice, Range, Space, halving, optuna_search, random_search
     from dser_jax.train import HParams
 
 __version__ = "0.1.0"
-__all__ = ["Config", "HParams", "RunSpec", "product", "results", "sweep"]
+__all__ = [
+    "Choice",
+    "Config",
+    "HParams",
+    "Range",
+    "RunSpec",
+    "Space",
+    "halving",
+    "optuna_search",
+    "product",
+    "random_search",
+    "results",
+    "sweep",
+]
 
 _HOMES = {
+    "Choice": "search",
     "Config": "config",
     "HParams": "train",
+    "Range": "search",
     "RunSpec": "runs",
+    "Space": "search",
+    "halving": "search",
+    "optuna_search": "search",
     "product": "plan",
+    "random_search": "search",
     "results": "frame",
     "sweep": "experiment",
 }

@@ -26,6 +26,8 @@ PACKAGES = (
     "opensmile",
     "pyAudioAnalysis",
     "soundfile",
+    "optuna",
+    "ray",
 )
 
 

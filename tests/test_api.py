@@ -51,3 +51,10 @@ def test_product_crosses_points_with_seeds():
     ]
     assert runs[0].hparams.text_dropout.dtype == "float32"
     assert [run.name for run in dser_jax.product(seed=range(2))] == ["default", "default"]
+
+
+def test_all_that_is_promised_is_there():
+    for name in dser_jax.__all__:
+        assert getattr(dser_jax, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        dser_jax.nothing  # noqa: B018
