@@ -123,7 +123,9 @@ def train_runs(
         run = make_run(config, dataset.words, dataset.embedding_dim, rows)
         data = data._replace(acoustic=None)
     if program is None:
-        lanes = lanes or choose_lanes(run, config, data, count, devices, at_most)
+        lanes = lanes or choose_lanes(
+            run, config, data, count, devices, at_most, trial=bool(stream)
+        )
         devices = devices[: max(1, min(len(devices), lanes))]
         lanes = -(-lanes // len(devices)) * len(devices)
     else:

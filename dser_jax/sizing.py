@@ -38,6 +38,7 @@ def choose_lanes(
     runs: int | None,
     devices: Sequence[jax.Device],
     at_most: int | None = None,
+    trial: bool = False,
 ) -> int:
     """Returns how many lanes to train at a time.
 
@@ -52,6 +53,7 @@ def choose_lanes(
       runs: How many are to be trained; None where nobody knows.
       devices: Among which the lanes are divided.
       at_most: Lanes that memory is known to hold.
+      trial: Whether to compile in any case, e.g. as `data` does not tell all that a lane needs.
     """
     count = len(devices)
     most = CPU_LANES if devices[0].platform == "cpu" else DEVICE_LANES
@@ -61,7 +63,7 @@ def choose_lanes(
     if (free := free_bytes(devices[0])) is not None:
         room = SHARE * free - tree_bytes(data)
         state = tree_bytes(lane_state(run, data))
-        if SURE * wanted * lane_bytes(config, data, state) > room:
+        if trial or SURE * wanted * lane_bytes(config, data, state) > room:
             few, more = (temporary_bytes(run, data, lanes) for lanes in _SMALL)
             fits = fitting_lanes(room, state, few, more)
     if at_most is not None:
