@@ -49,15 +49,15 @@ def test_gemaps_is_opensmiles():
         np.testing.assert_array_equal(running("gemaps_lld")(signal), want)
 
 
-def test_paa_is_pyaudioanalysis():
+def test_paa_package_is_pyaudioanalysis():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pyAudioAnalysis.ShortTermFeatures import feature_extraction
     for signal in signals():
         numbers = np.round(signal * 2**15).astype(np.int16)
         want, names = feature_extraction(numbers, RATE, 400, 160, deltas=False)
-        assert list(FEATURES["paa_lld"].columns) == names
-        np.testing.assert_array_equal(running("paa_lld")(signal), want.T.astype(np.float32))
+        assert list(FEATURES["paa_package_lld"].columns) == names
+        np.testing.assert_array_equal(running("paa_package_lld")(signal), want.T.astype(np.float32))
 
 
 @pytest.mark.skipif(not SPEECH.exists(), reason="no speech recordings beside this checkout")
@@ -114,6 +114,8 @@ def test_the_table_of_features():
         "gemaps_hsf": 46,
         "paa_lld": 34,
         "paa_hsf": 68,
+        "paa_package_lld": 34,
+        "paa_package_hsf": 68,
     }
     assert FEATURES["paa_hsf"].columns[0] == "zcr_mean"
     assert FEATURES["paa_hsf"].columns[34] == "zcr_std"

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 from dser_jax.features.extractor import Extractor
 from dser_jax.features.functionals import hsf_columns
 from dser_jax.features.gemaps import GEMAPS
-from dser_jax.features.paa import PAA
+from dser_jax.features.paa import PAA_PACKAGE
+from dser_jax.features.paa_fast import PAA
 
 
 class Feature(NamedTuple):
@@ -27,12 +28,17 @@ class Feature(NamedTuple):
     columns: tuple[str, ...]
 
 
-EXTRACTORS = {extractor.name: extractor for extractor in (GEMAPS, PAA)}
+EXTRACTORS = {extractor.name: extractor for extractor in (GEMAPS, PAA, PAA_PACKAGE)}
 
 FEATURES = {
     "gemaps_lld": Feature(GEMAPS, "lld", GEMAPS.columns),
     "gemaps_hsf": Feature(GEMAPS, "hsf", hsf_columns(GEMAPS.columns)),
     "paa_lld": Feature(PAA, "lld", PAA.columns),
     "paa_hsf": Feature(PAA, "hsf", hsf_columns(PAA.columns)),
+    "paa_package_lld": Feature(PAA_PACKAGE, "lld", PAA_PACKAGE.columns),
+    "paa_package_hsf": Feature(PAA_PACKAGE, "hsf", hsf_columns(PAA_PACKAGE.columns)),
 }
-"""The acoustic features that `dser prepare --features` knows."""
+"""The acoustic features that `dser prepare --features` knows.
+
+Those of pyAudioAnalysis come twice: by our own code, and by the package itself, which is slow.
+"""

@@ -1,4 +1,6 @@
-"""The 34 short-term features of pyAudioAnalysis, without deltas.
+"""The 34 short-term features of pyAudioAnalysis, without deltas, by the package itself.
+
+It is the referee of `paa_fast.py`, which gives the same numbers in a fraction of the time.
 
 Giannakopoulos 2015, "pyAudioAnalysis: An Open-Source Python Library for Audio Signal Analysis",
 doi:10.1371/journal.pone.0144610.
@@ -56,8 +58,8 @@ def make() -> Callable[[Signal], Frames]:
     return extract
 
 
-PAA = Extractor(
-    name="paa_lld",
+PAA_PACKAGE = Extractor(
+    name="paa_package_lld",
     columns=COLUMNS,
     library="pyAudioAnalysis",
     settings="ShortTermFeatures, 25 ms every 10 ms, no deltas",
