@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Shaped
+from numpy.lib.stride_tricks import sliding_window_view
 
 from dser_jax.features.audio import HOP, RATE, WINDOW, Signal
 from dser_jax.features.extractor import Extractor, Frames
@@ -39,13 +40,14 @@ def make() -> Callable[[Signal], Frames]:
     highest = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
     bank, chroma = bank[:highest].copy(), chroma_sums()
     frequencies = np.arange(1, BINS + 1) * (RATE / (2 * BINS))
+    starts = np.arange(0, BINS, BINS // BLOCKS)
 
     def spectral(magnitude: Bins, last: Bin | None, found: np.ndarray) -> Bin:
         """Fills in the columns from the centroid on; returns the last spectrum, on the sum 1."""
         power = magnitude**2
         total = power.sum(axis=1)
         found[:, 3], found[:, 4] = _centroid_and_spread(magnitude, frequencies)
-        found[:, 5] = _entropy(power, total)
+        found[:, 5] = _entropy(np.add.reduceat(power, starts, axis=1), total)
         unit = magnitude / (magnitude + EPS).sum(axis=1, keepdims=True)
         found[0, 6] = 0 if last is None else np.sum((unit[0] - last) ** 2)
         change = unit[1:] - unit[:-1]
@@ -55,24 +57,22 @@ def make() -> Callable[[Signal], Frames]:
         mel = np.log10(magnitude[:, :highest] @ bank + EPS)
         found[:, 8:21] = dct(mel, norm="ortho")[:, :13]
         found[:, 21:33] = (power @ chroma) / np.where(total == 0, EPS, total)[:, None]
-        found[:, 33] = found[:, 21:33].std(axis=1)
         return unit[-1]
 
     def extract(signal: Signal) -> Frames:
         samples = normalize(signal)
         if len(samples) < WINDOW:
             return np.zeros((0, len(COLUMNS)), np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
+        windows = sliding_window_view(samples, WINDOW)[::HOP]
         features = np.empty((len(windows), len(COLUMNS)))
-        features[:, 0] = _crossings(samples, len(windows))
         last = None
         for start in range(0, len(windows), BATCH):
             frames, found = windows[start : start + BATCH], features[start : start + BATCH]
-            squares = frames**2
-            total = squares.sum(axis=1)
-            found[:, 1] = total / WINDOW
-            found[:, 2] = _entropy(squares, total)
-            last = spectral(np.abs(rfft(frames)[:, :BINS]) / BINS, last, found)
+            piece = samples[start * HOP : (start + len(frames) - 1) * HOP + WINDOW]
+            found[:, 0] = _crossings(piece)
+            found[:, 1], found[:, 2] = _energy_and_entropy(piece)
+            last = spectral(np.abs(rfft(frames))[:, :BINS] / BINS, last, found)
+        features[:, 33] = features[:, 21:33].std(axis=1)
         return features.astype(np.float32)
 
     return extract
@@ -83,7 +83,7 @@ def normalize(signal: Signal) -> Float64[np.ndarray, "sample"]:
     samples = signal.astype(np.float64)
     if len(samples):
         samples -= samples.mean()
-        samples /= np.abs(samples).max() + 1e-10
+        samples /= max(samples.max(), -samples.min()) + 1e-10
     return samples
 
 
@@ -112,9 +112,8 @@ def chroma_sums() -> Float64[np.ndarray, "bin 12"]:
     last counts, and it is divided by how many bins share a semitone with the bin *whose number is
     the semitone's*.
     """
-    semitones = np.round(12 * np.log2(np.arange(1, BINS + 1) * RATE / (2 * BINS) / 27.5)).astype(
-        int
-    )
+    hertz = np.arange(1, BINS + 1) * RATE / (2 * BINS)
+    semitones = np.round(12 * np.log2(hertz / 27.5)).astype(int)
     sharing = (semitones[:, None] == semitones).sum(axis=1)
     sums = np.zeros((BINS, 12))
     for bin_, semitone in enumerate(semitones):
@@ -123,17 +122,34 @@ def chroma_sums() -> Float64[np.ndarray, "bin 12"]:
     return sums
 
 
-def _crossings(samples: Float64[np.ndarray, "sample"], frames: int) -> Column:
+def _crossings(samples: Float64[np.ndarray, "sample"]) -> Column:
     """Returns how often the sign changes from sample to sample; by way of a 0, half and half."""
-    changes = np.abs(np.diff(np.sign(samples).astype(np.int8))).cumsum(dtype=np.int64)
-    before = np.concatenate([[0], changes])
-    start = np.arange(frames) * HOP
-    return (before[start + WINDOW - 1] - before[start]) / 2 / (WINDOW - 1)
+    signs = (samples > 0).view(np.int8) - (samples < 0).view(np.int8)
+    changes = np.zeros(len(samples), np.uint8)
+    changes[1:] = np.abs(signs[1:] - signs[:-1])
+    # The change to a frame's first sample lies before the frame.
+    count = _blocks(changes).sum(axis=1, dtype=np.int64) - changes[: 1 - WINDOW : HOP]
+    return count / 2 / (WINDOW - 1)
 
 
-def _entropy(power: Bins, total: Column) -> Column:
+def _energy_and_entropy(samples: Float64[np.ndarray, "sample"]) -> tuple[Column, Column]:
+    """Returns the mean squares, and how evenly they are spread."""
+    blocks = _blocks(samples**2)
+    total = blocks.sum(axis=1)
+    return total / WINDOW, _entropy(blocks, total)
+
+
+def _blocks(values: Shaped[np.ndarray, "sample"]) -> Shaped[np.ndarray, "frame block"]:
+    """Returns the sums over each frame's blocks; a block is summed once for several frames."""
+    size = WINDOW // BLOCKS
+    sums = values.reshape(-1, size).sum(axis=1, dtype=values.dtype)
+    first = np.arange(0, len(sums) - BLOCKS + 1, HOP // size)
+    return sums[first[:, None] + np.arange(BLOCKS)]
+
+
+def _entropy(blocks: Float64[np.ndarray, "frame block"], total: Column) -> Column:
     """Returns the entropy, in bits, of the blocks' shares of the total."""
-    share = power.reshape(len(power), BLOCKS, -1).sum(axis=2) / (total + EPS)[:, None]
+    share = blocks / (total + EPS)[:, None]
     return -(share * np.log2(share + EPS)).sum(axis=1)
 
 
@@ -143,8 +159,8 @@ def _centroid_and_spread(magnitude: Bins, frequencies: Bin) -> tuple[Column, Col
     weights = magnitude / np.where(highest == 0, EPS, highest)
     weight = weights.sum(axis=1) + EPS
     centroid = weights @ frequencies / weight
-    away = frequencies - centroid[:, None]
-    spread = np.sqrt(np.einsum("ij,ij,ij->i", away, away, weights) / weight)
+    squares = (frequencies - centroid[:, None]) ** 2
+    spread = np.sqrt(np.einsum("ij,ij->i", squares, weights) / weight)
     return centroid / (RATE / 2), spread / (RATE / 2)
 
 
