@@ -8,6 +8,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
 from dser_jax.errors import DserError
+from dser_jax.models.recurrence import recur
 
 glorot = nn.initializers.glorot_uniform()
 
@@ -48,26 +49,7 @@ class LSTM(nn.Module):
         recurrent_bias = self.param("recurrent_bias", forget_ones, (gates,))
 
         projected = jnp.einsum("utf,fg->tug", x, kernel) + (bias + recurrent_bias)[None, None]
-
-        def step(carry, inputs):
-            state, cell = carry
-            return _cell(inputs + state @ recurrent, cell)
-
-        # The state before the first step is zero, so that step needs no recurrent product; a
-        # single step (functionals) is then no scan at all.
-        first, shown = _cell(projected[0], jnp.zeros((x.shape[0], self.units), x.dtype))
-        if x.shape[1] == 1:
-            return shown[:, None]
-        _, rest = jax.lax.scan(step, first, projected[1:])
-        return jnp.concatenate([shown[None], rest]).swapaxes(0, 1)
-
-
-def _cell(gates: Float[Array, "utt gates"], cell: Float[Array, "utt units"]):
-    """Advances the cell by one step; returns ((state, cell), state)."""
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
-    state = nn.sigmoid(o) * jnp.tanh(cell)
-    return (state, cell), state
+        return recur(projected, jnp.asarray(recurrent)).swapaxes(0, 1)
 
 
 class Conv(nn.Module):
