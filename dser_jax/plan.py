@@ -96,7 +96,7 @@ def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Gro
     """
     usable, skipped, errors = [], [], []
     for group in groups:
-        rows = ", ".join(dict.fromkeys(spec.name for spec in group.runs)) or "search"
+        rows = _few(list(dict.fromkeys(spec.name for spec in group.runs))) or "search"
         try:
             make_network(group.config)  # names an unknown network before anything is written
             for note in check_inputs(prepared, group.config):
@@ -110,6 +110,11 @@ def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Gro
     for line in skipped:
         print(line, flush=True)
     return usable, skipped
+
+
+def _few(names: Sequence[str], shown: int = 3) -> str:
+    more = [f"and {len(names) - shown} more"] if len(names) > shown else []
+    return ", ".join([*names[:shown], *more])
 
 
 def plan_runs(group: Group, prepared: Prepared) -> Plan:

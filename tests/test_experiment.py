@@ -161,15 +161,15 @@ def test_rows_without_their_inputs_are_left_out_and_said(data, tmp_path, capsys)
     lacking = dataclasses.replace(CONFIG, vectors="glove")
     groups = [
         Group(CONFIG, paired_runs({"one": hparams(patience=1)}, range(3))),
-        Group(lacking, paired_runs({"one glove": hparams()}, range(3))),
+        Group(lacking, paired_runs({f"{n} glove": hparams(n / 10) for n in range(1, 6)}, range(3))),
     ]
     view = run_experiment(data, tmp_path, groups)
     said = capsys.readouterr().out
-    assert "one glove: not trained" in said
+    assert "1 glove, 2 glove, 3 glove, and 2 more: not trained" in said
     assert "dser prepare --glove FILE" in said
     assert "glove.840B.300d.txt" in said
     assert len(view.manifest["planned"]) == 3
-    assert view.manifest["skipped"][0].startswith("one glove: not trained")
+    assert view.manifest["skipped"][0].startswith("1 glove, 2 glove")
     with pytest.raises(DserError, match="no word vectors 'glove'"):
         run_experiment(data, tmp_path, groups[1:])
 

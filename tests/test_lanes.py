@@ -1,28 +1,13 @@
 """The lane law: what a lane computes is what its run computes alone."""
 
-import jax
 import numpy as np
 import pytest
-from tiny import CONFIG, make_dataset
+from laned import DATASET, LANES, assert_same, compiled, hparams, train
+from tiny import CONFIG
 
 from dser_jax.errors import DserError
 from dser_jax.lanes import Hooks, train_runs
-from dser_jax.program import compile_program, send
 from dser_jax.runs import RunSpec
-from dser_jax.train import HParams, make_run
-
-DATASET = make_dataset()
-LANES = 4
-
-
-def hparams(alpha=1.0, rate=1e-3, dropout=0.1, patience=10):
-    return HParams(
-        loss_weights=np.array([alpha, 1, 1], np.float32),
-        acoustic_dropout=np.float32(dropout),
-        learning_rate=np.float32(rate),
-        patience=np.int32(patience),
-    )
-
 
 RUNS = [
     RunSpec("a", hparams(), 0),
@@ -34,12 +19,6 @@ RUNS = [
 ]
 
 
-def compiled(lanes, config=CONFIG, devices=None):
-    devices = devices or jax.local_devices()[:1]
-    run = make_run(config, DATASET.words, DATASET.embedding_dim)
-    return compile_program(run, send(DATASET.data, devices), lanes, devices)
-
-
 @pytest.fixture(scope="module")
 def program():
     return compiled(LANES)
@@ -49,23 +28,6 @@ def program():
 def wide():
     """A program of its own for 16 lanes."""
     return compiled(16)
-
-
-def train(runs, program, config=CONFIG, **options):
-    items = [(f"{spec.name} {spec.seed}", spec) for spec in runs]
-    outcomes = train_runs(DATASET, config, items, program=program, **options)
-    return {outcome.spec.name: outcome for _, outcome in outcomes}
-
-
-def assert_same(one, other, names, exactly=True):
-    for name in names:
-        for a, b in zip(
-            jax.tree.leaves(one[name].result), jax.tree.leaves(other[name].result), strict=True
-        ):
-            if exactly:
-                np.testing.assert_array_equal(a, b)
-            else:
-                np.testing.assert_allclose(a, b, atol=2e-5)
 
 
 @pytest.fixture(scope="module")

@@ -238,7 +238,7 @@ def test_what_does_not_compare_is_said(table, key, changed, why):
             "lstm paa_hsf",
             {"max_tokens": 7, "vectors": "x", "fusion": [1, 1], "taps": [1]},
         ),
-        ("table4", "cnn glove", {"features": "x", "acoustic_dropout": 0.9, "embedding_dim": 5}),
+        ("table4", "cnn glove", {"features": "x", "acoustic_dropout": 0.9}),
         ("table5", "cnn + cnn", {"layers": 9}),
         ("fig4", {"alpha": 0.3, "beta": 0.1}, {"acoustic_dropout": 0.7}),
     ],

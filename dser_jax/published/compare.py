@@ -304,8 +304,6 @@ def _matters(name: str, settings: Mapping[str, Any]) -> bool:
         return "cnn" in (acoustic, text)
     if name == "layers":
         return bool({"lstm", "dense"} & {acoustic, text})
-    if name == "embedding_dim":  # Prepared vectors bring their own width.
-        return bool(text) and settings.get("vectors") == "we"
     if name in _SPEECH_ONLY:
         return bool(acoustic)
     if name in _TEXT_ONLY:
