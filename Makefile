@@ -64,7 +64,7 @@ paper-demo: $(VENV)/.demo$(EXTRA)
 		GRID_FLAGS="--points 0 0.25 0.5 0.75 --seeds 2"
 
 test: $(VENV)/.test$(EXTRA)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.test$(EXTRA)
 	$(BIN)/ruff check .

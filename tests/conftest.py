@@ -15,6 +15,24 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_legacy_prng_key", "error")
 
 
+SLOW = (
+    "demo_claims",
+    "faults_kills",
+    "ray",
+    "cli_sweep",
+    "search_cli",
+    "search_decisions",
+    "lanes",
+)
+"""Files that begin first, so that no process is left with a long one at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the files that take long before the others."""
+    names = [f"test_{name}.py" for name in SLOW]
+    items.sort(key=lambda item: names.index(item.path.name) if item.path.name in names else 99)
+
+
 @pytest.fixture(scope="module")
 def quick_compilation():
     """Leaves out most of XLA's optimizations, which take more time than all the training here.

@@ -153,17 +153,29 @@ def assert_same(after, before):
             np.testing.assert_array_equal(array, right[name], err_msg=name)
 
 
+def start_and_wait(sweeps, out):
+    """Starts a sweep and waits until it has saved or finished something."""
+
+    def seen():
+        rows = out / "rows.jsonl"
+        saved = [path.parent.name for path in out.glob("lanes/*/*/manifest.json")]
+        return max(saved, default=""), rows.stat().st_size if rows.exists() else 0
+
+    before = seen()
+    child = sweeps.start(out)
+    while seen() == before:
+        time.sleep(0.005)
+    return child
+
+
 def test_fault_02_a_signal_saves_and_a_second_one_ends_at_once(sweeps, undisturbed, tmp_path):
-    view, began, _ = undisturbed
+    view, _, _ = undisturbed
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-        child = sweeps.start(tmp_path)
-        time.sleep(began + 0.3)
-        os.kill(child, number)
+        os.kill(start_and_wait(sweeps, tmp_path), number)
         assert sweeps.next_line() == "75", sweeps.said()
         assert f"{number.name}: finishing" in sweeps.said()
         assert "the same command goes on" in sweeps.said()
-    child = sweeps.start(tmp_path)
-    time.sleep(began)
+    child = start_and_wait(sweeps, tmp_path)
     os.kill(child, signal.SIGTERM)
     time.sleep(0.15)  # A later one is no echo.
     with contextlib.suppress(ProcessLookupError):
