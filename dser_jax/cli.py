@@ -146,7 +146,8 @@ def _add_prepare(commands) -> None:
         default=[],
         metavar="NAME,...",
         help="gemaps_hsf, gemaps_lld (eGeMAPS by openSMILE), paa_hsf, paa_lld (pyAudioAnalysis); "
-        "hsf: mean and deviation over the frames lld",
+        "hsf: mean and deviation over the frames lld; paa_package_hsf, paa_package_lld: by "
+        "pyAudioAnalysis itself, slowly, and equal",
     )
     features.add_argument(
         "--acoustic",

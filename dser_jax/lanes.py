@@ -192,7 +192,8 @@ class _Engine:
                 self.hooks.progress(self._tick())
                 if name := self.hooks.stop():
                     self._save(wait=True)
-                    raise Interrupted(name)
+                    kept = "finished runs" if self.checkpoints is None else "everything"
+                    raise Interrupted(name, f"{kept} is saved")
                 if time.monotonic() - saved > self._interval():
                     self._save()
                     saved = time.monotonic()

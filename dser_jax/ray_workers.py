@@ -290,7 +290,7 @@ class _Crew:
         then = time.monotonic()
         while self._handout.left:
             if name := self.hooks.stop():
-                raise Interrupted(name)
+                raise Interrupted(name, "finished runs are saved")
             self._look()
             self._ask()
             news = self._wait()

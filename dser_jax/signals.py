@@ -29,14 +29,15 @@ class Interrupted(KeyboardInterrupt):
 
     Args:
       name: Of the signal, e.g. "SIGTERM".
+      kept: What is on the disk.
 
     Attributes:
       name: The same.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, kept: str = "everything is saved") -> None:
         self.name = name
-        super().__init__(f"stopped by {name}; everything is saved, and the same command goes on")
+        super().__init__(f"stopped by {name}; {kept}, and the same command goes on")
 
 
 class Signals:

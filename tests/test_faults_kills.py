@@ -180,5 +180,6 @@ def test_fault_02_a_signal_saves_and_a_second_one_ends_at_once(sweeps, undisturb
     time.sleep(0.15)  # A later one is no echo.
     with contextlib.suppress(ProcessLookupError):
         os.kill(child, signal.SIGTERM)
-    assert sweeps.next_line() in (str(128 + signal.SIGTERM), "75")
+    # At once; or it had saved by then; or the handler was gone by then, and the system ended it.
+    assert sweeps.next_line() in (str(128 + signal.SIGTERM), "75", str(-signal.SIGTERM))
     assert_same(run_to_end(sweeps, tmp_path), view)
