@@ -11,16 +11,17 @@ from dser_jax.journal import read_journal
 if TYPE_CHECKING:
     import pandas
 
-_FIRST = ("run", "name", "seed", "status", "network", "features", "protocol", "split")
+_FIRST = ("run", "name", "seed", "status", "kind", "network", "features", "protocol", "split")
 
 
 def results(folder: str | Path) -> pandas.DataFrame:
     """Reads the runs of a sweep, also while it trains, as a table: one row a run.
 
     Returns:
-      Columns `run`, `name`, `seed`, `status`, ..., one for each traced setting (alpha, beta, gamma,
-      learning_rate, ...), `epochs`, `best_epoch`, and for both parts of the data and each measure
-      one for each attribute and the mean: `test_ccc_valence`, ..., `validation_rmse_mean`.
+      Columns `run`, `name`, `seed`, `status`, `kind` ("baseline", or none), ..., one for each
+      traced setting (alpha, beta, gamma, learning_rate, ...), `epochs`, `best_epoch`, and for both
+      parts of the data and each measure one for each attribute and the mean: `test_ccc_valence`,
+      ..., `validation_rmse_mean`.
 
     Raises:
       DserError: There is no journal, or one of another format.
