@@ -72,3 +72,9 @@ class BadInput:
         if not self.skip:
             raise error
         self.left_out.append(error)
+
+
+def last_line(text: str) -> str:
+    """Takes the line of an error's text, or of its traceback, that says most."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"

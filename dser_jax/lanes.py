@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ import numpy as np
 from dser_jax.checkpoint import Checkpoints
 from dser_jax.config import Config
 from dser_jax.dataset import Data, Dataset
-from dser_jax.errors import DserError
+from dser_jax.errors import DserError, last_line
 from dser_jax.program import Flags, Program, compile_program, from_host, lane_state, send
 from dser_jax.runs import Outcome, RunSpec, stack_hparams
 from dser_jax.signals import Interrupted
@@ -231,7 +232,6 @@ class _Engine:
             self.compiled = True
         self.state = self.program.blank()
         self.epoch, self.wait = np.zeros((2, self.lanes), int)
-        self.ccc = np.full((self.lanes, 3), np.nan)
         self.settings = [HParams()] * self.lanes
 
     def _start(self, slot: int, item: tuple[str, RunSpec]) -> None:
@@ -312,17 +312,17 @@ class _Engine:
             self._shrink(error)
             self.queues.append(iter(items))
             # One queue, not two: runs that ran out of memory are no suspects.
-            self.queues[-2:] = [_joined(self.queues[-1], self.queues[-2])]
+            self.queues[-2:] = [chain(self.queues[-1], self.queues[-2])]
             return []
         if not items:
             raise error
         if len(items) == 1:
             (run, spec), text = items[0], "".join(traceback.format_exception(error))
             self.parked.pop(run, None)
-            self.hooks.notice(f"{spec.name}, seed {spec.seed}: failed: {_last_line(text)}")
+            self.hooks.notice(f"{spec.name}, seed {spec.seed}: failed: {last_line(text)}")
             return [(run, Outcome(spec, None, traceback=text))]
         self.hooks.notice(
-            f"{len(items)} runs failed together ({_last_line(str(error))}); training each half "
+            f"{len(items)} runs failed together ({last_line(str(error))}); training each half "
             "of them apart, to find which one it is"
         )
         middle = len(items) // 2
@@ -334,7 +334,7 @@ class _Engine:
         if lanes < 1:
             raise DserError(
                 f"out of memory with one lane on each of {len(self.devices)} devices: "
-                f"{_last_line(str(error))}. A smaller --batch-size, --units or --max-tokens needs "
+                f"{last_line(str(error))}. A smaller --batch-size, --units or --max-tokens needs "
                 "less; so do functionals instead of frames"
             ) from error
         self.hooks.notice(f"out of memory with {self.lanes} lanes; going on with {lanes}")
@@ -377,7 +377,7 @@ class _Engine:
         try:
             self._save(wait=True)
         except Exception as error:
-            self.hooks.notice(f"the lanes in flight could not be saved: {_last_line(str(error))}")
+            self.hooks.notice(f"the lanes in flight could not be saved: {last_line(str(error))}")
 
 
 def take_lane(state: State, slot: int) -> State:
@@ -392,15 +392,5 @@ def take_lane(state: State, slot: int) -> State:
     return jax.tree.map(take, state)
 
 
-def _joined(first: Iterator, second: Iterator) -> Iterator:
-    yield from first
-    yield from second
-
-
 def _out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "no message"

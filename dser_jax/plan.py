@@ -82,9 +82,7 @@ def product(
         if name not in fields:
             raise DserError(f"product({name}=...): expected one of {', '.join(sorted(fields))}")
     points = grid_points([(name, [float(v) for v in values]) for name, values in axes.items()])
-    named = {}
-    for name, point in points.items():
-        named[name or "default"] = hparams_at(point, defaults)
+    named = {name or "default": hparams_at(point, defaults) for name, point in points.items()}
     return paired_runs(named, seed)
 
 

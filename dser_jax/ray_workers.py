@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 from dser_jax.config import Config
 from dser_jax.dataset import Dataset
-from dser_jax.errors import DserError
+from dser_jax.errors import DserError, last_line
 from dser_jax.handout import Handout
 from dser_jax.lanes import Hooks, train_runs
 from dser_jax.ray_engine import Item, Worker, versions
@@ -446,13 +446,13 @@ class _Crew:
         given_up = self._handout.lost(worker.number, worker.name, guilty)
         if given_up is not None:
             spec = self.specs[given_up]
-            self.hooks.notice(f"{spec.name}, seed {spec.seed}: failed: {_last_line(why)}")
+            self.hooks.notice(f"{spec.name}, seed {spec.seed}: failed: {last_line(why)}")
             text = f"On {where}, the last of {self.retries + 1} or more times:\n{why}"
             yield given_up, Outcome(spec, None, traceback=text)
         count = len(hand) - (given_up is not None)
         if count:
             self.hooks.notice(
-                f"{where}: lost ({_last_line(why)}); training its {count} runs again, apart"
+                f"{where}: lost ({last_line(why)}); training its {count} runs again, apart"
             )
         others = any(w.ready for w in self.workers.values())
         self.strikes[worker.name] += fresh
@@ -465,7 +465,7 @@ class _Crew:
         self._handout.take_back(worker.number)
         self.strikes[worker.name] += 1
         if refused or self.strikes[worker.name] >= STRIKES:
-            self._leave_out(worker, why if refused else _last_line(why))
+            self._leave_out(worker, why if refused else last_line(why))
         else:
             self._dismiss(worker)
 
@@ -497,9 +497,3 @@ class _Crew:
             sum(tick.lane_epochs for tick in [*ticks, self._gone]),
             done,
         )
-
-
-def _last_line(text: str) -> str:
-    """Takes the line of an error that says most."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return lines[-1] if lines else "no message"
