@@ -36,7 +36,9 @@ LAYERS = (
     "report_text report_sections report_paper report_leaks report_search report_files",
     "searches figures.style figures.curves figures.scatter figures.heat figures.lines",
     "figures.parts figures.searched figures.trials figures report",
-    "bootstrap baselines experiment settings conduct collection cli",
+    "bootstrap baselines experiment settings conduct collection",
+    "commands commands.base commands.prepare commands.inspect commands.sweep commands.report",
+    "commands.merge cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]
 """Every module; each may import those before it, wherever in its file it does so."""

@@ -1,0 +1,48 @@
+"""`dser merge`: the parts of a sweep as one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dser_jax.commands.base import Commands, add_command
+from dser_jax.errors import DserError
+
+_HELP = """\
+Joins the parts of a sweep that `dser sweep --part I/N` trained, e.g. each on
+another machine, into one. It can be done again when more parts have finished.
+
+examples:
+  dser merge runs/weights                       # all of runs/weights/part-*-of-*
+  dser merge here/part-1-of-2 there/part-2-of-2 --out runs/weights
+"""
+
+
+def add(commands: Commands) -> None:
+    """Adds the subcommand to the command line."""
+    parser = add_command(commands, "merge", run, "join the parts of a sweep", description=_HELP)
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="DIR", help="the --out of a sweep, or its parts"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (the --out of the sweep)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out `dser merge`."""
+    from dser_jax.bootstrap import update_intervals
+    from dser_jax.merge import merge
+    from dser_jax.report import write_report
+
+    if len(args.folders) == 1:
+        out = args.out or args.folders[0]
+        parts = sorted(args.folders[0].glob("part-*-of-*"))
+        if not parts:
+            raise DserError(f"{args.folders[0]}: no part-I-of-N in it; `--part I/N` makes them")
+    else:
+        out, parts = args.out, args.folders
+        if out is None:
+            raise DserError("parts from several places need --out")
+    view = merge(parts, out)
+    for notice in [*view.notices, *update_intervals(view)]:
+        print(notice)
+    write_report(out)

@@ -1,0 +1,169 @@
+"""`dser prepare`: a corpus on disk to a folder to train from."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from dser_jax.commands.base import Commands, add_command
+from dser_jax.errors import BadInput, DserError
+from dser_jax.settings import positive
+
+CORPORA = ("iemocap", "table", "demo")
+
+_HELP = """\
+Reads a corpus, extracts its features and writes everything into one folder,
+from which training starts. Run it again to add features; what was extracted
+is kept, and an interrupted extraction goes on.
+
+examples:
+  dser prepare --corpus demo data/demo --features gemaps_hsf --out runs/demo
+  dser prepare --corpus iemocap IEMOCAP_full_release \\
+      --features gemaps_hsf,paa_hsf --glove glove.840B.300d.txt --out runs/iemocap
+  dser prepare --corpus table labels.csv --scale 1 7 --column valence=EmoVal \\
+      arousal=EmoAct dominance=EmoDom file=FileName --audio-root wavs --out runs/mine
+  dser prepare --acoustic wav2vec=embeddings.npy --out runs/demo
+"""
+
+
+def add(commands: Commands) -> None:
+    """Adds the subcommand to the command line."""
+    parser = add_command(
+        commands,
+        "prepare",
+        run,
+        "read a corpus, extract features, write a folder to train from",
+        description=_HELP,
+        usage="dser prepare [--corpus {iemocap,table,demo} ROOT] [options] --out DIR",
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder")
+    what = parser.add_argument_group("corpus (without one, --out names a folder to add to)")
+    what.add_argument("--corpus", choices=CORPORA, help="what kind of corpus ROOT is")
+    what.add_argument("root", nargs="?", type=Path, metavar="ROOT", help="its folder, or its CSV")
+    what.add_argument("--skip-bad", action="store_true", help="leave out what is bad, and list it")
+    table = parser.add_argument_group("corpus table")
+    table.add_argument("--scale", nargs=2, type=float, metavar=("LO", "HI"), help="of the labels")
+    table.add_argument(
+        "--column",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="name of a column that is not called as its field",
+    )
+    table.add_argument("--audio-root", type=Path, metavar="DIR", help="where its recordings are")
+    demo = parser.add_argument_group("corpus demo (made in ROOT if it is not there)")
+    demo.add_argument("--utterances", type=int, metavar="N", help="how many")
+    demo.add_argument("--seed", type=int, metavar="N", help="another one, another corpus")
+    features = parser.add_argument_group("features")
+    features.add_argument(
+        "--features",
+        type=lambda text: [name for name in text.split(",") if name],
+        default=[],
+        metavar="NAME,...",
+        help="gemaps_hsf, gemaps_lld (eGeMAPS by openSMILE), paa_hsf, paa_lld (pyAudioAnalysis); "
+        "hsf: mean and deviation over the frames lld; paa_package_hsf, paa_package_lld: by "
+        "pyAudioAnalysis itself, slowly, and equal",
+    )
+    features.add_argument(
+        "--acoustic",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FILE",
+        help="features of your own, row by row: .npy or openSMILE's CSV",
+    )
+    features.add_argument("--glove", type=Path, metavar="FILE", help="word vectors (.txt, .gz)")
+    features.add_argument("--fasttext", type=Path, metavar="FILE", help="word vectors (.vec, .gz)")
+    features.add_argument("--jobs", type=positive, metavar="N", help="processes; one a core")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out `dser prepare`."""
+    from dser_jax.prepare import prepare
+    from dser_jax.prepared import MANIFEST
+
+    acoustic, columns = _pairs("--acoustic", args.acoustic), _pairs("--column", args.column)
+    vectors = {name: path for name in ("glove", "fasttext") if (path := getattr(args, name))}
+    if args.corpus is None and not (args.features or acoustic or vectors):
+        raise DserError("nothing to do: give --corpus, or features to add to the folder --out")
+    bad = BadInput(skip=args.skip_bad)
+    corpus = None if args.corpus is None else _load_corpus(args, columns, bad)
+    if corpus is None and not (args.out / MANIFEST).exists():
+        raise DserError(f"{args.out}: not a prepared folder yet; --corpus says what to prepare")
+    if corpus is not None:
+        print(f"{corpus.name} in {args.root}: {len(corpus.utterances)} utterances")
+        for line in corpus.found:
+            print(f"  {line}")
+        sys.stdout.flush()
+    prepared = prepare(
+        corpus,
+        args.out,
+        features=args.features,
+        acoustic=acoustic,
+        vectors=vectors,
+        jobs=args.jobs,
+        bad=bad,
+        command=args.command,
+    )
+    from dser_jax.inspect import summary
+
+    for line in summary(prepared, [*dict.fromkeys(args.features), *acoustic, *vectors]):
+        print(line)
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Parts `NAME=VALUE` arguments."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not (name and mark and value):
+            raise DserError(f"{option} {text}: expected NAME=VALUE, without spaces")
+        if name in pairs:
+            raise DserError(f"{option} {text}: {name} is given twice")
+        pairs[name] = value
+    return pairs
+
+
+def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInput):
+    """Reads the corpus that the arguments name."""
+    if args.root is None:
+        raise DserError(f"--corpus {args.corpus}: its folder is missing, as in --corpus demo ROOT")
+    theirs = {
+        "table": {"--scale": args.scale, "--column": columns, "--audio-root": args.audio_root},
+        "demo": {"--utterances": args.utterances, "--seed": args.seed},
+    }
+    for corpus, options in theirs.items():
+        for option, value in options.items():
+            if corpus != args.corpus and value not in (None, {}):
+                raise DserError(f"{option} belongs to --corpus {corpus}, not to {args.corpus}")
+    if args.corpus == "iemocap":
+        from dser_jax.corpora.iemocap import load_iemocap
+
+        return load_iemocap(args.root, bad)
+    if args.corpus == "table":
+        from dser_jax.corpora.table import load_table
+
+        if args.scale is None:
+            raise DserError("--corpus table: which scale are the labels on? as in --scale 1 7")
+        low, high = args.scale
+        return load_table(
+            args.root, scale=(low, high), columns=columns, audio_root=args.audio_root, bad=bad
+        )
+    from dser_jax.corpora.demo import load_demo
+    from dser_jax.progress import Progress
+
+    with ExitStack() as stack:
+        progress: Progress | None = None
+
+        def spoken(done: int, total: int) -> None:
+            nonlocal progress
+            if progress is None:
+                progress = stack.enter_context(Progress("speaking", total))
+            progress.advance()
+
+        given = {"utterances": args.utterances, "seed": args.seed}
+        return load_demo(args.root, **given, bad=bad, progress=spoken)
