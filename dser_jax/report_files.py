@@ -18,7 +18,6 @@ from dser_jax.report_text import (
     NONE,
     caption,
     heading,
-    in_words,
     interval,
     note,
     number,
@@ -31,7 +30,7 @@ from dser_jax.report_text import (
     verdict,
     what,
 )
-from dser_jax.tables import COLUMNS, Table, is_baseline, score, tables, untrained
+from dser_jax.tables import COLUMNS, Table, in_words, is_baseline, score, tables, untrained
 
 PARTS = ("test", "validation")
 METRICS = ("ccc", "ccc_batch32", "rmse")

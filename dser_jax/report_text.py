@@ -8,7 +8,15 @@ from typing import Any
 
 from dser_jax.journal import JournalView
 from dser_jax.stats import LEAST, PairedTest, Row, Summary
-from dser_jax.tables import Comparison, Table, TableRow, count_lost, is_baseline, is_whole
+from dser_jax.tables import (
+    Comparison,
+    Table,
+    TableRow,
+    count_lost,
+    in_words,
+    is_baseline,
+    is_whole,
+)
 
 NONE = "–"
 """Stands where there is no score."""
@@ -105,11 +113,6 @@ def caption(table: Table, mark: str = "bold") -> str:
 ON_UNTRAINED = (
     "the loss has no weight on that attribute; such a row has no mean, and is in no test of it."
 )
-
-
-def in_words(lost: Mapping[str, int]) -> str:
-    """Writes `1 diverged, 2 failed`."""
-    return ", ".join(f"{count} {status}" for status, count in lost.items())
 
 
 def units_drawn(table: Table) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from dser_jax.journal_files import canonical
 from dser_jax.stats import Row, Summary, summary
-from dser_jax.tables import score
+from dser_jax.tables import count_lost, score
 from dser_jax.weights import two_weights
 
 LEAST_PAIRS = 9
@@ -40,15 +40,15 @@ class Point:
 
     Attributes:
       at: Its place, one value an axis.
-      scores: (part, metric) -> mean over attributes, over the seeds that did not diverge; absent
-        where all did.
-      diverged: How many runs did.
+      scores: (part, metric) -> mean over attributes, over the runs that went on to their
+        end; absent where none did.
+      lost: How many ended before: diverged, failed or pruned.
       allowed: Whether it may be picked: not with a negative loss weight.
     """
 
     at: tuple[float, ...]
     scores: dict[tuple[str, str], Summary]
-    diverged: int
+    lost: int
     allowed: bool = True
 
     @property
@@ -160,8 +160,7 @@ def _points(
             known = [value for value in values if value is not None]
             if known:
                 scores[part, metric] = summary(known)
-        diverged = sum(row.get("status", "ok") != "ok" for row in places[at])
-        points.append(Point(at, scores, diverged, allowed(at)))
+        points.append(Point(at, scores, sum(count_lost(places[at]).values()), allowed(at)))
     return tuple(points)
 
 
@@ -214,7 +213,7 @@ def _rate_lines(rows: Sequence[Row], grid: Search) -> list[Search]:
     for axis, field in enumerate(RATES if grid.points else ()):
         held = _held(grid, 1 - axis)
         line = tuple(
-            Point((point.at[axis],), point.scores, point.diverged)
+            Point((point.at[axis],), point.scores, point.lost)
             for point in grid.points
             if point.at[1 - axis] == held
         )

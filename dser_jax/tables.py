@@ -306,6 +306,11 @@ def count_lost(runs: Iterable[Row]) -> dict[str, int]:
     return {status: times[status] for status in dict.fromkeys((*LOST, *times)) if times[status]}
 
 
+def in_words(lost: Mapping[str, int]) -> str:
+    """Writes `1 diverged, 2 failed`."""
+    return ", ".join(f"{count} {status}" for status, count in lost.items())
+
+
 def _untrained(
     runs: Sequence[Row], scores: Mapping[str, Summary], metric: str, part: str
 ) -> frozenset[str]:

@@ -258,13 +258,17 @@ def test_unknown_and_mixed_settings_do_not_compare():
     assert "units not known, published 256" in cell(rows, "table6").reason
 
 
-def test_diverged_runs_are_left_out_and_said():
-    found = cell(rows_of("table6", "two", [*exactly(0.508, 0.002, 5), None]), "table6")
+def test_lost_runs_are_left_out_and_said():
+    rows = rows_of("table6", "two", [*exactly(0.508, 0.002, 5), None, None, 0.9])
+    rows[-2]["status"], rows[-1]["status"] = "failed", "pruned"
+    found = cell(rows, "table6")
     assert found.verdict == AGREES
-    assert "1 of 6 runs diverged and are left out" in found.reason
-    found = cell(rows_of("table6", "two", [None, None]), "table6")
+    assert found.reason.endswith("; left out of 8 runs: 1 diverged, 1 failed, 1 pruned")
+    rows = rows_of("table6", "two", [None, None])
+    rows[0]["status"] = "failed"
+    found = cell(rows, "table6")
     assert (found.ours, found.difference, found.verdict) == (None, None, NOT_COMPARABLE)
-    assert found.reason == "every run diverged"
+    assert found.reason == "no run to compare: 1 diverged, 1 failed"
 
 
 def test_rows_find_their_partner():

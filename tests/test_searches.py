@@ -59,11 +59,20 @@ def test_diverged_runs_are_in_no_mean():
     rows = weight_grid(1, diverged=[(0.4, 0.3)]) + weight_grid(3, diverged=[(0.5, 0.2)])[121:]
     ((search,),) = searches(rows)
     points = {point.at: point for point in search.points}
-    assert (points[0.4, 0.3].diverged, points[0.4, 0.3].test.n) == (1, 2)
-    assert (points[0.5, 0.2].diverged, points[0.5, 0.2].test.n) == (2, 1)
+    assert (points[0.4, 0.3].lost, points[0.4, 0.3].test.n) == (1, 2)
+    assert (points[0.5, 0.2].lost, points[0.5, 0.2].test.n) == (2, 1)
     ((alone,),) = searches(weight_grid(1, level=lambda *_: 0.5, diverged=[(0.0, 0.0)]))
     assert alone.points[0].scores == {}
     assert alone.pick.at != (0.0, 0.0)
+
+
+def test_pruned_and_failed_runs_are_in_no_mean():
+    rows = weight_grid(3)
+    at = [row for row in rows if row["hparams"]["loss_weights"][:2] == [0.4, 0.3]]
+    at[0]["status"], at[1]["status"] = "pruned", "failed"
+    ((search,),) = searches(rows)
+    (point,) = [point for point in search.points if point.at == (0.4, 0.3)]
+    assert (point.lost, point.test.n) == (2, 1)
 
 
 def test_where_all_diverged_nothing_is_picked():

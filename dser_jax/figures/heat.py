@@ -14,7 +14,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from dser_jax.figures.style import label, save, style, told, wrapped
+from dser_jax.figures.style import save, style, wrapped
+from dser_jax.report_searches import label, told
 from dser_jax.searches import Point, Search
 
 COLOURS = "viridis"
@@ -87,7 +88,7 @@ def heat_map(search: Search, path: Path) -> list[Path]:
         note = "outlined: picked"
         if not all(point.allowed for point in search.points):
             note = f"hatched: {label('gamma')} = 1 − α − β is negative, never picked;  {note}"
-        if any(point.diverged and not point.scores for point in search.points):
+        if any(point.lost and not point.scores for point in search.points):
             note += ";  crossed: every run diverged, failed or was pruned"
         figure.suptitle(wrapped(f"{search.what}\n{told(search)}", 60 * len(shown)), fontsize=8)
         figure.supxlabel(wrapped(note, 60 * len(shown)), fontsize=6.5, color="#555555")
@@ -118,7 +119,7 @@ def _draw_heat(figure: Figure, panel: Axes, search: Search, part: str, *, number
         value = matrix[y, x]
         if not point.allowed:
             _hatch(panel, x, y)
-        if point.diverged and np.isnan(value):
+        if point.lost and np.isnan(value):
             panel.plot([x], [y], "x", color="#555555", markersize=5, markeredgewidth=0.8)
         if numbers and np.isfinite(value):
             red, green, blue, _ = np.ravel(image.cmap(image.norm(value))).tolist()

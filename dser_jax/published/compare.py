@@ -35,7 +35,7 @@ from dser_jax.published.numbers import (
     load,
 )
 from dser_jax.stats import LEVEL, Row, Summary, summary
-from dser_jax.tables import COLUMNS, score
+from dser_jax.tables import COLUMNS, count_lost, in_words, score
 
 TOLERANCE = 0.005
 """Differences up to this agree, however narrow the interval. The smallest lead that the paper
@@ -102,7 +102,7 @@ class Cell:
     Attributes:
       held: The runs and the published row.
       attribute: An attribute, or "mean".
-      ours: The score over seeds; None where every run diverged, or there are no labels.
+      ours: The score over seeds; None where no run went on to its end, or there are no labels.
       published: The score it is held against.
       difference: Ours minus the published; None without ours.
       low, high: The 95% interval of the difference; None where nothing tells it.
@@ -174,12 +174,13 @@ def diff(rows: Iterable[Row], table: str) -> list[Cell]:
 def compare(held: Held) -> list[Cell]:
     """Compares one row with its published one, attribute by attribute."""
     reasons = obstacles(held)
-    lost = sum(run.get("status", "ok") != "ok" for run in held.runs)
+    lost = count_lost(held.runs)
     cells = []
     for column in COLUMNS:
         ours, published = held.scores(column), held.published.scores[column]
         if ours is None:
-            why = "every run diverged" if lost == len(held.runs) else "no labels here"
+            whole = len(held.runs) - sum(lost.values())
+            why = "no labels here" if whole else f"no run to compare: {in_words(lost)}"
             nothing = (None, None, None, "", NOT_COMPARABLE, "; ".join([why, *reasons]))
             cells.append(Cell(held, column, None, published, *nothing))
             continue
@@ -188,7 +189,7 @@ def compare(held: Held) -> list[Cell]:
         if reasons:
             verdict, reason = NOT_COMPARABLE, "; ".join(reasons)
         if lost:
-            reason += f"; {lost} of {len(held.runs)} runs diverged and are left out"
+            reason += f"; left out of {len(held.runs)} runs: {in_words(lost)}"
         low, high = (
             (None, None)
             if found.reach is None
