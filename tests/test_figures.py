@@ -12,8 +12,9 @@ from dser_jax import figures
 from dser_jax.figures import curves, heat, lines, scatter
 from dser_jax.figures.parts import draw_parts
 from dser_jax.figures.searched import published_line
-from dser_jax.figures.style import told, told_apart
+from dser_jax.figures.style import told_apart
 from dser_jax.journal import Journal, read_journal
+from dser_jax.report_searches import told
 from dser_jax.searches import searches
 from dser_jax.stats import summary
 from dser_jax.subsets import PartScore

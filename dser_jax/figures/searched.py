@@ -8,7 +8,7 @@ from pathlib import Path
 from dser_jax import published
 from dser_jax.figures.heat import heat_map, surface
 from dser_jax.figures.lines import lines
-from dser_jax.figures.style import label, told
+from dser_jax.report_searches import label, told
 from dser_jax.searches import PAPER_RATES, RATES, Search, searches
 from dser_jax.stats import Row
 

@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 from dser_jax.errors import DataError
 from dser_jax.journal import JournalView
-from dser_jax.report_text import interval, number, plural
-from dser_jax.searches import Search
-from dser_jax.stats import LEAST
 
 Row = Mapping[str, Any]
 
@@ -118,31 +115,6 @@ def told_apart(names: Sequence[str], longest: int = 30) -> tuple[list[str], str]
     kept = [[word for word, same in zip(each, shared, strict=True) if not same] for each in words]
     common = [word for word, same in zip(words[0], shared, strict=True) if same]
     return [" ".join(each).strip(",") for each in kept], " ".join(common).strip(",")
-
-
-LABELS = {"alpha": "α (valence)", "beta": "β (arousal)", "gamma": "γ (dominance)"}
-
-
-def label(axis: str) -> str:
-    """Returns how a setting is called in a figure."""
-    return LABELS.get(axis, axis.replace("_", " "))
-
-
-def told(search: Search) -> str:
-    """Says what a search picked, and its scores."""
-    pick = search.pick
-    if pick is None or pick.validation is None:
-        return "nothing to pick: no run has a score on validation"
-    places = zip(search.axes, pick.at, strict=True)
-    at = ", ".join(f"{label(axis).split(' (')[0]} {value:g}" for axis, value in places)
-    if search.kind == "weights":
-        at += f", γ {1 - sum(pick.at):.3g}"
-    text = f"{at} picked on validation ({number(pick.validation.mean)})"
-    if pick.test is None:
-        return f"{text}; not tested"
-    ends = interval(pick.test) if pick.test.n >= LEAST else ""
-    text += f": {number(pick.test.mean)} {ends}".rstrip() + " on test"
-    return f"{text}, {plural(pick.test.n, 'seed')}{'' if ends else ': no interval'}"
 
 
 def wrapped(text: str, width: int) -> str:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from dser_jax.corpora.utterances import ATTRS
-from dser_jax.figures.style import COLOURS, GREY, Row, label, save, style
+from dser_jax.figures.style import COLOURS, GREY, Row, save, style
+from dser_jax.report_searches import label
 from dser_jax.search.trials import ranked, setting, value_of
 
 A_LINE = 3

@@ -1,0 +1,31 @@
+"""What a search over settings picked, in words for figures and pages."""
+
+from __future__ import annotations
+
+from dser_jax.report_text import interval, number, plural
+from dser_jax.searches import Search
+from dser_jax.stats import LEAST
+
+LABELS = {"alpha": "α (valence)", "beta": "β (arousal)", "gamma": "γ (dominance)"}
+
+
+def label(axis: str) -> str:
+    """Returns how a setting is called in a figure."""
+    return LABELS.get(axis, axis.replace("_", " "))
+
+
+def told(search: Search) -> str:
+    """Says what a search picked, and its scores."""
+    pick = search.pick
+    if pick is None or pick.validation is None:
+        return "nothing to pick: no run has a score on validation"
+    places = zip(search.axes, pick.at, strict=True)
+    at = ", ".join(f"{label(axis).split(' (')[0]} {value:g}" for axis, value in places)
+    if search.kind == "weights":
+        at += f", γ {1 - sum(pick.at):.3g}"
+    text = f"{at} picked on validation ({number(pick.validation.mean)})"
+    if pick.test is None:
+        return f"{text}; not tested"
+    ends = interval(pick.test) if pick.test.n >= LEAST else ""
+    text += f": {number(pick.test.mean)} {ends}".rstrip() + " on test"
+    return f"{text}, {plural(pick.test.n, 'seed')}{'' if ends else ': no interval'}"
