@@ -37,6 +37,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
             keep_weights=args.keep_weights,
             baselines=args.baselines,
             extend=args.extend,
+            retry_failed=args.retry_failed,
             part=args.part,
             save_seconds=60 * args.save_every,
             ray=args.ray,

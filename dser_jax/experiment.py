@@ -50,6 +50,7 @@ class Options:
       keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
       baselines: Whether the mean, ridge and SVR are fitted first, as rows to hold the runs against.
       extend: Whether a journal that was made for fewer runs takes the new ones in.
+      retry_failed: Whether runs that failed are trained again; their rows are dropped.
       part: I and N, to train the I-th of N parts of the runs alone.
       save_seconds: Time between two checkpoints of the lanes in flight.
       ray: Address of a Ray cluster on which to train, as `ray_workers.cluster` takes it.
@@ -60,6 +61,7 @@ class Options:
     keep_weights: bool = False
     baselines: bool = True
     extend: bool = False
+    retry_failed: bool = False
     part: tuple[int, int] | None = None
     save_seconds: float = 300.0
     ray: str | None = None
@@ -167,7 +169,13 @@ def _train_groups(
     beside: Mapping[str, Baseline] = {}
     if options.baselines and (options.part is None or options.part[0] == 1):
         beside = plan_baselines(prepared, [group.config for group in groups])
-    with Journal.open(out, manifest, must_match=same, extend=options.extend) as journal:
+    with Journal.open(
+        out,
+        manifest,
+        must_match=same,
+        extend=options.extend,
+        retry=lambda run: options.retry_failed,
+    ) as journal:
         for notice in journal.notices:
             print(notice, flush=True)
         check_baselines(beside, {s.name for group in groups for s in group.runs}, journal.rows())
@@ -289,6 +297,8 @@ def _only_search(groups: Sequence[Group], options: Options) -> Search | None:
         raise DserError(
             "a search is over one configuration: give one --features, one --vectors and one --split"
         )
+    if options.retry_failed:
+        raise DserError("a search goes without --retry-failed: what followed was chosen knowing it")
     if options.part is not None:
         raise DserError("a search cannot be divided: each choice depends on others; leave out part")
     if options.ray is not None and not isinstance(searches[0], RandomSearch):

@@ -18,7 +18,7 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -137,6 +137,7 @@ class Journal:
         *,
         must_match: Iterable[str] = ("data_fingerprint", "inputs"),
         extend: bool = False,
+        retry: Callable[[str], bool] = lambda run: False,
     ) -> Journal:
         """Starts a journal, or takes up one that was interrupted.
 
@@ -154,6 +155,7 @@ class Journal:
             a notice says so.
           extend: Whether runs may be added to those that were planned. What was planned stays so,
             and rows keep their settings: others under the name of a row are refused nevertheless.
+          retry: Tells of a failed run, by its id, whether to drop its row: it is then unfinished.
 
         Raises:
           DserError: if another process has the folder, if it cannot be written, or if the schema,
@@ -167,13 +169,19 @@ class Journal:
         lock = FolderLock(folder)
         journal = cls(folder, lock)
         try:
-            journal._take_up(plain(manifest), tuple(must_match), extend)
+            journal._take_up(plain(manifest), tuple(must_match), extend, retry)
         except BaseException:
             journal.close()
             raise
         return journal
 
-    def _take_up(self, manifest: dict[str, Any], must_match: tuple[str, ...], extend: bool) -> None:
+    def _take_up(
+        self,
+        manifest: dict[str, Any],
+        must_match: tuple[str, ...],
+        extend: bool,
+        retry: Callable[[str], bool],
+    ) -> None:
         for part in (self.folder, self.folder / "arrays", self.folder / "truth"):
             for path in remove_stale(part):
                 self.notices.append(f"{path}: removed, half-written by an interrupted run")
@@ -195,12 +203,20 @@ class Journal:
                 manifest[key] = older[key] | manifest[key]
         change = check_plan(self.folder, older, manifest, extend=extend)
         data = read_bytes(rows)
-        self._rows, self._end, notices = parse_rows(rows, data)
+        self._rows, end, notices = parse_rows(rows, data)
         self.notices += notices
+        kept = data[:end]
+        again = {r["run"] for r in self._rows if r.get("status") == "failed" and retry(r["run"])}
+        if again:
+            self._rows = [row for row in self._rows if row["run"] not in again]
+            kept = b"".join(map(_line, self._rows))
+            runs = "1 run" if len(again) == 1 else f"{len(again)} runs"
+            self.notices.append(f"dropped the rows of {runs} that failed")
+        self._end = len(kept)
         self.finished = {row["run"] for row in self._rows}
         if rows.exists():
             with replacing(rows) as file:
-                file.write(data[: self._end])
+                file.write(kept)
         if change:
             self.notices += [f"extended: {line}" for line in change.lines]
             note = {"at": _now(), "rows_before": len(self._rows), "added": len(change.added)}
@@ -291,7 +307,7 @@ class Journal:
         run = written["run"]
         if run in self.finished:
             return False
-        line = json.dumps(written, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+        line = _line(written)
         save_arrays(array_file(self.folder / "arrays", run), arrays)
         self._append(line)
         self._rows.append(written)
@@ -360,6 +376,11 @@ def _as_planned(rows: list[Row], manifest: Mapping[str, Any]) -> tuple[Row, ...]
         return tuple(rows)
     place = {run: number for number, run in enumerate(planned)}
     return tuple(sorted(rows, key=lambda row: place.get(row["run"], len(place))))
+
+
+def _line(row: Row) -> bytes:
+    """Returns a row as the file has it."""
+    return json.dumps(row, allow_nan=False, ensure_ascii=False).encode() + b"\n"
 
 
 def _now() -> str:

@@ -92,7 +92,10 @@ def merge(parts: Sequence[str | os.PathLike], out: str | os.PathLike) -> Journal
         raise DserError(f"{out} holds another sweep ({change.lines[-1]}); choose another folder")
     plans = [{"plan": part.manifest["plan"]} for part in found if part.manifest.get("plan")]
     manifest |= reduce(join_plans, plans) if plans else {}
-    with Journal.open(out, {**manifest, "planned": planned}, extend=True) as journal:
+    # A run that failed may have been trained again since.
+    mended = {run for run, (_, row) in rows.items() if row.get("status") != "failed"}
+    manifest["planned"] = planned
+    with Journal.open(out, manifest, extend=True, retry=mended.__contains__) as journal:
         _clean(out / "params")
         for part in found:
             _copy(part, rows, journal)

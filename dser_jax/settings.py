@@ -69,7 +69,8 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
         "--split",
         default=defaults.split,
         metavar="NAME",
-        help=f"last_session, session:NAME, {LEAVE_ONE_OUT} or column ({defaults.split})",
+        help=f"last_session, session:NAME, {LEAVE_ONE_OUT}, column, or column:NAME for one of "
+        f"several test sets ({defaults.split})",
     )
     parser.add_argument(
         "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
@@ -111,6 +112,9 @@ def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--extend", action="store_true", help="add runs to a folder that was made for fewer"
+    )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="train again what failed with an error"
     )
     parser.add_argument(
         "--part",

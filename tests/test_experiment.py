@@ -1,6 +1,7 @@
 """Experiments end to end on a small prepared folder: rows, resuming, Ctrl-C, refusals."""
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -200,6 +201,18 @@ def test_more_seeds_are_added_where_that_is_asked(data, finished, tmp_path):
     old = {row["run"]: row for row in finished.rows}
     assert [row for row in view.rows if row["run"] in old] == list(old.values())
     assert run_experiment(data, out, more, lanes=4).rows == view.rows
+
+
+def test_failed_runs_are_trained_again_where_that_is_asked(data, finished, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(finished.folder, out)
+    first, *others = (out / "rows.jsonl").read_text().splitlines()
+    failed = json.loads(first) | {"status": "failed", "traceback": "no room"}
+    (out / "rows.jsonl").write_text("\n".join([json.dumps(failed), *others, ""]))
+    groups = [Group(CONFIG, paired_runs(NAMED, range(3)))]
+    kept = run_experiment(data, out, groups, lanes=4)
+    assert [row["status"] for row in kept.rows].count("failed") == 1
+    assert run_experiment(data, out, groups, lanes=4, retry_failed=True).rows == finished.rows
 
 
 def test_one_run_under_two_names_is_refused(data, tmp_path):

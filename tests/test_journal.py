@@ -367,6 +367,23 @@ def test_a_torn_line_in_the_middle_names_file_and_line(folder):
     assert not (folder / "lock").exists()
 
 
+def test_failed_runs_can_be_tried_again(folder):
+    with Journal.open(folder, MANIFEST) as journal:
+        for number, status in enumerate(("ok", "failed", "diverged", "failed")):
+            journal.commit(row(f"r{number}", status=status, word="ü"), arrays())
+    before = lines(folder)
+    with Journal.open(folder, MANIFEST, retry=lambda run: run == "r3") as journal:
+        assert journal.finished == {"r0", "r1", "r2"}
+        assert lines(folder) == before[:3]
+        assert "dropped the rows of 1 run that failed" in journal.notices
+        assert journal.commit(row("r3", epochs=3), arrays(0.25))
+    with Journal.open(folder, MANIFEST, retry=lambda run: True) as journal:
+        assert journal.finished == {"r0", "r2", "r3"}
+    view = read_journal(folder)
+    assert [r["run"] for r in view.rows] == ["r0", "r2", "r3"]
+    assert view.arrays("r3")["train_loss"][0] == 0.25
+
+
 def test_a_run_written_twice_by_hand_counts_once(folder):
     with Journal.open(folder, MANIFEST) as journal:
         journal.commit(row(seed=1), arrays())

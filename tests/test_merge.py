@@ -138,6 +138,22 @@ def test_what_is_missing_and_unfinished_is_said_and_added_later(tmp_path):
     assert len(view.manifest["parts"]) == 3
 
 
+def test_a_run_that_failed_is_replaced_once_it_was_tried_again(parts, tmp_path):
+    first = read_journal(parts[0]).rows[0]
+    failed = {**first, "status": "failed"}
+    path = parts[0] / "rows.jsonl"
+    good = path.read_bytes()
+    path.write_bytes(json.dumps(failed).encode() + b"\n" + good.split(b"\n", 1)[1])
+    view = merge(parts, tmp_path / "out")
+    assert [r for r in view.rows if r["run"] == first["run"]] == [failed]
+    merge(parts[1:], tmp_path / "out")
+    assert read_journal(tmp_path / "out").rows == view.rows
+    path.write_bytes(good)
+    view = merge(parts[:1], tmp_path / "out")
+    assert [r for r in view.rows if r["run"] == first["run"]] == [first]
+    assert len(view.rows) == len(WHOLE)
+
+
 def test_baselines_are_there_once(tmp_path):
     first = make(tmp_path / "p1", 1, extra=[baseline()])
     second = make(tmp_path / "p2", 2, extra=[baseline(0.25 + 1e-9)])

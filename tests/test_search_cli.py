@@ -105,6 +105,11 @@ def test_another_search_in_the_same_folder_is_refused(searched, capsys, more, me
     assert message in said
 
 
+def test_failed_trials_are_not_tried_again(searched, capsys):
+    _, command = searched
+    assert "a search goes without --retry-failed" in fails(capsys, [*command, "--retry-failed"])
+
+
 def test_a_plain_sweep_in_the_folder_of_a_search_is_refused(searched, data, capsys):  # noqa: F811
     folder, _ = searched
     said = fails(capsys, sweep_arguments(data, folder, "--weights", "none"))
