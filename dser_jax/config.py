@@ -13,6 +13,7 @@ from typing import Any
 from dser_jax.errors import DserError
 
 PROTOCOLS = ("strict", "paper")
+PADDINGS = ("masked", "keras")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,13 @@ class Config:
       protocol: "strict": scalers and vocabulary from training rows, validation on held-out
         speakers, validation loss over the whole set. "paper": scalers and vocabulary from all
         rows, the last 20% of the training rows for validation, validation loss batch by batch.
-      split: "last_session", "session:NAME" (test on that session), or "column".
+      split: "last_session", "session:NAME" (test on that session), "column", or "column:NAME"
+        (test on that one of its test sets).
+      padding: What LSTM networks make of the padding in front of shorter utterances. "masked": they
+        skip it. "keras": it is fed to them like words or frames, as the authors did. By default
+        as the protocol has it: masked under "strict", keras under "paper".
+      half_recurrence: Whether the recurrent products of LSTM networks take bfloat16 (states and
+        sums stay float32): quicker where a device has units for it, and close, not equal.
     """
 
     acoustic: str | None = "lstm"
@@ -54,15 +61,23 @@ class Config:
     max_epochs: int = 50
     protocol: str = "strict"
     split: str = "last_session"
+    padding: str = ""
+    half_recurrence: bool = False
 
     def __post_init__(self) -> None:
         if self.acoustic is None and self.text is None:
             raise DserError("a network needs an acoustic half, a text half, or both")
         if self.protocol not in PROTOCOLS:
             raise DserError(f"protocol is {self.protocol!r}; expected one of {PROTOCOLS}")
-        if self.split not in ("last_session", "column") and not self.split.startswith("session:"):
+        if not self.padding:
+            default = "keras" if self.protocol == "paper" else "masked"
+            object.__setattr__(self, "padding", default)
+        if self.padding not in PADDINGS:
+            raise DserError(f"padding is {self.padding!r}; expected one of {PADDINGS}")
+        named = self.split.startswith(("session:", "column:"))
+        if self.split not in ("last_session", "column") and not named:
             raise DserError(
-                f"split is {self.split!r}; expected last_session, session:NAME or column"
+                f"split is {self.split!r}; expected last_session, session:NAME, column or column:NAME"
             )
         sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens")
         for name in (*sizes, "batch_size", "max_epochs"):
@@ -94,6 +109,8 @@ class Config:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:
-        """Rebuilds the settings that `to_json` gave."""
+        """Rebuilds the settings that `to_json` gave, of earlier versions too."""
+        # Before there was a choice, padding was fed to the network under both protocols.
+        values = {"padding": "keras", **values}
         tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("fusion", "taps")}
         return cls(**{**values, **tuples})

@@ -15,7 +15,7 @@ from dser_jax.features.audio import HOP, RATE
 from dser_jax.features.tokenizer import split_words
 from dser_jax.leaks import mark, normal
 from dser_jax.prepared import Prepared
-from dser_jax.splits import PARTS, make_split
+from dser_jax.splits import PARTS, make_split, named_parts
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,7 +107,7 @@ def _escape(text: str) -> str:
 
 def _sessions(utterances: Sequence[Utterance]) -> Table:
     """Counts utterances by session, speaker and split."""
-    splits = [part for part in PARTS if any(utt.split == part for utt in utterances)]
+    splits = named_parts(utterances)
     if any(utt.split is None for utt in utterances) and splits:
         splits.append("no split")
     groups: dict[str, list[Utterance]] = {}
@@ -115,25 +115,29 @@ def _sessions(utterances: Sequence[Utterance]) -> Table:
         groups.setdefault(utt.session or "no session", []).append(utt)
     rows = []
     for session, group in sorted(groups.items()):
-        speakers = Counter(utt.speaker or "unknown" for utt in group)
+        speakers = Counter(utt.speaker for utt in group)
         counts = Counter(utt.split or "no split" for utt in group)
         rows.append(
             [session, _speakers(speakers), *(str(counts[s]) for s in splits), str(len(group))]
         )
     if len(groups) > 1:
-        speakers = {utt.speaker for utt in utterances if utt.speaker is not None}
+        speakers = Counter(utt.speaker for utt in utterances)
         counts = Counter(utt.split or "no split" for utt in utterances)
         totals = [*(str(counts[s]) for s in splits), str(len(utterances))]
-        rows.append(["all", f"{len(speakers)} speakers", *totals])
+        rows.append(["all", _speakers(speakers, named=0), *totals])
     columns = ["session", "speakers", *splits, "utterances"]
     return _table("Sessions", columns, rows, left=2)
 
 
-def _speakers(counts: Counter[str]) -> str:
-    """Names the speakers where they are few."""
-    if len(counts) > 4:
-        return f"{len(counts)} speakers"
-    return ", ".join(f"{speaker} {count}" for speaker, count in sorted(counts.items()))
+def _speakers(counts: Counter[str | None], named: int = 4) -> str:
+    """Names the speakers where they are few; those who are unknown may be any number."""
+    known = {speaker: count for speaker, count in counts.items() if speaker is not None}
+    parts = [f"{speaker} {count}" for speaker, count in sorted(known.items())]
+    if len(parts) > named:
+        parts = [f"{len(parts)} speakers"]
+    if counts[None]:
+        parts.append(f"unknown {counts[None]}")
+    return ", ".join(parts)
 
 
 def _labels(utterances: Sequence[Utterance], attributes: Sequence[str]) -> Table:
@@ -238,8 +242,9 @@ def _splits(utterances: Sequence[Utterance]) -> Table:
     kinds = []
     if any(utt.session is not None for utt in utterances):
         kinds.append("last_session")
+    tests = [part for part in named_parts(utterances) if part not in PARTS[:2]]
     if any(utt.split is not None for utt in utterances):
-        kinds.append("column")
+        kinds += [f"column:{test}" for test in tests] if len(tests) > 1 else ["column"]
     for kind in kinds:
         for protocol in ("paper", "strict"):
             try:
@@ -248,7 +253,7 @@ def _splits(utterances: Sequence[Utterance]) -> Table:
                 rows.append([kind.replace("_", " "), protocol, *"---", "not possible"])
                 continue
             counts = [str(len(getattr(split, part))) for part in PARTS]
-            by_column = kind == "column" and any(utt.split == "validation" for utt in utterances)
+            by_column = kind != "last_session" and any(u.split == PARTS[1] for u in utterances)
             held = _validated_on(utterances, split.validation) or ("column" if by_column else "")
             rows.append([split.name, protocol, *counts, held])
     if not rows:

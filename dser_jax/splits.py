@@ -31,16 +31,17 @@ class Split:
 def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Split:
     """Divides the utterances as `Config.split` and `Config.protocol` say.
 
-    The test rows come first: the last session, the named one, or the column's. Where the column
-    does not give validation rows, the protocol takes them from the rest: "paper" the last 20% of
-    its rows (Keras' validation_split), "strict" its last session, or its last speakers where there
-    is only one session.
+    The test rows come first: the last session, the named one, or the column's; where the column has
+    several test sets, the first of them, or the named one, and the others are in no part. Where the
+    column does not give validation rows, the protocol takes them from the rest: "paper" the last
+    20% of its rows (Keras' validation_split), "strict" its last session, or its last speakers where
+    there is only one session.
 
     Raises:
       DserError: The corpus lacks what the split needs, or a part would be empty.
     """
-    if split == "column":
-        name, rest, validation, test = _by_column(utterances)
+    if split == "column" or split.startswith("column:"):
+        name, rest, validation, test = _by_column(utterances, split)
     else:
         name, rest, test = _by_session(utterances, split)
         validation = np.array([], int)
@@ -57,17 +58,25 @@ def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Sp
     return Split(name, rest, validation, test)
 
 
-def _by_column(utterances: Sequence[Utterance]):
-    rows = {part: [] for part in PARTS}
-    for i, utterance in enumerate(utterances):
-        if utterance.split is not None:
-            rows[utterance.split].append(i)
-    if not rows["train"] or not rows["test"]:
+def named_parts(utterances: Sequence[Utterance]) -> list[str]:
+    """Lists the parts that a split column names: training, validation, then the test sets."""
+    there = {utterance.split for utterance in utterances if utterance.split is not None}
+    return sorted(there, key=lambda part: (*(part != name for name in PARTS), part))
+
+
+def _by_column(utterances: Sequence[Utterance], split: str):
+    tests = [part for part in named_parts(utterances) if part not in PARTS[:2]]
+    test = split.removeprefix("column:") if split != "column" else next(iter(tests), "test")
+    parts = [utterance.split for utterance in utterances]
+    counts = {part: parts.count(part) for part in dict.fromkeys([*PARTS[:2], test, *tests])}
+    if test in PARTS[:2] or not counts["train"] or not counts[test]:
         raise DserError(
-            "split 'column' needs utterances marked train and test; this data set has "
-            + ", ".join(f"{len(r)} {part}" for part, r in rows.items())
+            f"split {split!r} needs utterances marked train and {test}; this data set has "
+            + ", ".join(f"{count} {part}" for part, count in counts.items())
         )
-    return ("column", *(np.array(rows[part], int) for part in PARTS))
+    name = "column" if test == "test" else f"column ({test})"
+    rows = ([i for i, part in enumerate(parts) if part == wanted] for wanted in (*PARTS[:2], test))
+    return (name, *(np.array(row, int) for row in rows))
 
 
 def _by_session(utterances: Sequence[Utterance], split: str):
@@ -76,7 +85,7 @@ def _by_session(utterances: Sequence[Utterance], split: str):
     if len(names) < 2 or None in sessions:
         raise DserError(
             f"split {split!r} needs a session for every utterance and at least two sessions; this "
-            f"data set has {len(names)} (give the table a session or a split column)"
+            f"data set has {len(names)}{_lacking(sessions, 'session')} ({_other_way(utterances)})"
         )
     test_name = names[-1] if split == "last_session" else split.removeprefix("session:")
     if test_name not in names:
@@ -96,11 +105,13 @@ def _last_speakers(utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndar
     if len(sessions) > 1:
         return rest[[utterances[i].session == sessions[-1] for i in rest]]
     speakers = sorted({s for i in rest if (s := utterances[i].speaker) is not None})
-    if len(speakers) < 2 or any(utterances[i].speaker is None for i in rest):
+    named = [utterances[i].speaker for i in rest]
+    if len(speakers) < 2 or None in named:
         raise DserError(
             "protocol 'strict' validates on speakers held out of training, but the rows that are "
-            "left for training name fewer than two sessions or speakers; give the table a split "
-            "column with validation rows, or use protocol 'paper'"
+            f"left for training name fewer than two sessions, and {len(speakers)} speakers"
+            f"{_lacking(named, 'speaker')}; give the table a split column with validation rows, or "
+            "use protocol 'paper'"
         )
     counts = {s: sum(utterances[i].speaker == s for i in rest) for s in speakers}
     held: set[str] = set()
@@ -109,3 +120,16 @@ def _last_speakers(utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndar
         if sum(counts[s] for s in held) >= 0.2 * len(rest):
             break
     return rest[[utterances[i].speaker in held for i in rest]]
+
+
+def _lacking(names: Sequence[str | None], what: str) -> str:
+    """Says how many rows name none: who is unknown may be one of those held out."""
+    count = sum(name is None for name in names)
+    return f", and {count} of {len(names)} utterances without a {what}" if count else ""
+
+
+def _other_way(utterances: Sequence[Utterance]) -> str:
+    """Says how a data set without sessions can be split."""
+    if any(utterance.split is not None for utterance in utterances):
+        return "`--split column` takes the split that it comes with"
+    return "give the table a session or a split column"

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import csv
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dser_jax.cli import guarded, main
+from dser_jax.cli import COMMANDS, guarded, main
 from dser_jax.errors import DserError
 from dser_jax.prepare import load_prepared
 
@@ -119,7 +122,11 @@ def test_prepare_refuses(table, capsys, more, message):
     [
         ("--corpus demo", "--corpus demo: its folder is missing, as in --corpus demo ROOT"),
         ("--corpus table x.csv", "--corpus table: which scale are the labels on?"),
-        ("--corpus iemocap x --scale 1 5", "--scale belongs to --corpus table, not to iemocap"),
+        (
+            "--corpus iemocap x --scale 1 5",
+            "--scale belongs to --corpus table or audformat, not to iemocap",
+        ),
+        ("--corpus emobank x --table y", "--table belongs to --corpus audformat, not to emobank"),
         ("--features paa_hsf", "not a prepared folder yet; --corpus says what to prepare"),
         ("", "nothing to do: give --corpus, or features to add to the folder --out"),
     ],
@@ -212,6 +219,74 @@ def test_guarded_says_things_in_one_paragraph(capsys):
     assert guarded(lambda: None) is None
 
 
+def test_what_nobody_foresaw_is_a_paragraph_and_a_file(capsys, tmp_path, monkeypatch):
+    def crash():
+        raise KeyError("sh" + "y" * 3000)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        guarded(crash)
+    assert caught.value.code == 70
+    said = capsys.readouterr().err
+    assert said.startswith("dser: an error that was not foreseen: KeyError: 'shyyy")
+    assert len(said) < 1000
+    (kept,) = tmp_path.glob("dser-*.txt")
+    assert f"its traceback is in {kept}" in said
+    assert "in crash\n" in kept.read_text()
+    with pytest.raises(KeyError):
+        guarded(crash, debug=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(SystemExit):
+        guarded(crash)
+    said = capsys.readouterr().err
+    assert "in crash\n" in said
+    assert "its traceback is above" in said
+
+
+def test_help_tells_every_command_and_exit_code(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    for command in COMMANDS:
+        assert re.search(rf"^    {command.__name__.rpartition('.')[2]} +[a-z]", said, re.MULTILINE)
+    codes = re.findall(r"^  (\d+)  ", said, re.MULTILINE)
+    assert codes == ["0", "1", "2", "70", "75", "130"]
+    documented = (ROOT / "docs" / "exit-codes.md").read_text("utf-8")
+    for code, text in re.findall(r"^  (\d+)  +(.+)", said, re.MULTILINE):
+        assert f"| {code} | {text} |" in documented
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_what_completes(shell, capsys):
+    main(["completion", shell])
+    said = capsys.readouterr().out
+    assert "dser" in said
+    assert "_ARGCOMPLETE" in said
+    if shell != "fish" and shutil.which(shell):
+        subprocess.run([shell, "-n"], input=said, text=True, check=True, timeout=60)
+
+
+def completed(line: str) -> list[str]:
+    """Asks as a shell does."""
+    code = (
+        "import os, sys; os.dup2(1, 8); os.dup2(2, 9); "
+        "from dser_jax.cli import main; sys.argv[0] = 'dser'; main()"
+    )
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "IFS": "\v"}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **asked, "_ARGCOMPLETE_IFS": "\v"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60
+    )
+    return [word.strip() for word in done.stdout.split("\v")]
+
+
+def test_commands_flags_and_choices_are_completed():
+    assert completed("dser re") == ["report"]
+    assert "--retry-failed" in completed("dser sweep --retry")
+    assert completed("dser sweep --protocol s") == ["strict"]
+
+
 def run(*given: str, **options) -> subprocess.CompletedProcess:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-W", "error", *given]
@@ -235,6 +310,39 @@ def test_help_is_quick():
     start = time.monotonic()
     assert "prepare" in run("-m", "dser_jax.cli", "--help").stdout
     assert time.monotonic() - start < 5
+
+
+def on_a_terminal(*given: str, **variables: str) -> str:
+    """Runs a command on a terminal of its own; returns what that shows."""
+    pty = pytest.importorskip("pty")
+    main_end, other_end = pty.openpty()
+    env = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
+    env |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **variables}
+    with subprocess.Popen([sys.executable, *given], stdout=other_end, env=env) as process:
+        os.close(other_end)
+        shown = b""
+        while True:
+            try:
+                part = os.read(main_end, 4096)
+            except OSError:  # Linux's way to say that nobody writes any more.
+                break
+            if not part:
+                break
+            shown += part
+    os.close(main_end)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|38|9[0-7])[0-9;]*m")
+
+
+def test_colours_are_for_terminals_and_not_for_pipes():
+    code = "import rich.console as r; r.Console().print('[red]hot[/red]')"
+    shown = on_a_terminal("-c", code)
+    assert COLOUR.search(shown)
+    assert not COLOUR.search(on_a_terminal("-c", code, NO_COLOR="1"))
+    assert "\x1b" not in run("-m", "dser_jax.cli", "--help").stdout
 
 
 def test_a_reader_that_has_seen_enough(table):

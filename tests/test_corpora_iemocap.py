@@ -147,7 +147,7 @@ def test_bad_line_names_file_and_line(release, labels, old, new, message):
 
 def test_duplicate_id_names_both_lines(release, labels):
     change(labels, "_F000", "_M000")
-    message = r"impro01\.txt:8: .* evaluated before.*'Ses03F_impro01_M000'.*impro01\.txt:3"
+    message = r"impro01\.txt:8: this id came before.*'Ses03F_impro01_M000'.*impro01\.txt:3"
     with pytest.raises(DataError, match=message):
         load_iemocap(release)
     bad = BadInput(skip=True)

@@ -10,8 +10,6 @@ import pytest
 from dser_jax.corpora.table import load_table
 from dser_jax.errors import BadInput, DataError
 
-SHARED = Path(__file__).parent.parent / "../shared/data"
-
 
 @pytest.fixture
 def table(tmp_path):
@@ -230,10 +228,14 @@ def test_exact_name_wins_over_another_case(table):
     assert load_table(path, scale=(1, 5)).utterances[0].valence == 2
 
 
-@pytest.mark.skipif(not (SHARED / "emobank.csv").is_file(), reason="EmoBank is not here")
-def test_emobank():
-    names = {"valence": "V", "arousal": "A", "dominance": "D", "transcript": "text"}
-    corpus = load_table(SHARED / "emobank.csv", scale=(1, 5), columns=names)
-    assert len(corpus.utterances) == 10_062
-    assert corpus.utterances[0].id == "110CYL068_1036_1079"
-    assert {u.split for u in corpus.utterances} == {"train", "validation", "test"}
+def test_test_sets_keep_their_numbers_and_the_unknown_are_no_speaker(table):
+    splits = ["Train", "training", "valid", "Development", "Test", "test-1", "Test2", "TEST_3"]
+    rows = "".join(f"{i},x,1,{split},Unknown\n" for i, split in enumerate(splits))
+    path = table("id,transcript,valence,split,speaker\n" + rows + "8,x,1,test,ann\n9,x,1,dev,NaN\n")
+    utterances = load_table(path, scale=(1, 5)).utterances
+    assert [u.split for u in utterances[:8]] == [
+        *("train", "train", "validation", "validation", "test", "test1", "test2", "test3")
+    ]
+    assert [u.speaker for u in utterances] == [*[None] * 8, "ann", None]
+    expected = "speakers: 1; unknown in 9 utterances"
+    assert expected in load_table(path, scale=(1, 5)).found

@@ -19,7 +19,8 @@ PACKAGE = ROOT / "dser_jax"
 
 LAYERS = (
     "errors config atomic lock progress sweep_progress signals environment compile_cache",
-    "corpora corpora.utterances corpora.iemocap corpora.table",
+    "corpora corpora.utterances corpora.reading corpora.iemocap corpora.msp_improv corpora.table",
+    "corpora.msp_podcast corpora.emobank corpora.audformat",
     "corpora.demo_text corpora.espeak_worker corpora.espeak corpora.demo",
     "features.audio features.extractor features.functionals",
     "features.gemaps features.paa features.paa_fast features",
@@ -111,7 +112,10 @@ def python(*arguments: str) -> str:
     [
         ("dser_jax", LIGHT),
         ("dser_jax.cli", LIGHT),
-        ("dser_jax.corpora.iemocap, dser_jax.corpora.table, dser_jax.corpora.demo", LIGHT),
+        (
+            ", ".join(f"dser_jax.{name}" for name in ORDER if name.startswith("corpora.")),
+            (*LIGHT, "audformat", "pandas"),
+        ),
         ("dser_jax.journal", LIGHT),
         ("dser_jax.tables", LIGHT),
         ("dser_jax.report", LIGHT),

@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command
+from dser_jax.corpora.utterances import Corpus
 from dser_jax.errors import BadInput, DserError
 from dser_jax.settings import positive
 
-CORPORA = ("iemocap", "table", "demo")
+CORPORA = ("iemocap", "msp_improv", "msp_podcast", "audformat", "emobank", "table", "demo")
 
 _HELP = """\
 Reads a corpus, extracts its features and writes everything into one folder,
@@ -25,6 +26,7 @@ examples:
       --features gemaps_hsf,paa_hsf --glove glove.840B.300d.txt --out runs/iemocap
   dser prepare --corpus table labels.csv --scale 1 7 --column valence=EmoVal \\
       arousal=EmoAct dominance=EmoDom file=FileName --audio-root wavs --out runs/mine
+  dser prepare --corpus audformat database --table emotion.train emotion.test --out runs/mine
   dser prepare --acoustic wav2vec=embeddings.npy --out runs/demo
 """
 
@@ -37,15 +39,29 @@ def add(commands: Commands) -> None:
         run,
         "read a corpus, extract features, write a folder to train from",
         description=_HELP,
-        usage="dser prepare [--corpus {iemocap,table,demo} ROOT] [options] --out DIR",
+        usage="dser prepare [--corpus KIND ROOT] [options] --out DIR",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="the folder")
     what = parser.add_argument_group("corpus (without one, --out names a folder to add to)")
-    what.add_argument("--corpus", choices=CORPORA, help="what kind of corpus ROOT is")
+    what.add_argument(
+        "--corpus", choices=CORPORA, metavar="KIND", help=f"what ROOT is: {', '.join(CORPORA)}"
+    )
     what.add_argument("root", nargs="?", type=Path, metavar="ROOT", help="its folder, or its CSV")
     what.add_argument("--skip-bad", action="store_true", help="leave out what is bad, and list it")
-    table = parser.add_argument_group("corpus table")
-    table.add_argument("--scale", nargs=2, type=float, metavar=("LO", "HI"), help="of the labels")
+    msp = parser.add_argument_group("corpora msp_improv and msp_podcast")
+    msp.add_argument(
+        "--no-transcripts",
+        action="store_true",
+        help="read no words, which some utterances may lack",
+    )
+    table = parser.add_argument_group("corpora table and audformat")
+    table.add_argument(
+        "--scale",
+        nargs=2,
+        type=float,
+        metavar=("LO", "HI"),
+        help="of the labels; an audformat database may tell it",
+    )
     table.add_argument(
         "--column",
         nargs="+",
@@ -54,7 +70,17 @@ def add(commands: Commands) -> None:
         metavar="FIELD=COLUMN",
         help="name of a column that is not called as its field",
     )
-    table.add_argument("--audio-root", type=Path, metavar="DIR", help="where its recordings are")
+    table.add_argument(
+        "--audio-root", type=Path, metavar="DIR", help="where a table's recordings are"
+    )
+    table.add_argument(
+        "--table",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="tables of an audformat database to read labels and splits from (all)",
+    )
     demo = parser.add_argument_group("corpus demo (made in ROOT if it is not there)")
     demo.add_argument("--utterances", type=int, metavar="N", help="how many")
     demo.add_argument("--seed", type=int, metavar="N", help="another one, another corpus")
@@ -128,31 +154,69 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInput):
+def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
     """Reads the corpus that the arguments name."""
     if args.root is None:
         raise DserError(f"--corpus {args.corpus}: its folder is missing, as in --corpus demo ROOT")
-    theirs = {
-        "table": {"--scale": args.scale, "--column": columns, "--audio-root": args.audio_root},
-        "demo": {"--utterances": args.utterances, "--seed": args.seed},
+    theirs: dict[str, tuple[object, tuple[str, ...]]] = {
+        "--scale": (args.scale, ("table", "audformat")),
+        "--column": (columns, ("table", "audformat")),
+        "--audio-root": (args.audio_root, ("table",)),
+        "--table": (args.table, ("audformat",)),
+        "--no-transcripts": (args.no_transcripts, ("msp_improv", "msp_podcast")),
+        "--utterances": (args.utterances, ("demo",)),
+        "--seed": (args.seed, ("demo",)),
     }
-    for corpus, options in theirs.items():
-        for option, value in options.items():
-            if corpus != args.corpus and value not in (None, {}):
-                raise DserError(f"{option} belongs to --corpus {corpus}, not to {args.corpus}")
-    if args.corpus == "iemocap":
-        from dser_jax.corpora.iemocap import load_iemocap
+    for option, (value, corpora) in theirs.items():
+        if args.corpus not in corpora and value not in (None, False, {}, []):
+            belongs = " or ".join(corpora)
+            raise DserError(f"{option} belongs to --corpus {belongs}, not to {args.corpus}")
+    return _LOADERS[args.corpus](args, columns, bad)
 
-        return load_iemocap(args.root, bad)
-    if args.corpus == "table":
-        from dser_jax.corpora.table import load_table
 
-        if args.scale is None:
-            raise DserError("--corpus table: which scale are the labels on? as in --scale 1 7")
-        low, high = args.scale
-        return load_table(
-            args.root, scale=(low, high), columns=columns, audio_root=args.audio_root, bad=bad
-        )
+def _iemocap(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
+    from dser_jax.corpora.iemocap import load_iemocap
+
+    return load_iemocap(args.root, bad)
+
+
+def _msp_improv(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
+    from dser_jax.corpora.msp_improv import load_msp_improv
+
+    return load_msp_improv(args.root, transcripts=not args.no_transcripts, bad=bad)
+
+
+def _msp_podcast(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
+    from dser_jax.corpora.msp_podcast import load_msp_podcast
+
+    return load_msp_podcast(args.root, transcripts=not args.no_transcripts, bad=bad)
+
+
+def _audformat(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
+    from dser_jax.corpora.audformat import load_audformat
+
+    scale = None if args.scale is None else (args.scale[0], args.scale[1])
+    return load_audformat(args.root, tables=args.table, columns=columns, scale=scale, bad=bad)
+
+
+def _emobank(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
+    from dser_jax.corpora.emobank import load_emobank
+
+    return load_emobank(args.root, bad)
+
+
+def _table(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
+    from dser_jax.corpora.table import load_table
+
+    if args.scale is None:
+        raise DserError("--corpus table: which scale are the labels on? as in --scale 1 7")
+    low, high = args.scale
+    return load_table(
+        args.root, scale=(low, high), columns=columns, audio_root=args.audio_root, bad=bad
+    )
+
+
+def _demo(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
     from dser_jax.corpora.demo import load_demo
     from dser_jax.progress import Progress
 
@@ -167,3 +231,14 @@ def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInpu
 
         given = {"utterances": args.utterances, "seed": args.seed}
         return load_demo(args.root, **given, bad=bad, progress=spoken)
+
+
+_LOADERS = {
+    "iemocap": _iemocap,
+    "msp_improv": _msp_improv,
+    "msp_podcast": _msp_podcast,
+    "audformat": _audformat,
+    "emobank": _emobank,
+    "table": _table,
+    "demo": _demo,
+}

@@ -8,11 +8,13 @@ missing one.
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dser_jax.corpora.reading import gather, read_label, read_lines, session_line, visible
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.errors import BadInput, DataError
 
@@ -71,11 +73,15 @@ def load_iemocap(root: str | Path, bad: BadInput | None = None) -> Corpus:
             continue
         transcripts = _read_transcripts(words)
         before = len(utterances)
-        files = _text_files(labels)
+        files = visible(labels.glob("*.txt"))
         for file in files:
-            _read_labels(file, release / session, transcripts, utterances, bad)
+            parse = partial(_parse, file=file, session=release / session, transcripts=transcripts)
+            gather(utterances, _label_lines(file), parse, bad)
         new = list(utterances.values())[before:]
-        found.append(_summary(session, new, len(files), transcripts))
+        line = session_line(session, new, len(files))
+        if transcripts.repeated:
+            line += f"; transcribed twice, the first kept: {', '.join(transcripts.repeated)}"
+        found.append(line)
     if not utterances:
         raise DataError("no evaluated utterances here", file=release, expected=_LABEL_LINE)
     ordered = tuple(utterances[id] for id in sorted(utterances))
@@ -94,28 +100,13 @@ def _find_release(root: Path) -> Path:
     )
 
 
-def _text_files(folder: Path) -> list[Path]:
-    """Lists the dialogues directly in a folder; archives packed on a Mac add dot-files."""
-    return sorted(p for p in folder.glob("*.txt") if not p.name.startswith(".") and p.is_file())
-
-
-def _read_lines(file: Path) -> list[str]:
-    """Splits at line feeds only: `splitlines` also splits at bytes that Latin-1 text may hold."""
-    data = file.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    return [line.rstrip("\r") for line in text.split("\n")]
-
-
 def _read_transcripts(folder: Path) -> _Words:
     """Reads what was said; a line without an id belongs to no utterance and is passed over."""
     by_id: dict[str, str] = {}
     repeated: list[str] = []
-    files = _text_files(folder)
+    files = visible(folder.glob("*.txt"))
     for file in files:
-        for number, line in enumerate(_read_lines(file), 1):
+        for number, line in enumerate(read_lines(file), 1):
             match = _TRANSCRIPT.fullmatch(line.strip())
             if match is None:
                 continue
@@ -125,36 +116,18 @@ def _read_transcripts(folder: Path) -> _Words:
     return _Words(by_id, frozenset(file.stem for file in files), repeated)
 
 
-def _read_labels(
-    file: Path,
-    session: Path,
-    transcripts: _Words,
-    utterances: dict[str, Utterance],
-    bad: BadInput,
-) -> None:
-    """Adds the evaluated utterances of one dialogue to `utterances`."""
-    for number, line in enumerate(_read_lines(file), 1):
-        if not line.startswith("["):  # the header, a rater's line, or the end of a block
-            continue
-        try:
-            utterance = _parse(line, file, number, session, transcripts)
-            first = utterances.get(utterance.id)
-            if first is not None:
-                raise DataError(
-                    "this utterance was evaluated before",
-                    file=file,
-                    line=number,
-                    value=utterance.id,
-                    expected=f"each id once, and {first.source} has it",
-                )
-        except DataError as error:
-            bad(error)
-        else:
-            utterances[utterance.id] = utterance
+def _label_lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Yields the lines that open a block: not the header, a rater's line, or an empty one."""
+    for number, line in enumerate(read_lines(file), 1):
+        if line.startswith("["):
+            yield number, line
 
 
-def _parse(line: str, file: Path, number: int, session: Path, transcripts: _Words) -> Utterance:
+def _parse(
+    numbered: tuple[int, str], *, file: Path, session: Path, transcripts: _Words
+) -> Utterance:
     """Reads the line that opens a block."""
+    number, line = numbered
 
     def error(problem: str, value: object, expected: str) -> DataError:
         return DataError(problem, file=file, line=number, value=value, expected=expected)
@@ -167,14 +140,12 @@ def _parse(line: str, file: Path, number: int, session: Path, transcripts: _Word
         raise error(f"{id} has {len(values)} labels", cells[3], "three: [V, A, D]")
     labels = []
     for attr, value in zip(ATTRS, values, strict=True):
-        try:
-            label = float(value)
-        except ValueError:
-            label = math.nan
-        if not TOLERATED[0] <= label <= TOLERATED[1]:
-            problem = "off the scale" if math.isfinite(label) else "not a number"
-            raise error(f"the {attr} of {id} is {problem}", value.strip(), "a number from 1 to 5")
-        labels.append(label)
+        value, what = value.strip(), f"the {attr} of {id} is"
+
+        def wrong(problem: str, value: str = value, what: str = what) -> DataError:
+            return error(f"{what} {problem}", value, "a number from 1 to 5")
+
+        labels.append(read_label(value, TOLERATED, wrong))
     match = _ID.fullmatch(id)
     if match is None or match[1] != f"Ses0{session.name[-1]}":
         expected = f"an id of {session.name}, such as Ses0{session.name[-1]}F_impro01_M003"
@@ -196,17 +167,3 @@ def _parse(line: str, file: Path, number: int, session: Path, transcripts: _Word
         dominance=labels[2],
         source=f"{file}:{number}",
     )
-
-
-def _summary(session: str, new: list[Utterance], dialogues: int, transcripts: _Words) -> str:
-    """Tells what a session held."""
-    speakers = len({utterance.speaker for utterance in new})
-    spoken = sum(bool(utterance.transcript) for utterance in new)
-    wavs = sum(utterance.file is not None and utterance.file.is_file() for utterance in new)
-    line = (
-        f"{session}: {len(new)} utterances, {dialogues} dialogues, {speakers} speakers,"
-        f" {spoken} transcripts, {wavs} wavs"
-    )
-    if transcripts.repeated:
-        line += f"; transcribed twice, the first kept: {', '.join(transcripts.repeated)}"
-    return line

@@ -10,25 +10,26 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from dser_jax.corpora.reading import (
+    Place,
+    found,
+    gather,
+    is_empty,
+    place_ids,
+    read_label,
+    read_speaker,
+    read_split,
+)
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.errors import BadInput, DataError
 
 FIELDS = ("id", "file", "start", "end", "transcript", "speaker", "session", "split", *ATTRS)
 """The columns that are read, each under this name in any case, or under one given in `columns`."""
 
-SPLITS = {
-    "train": "train",
-    "dev": "validation",
-    "val": "validation",
-    "development": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-
-_EMPTY = ("", "nan", "nat", "none", "null", "na", "<na>")
 _TIMEDELTA = re.compile(r"(?:(\d+) days? ?)?(?:\+?(\d+):(\d\d):(\d\d(?:\.\d+)?))?")
 
 
@@ -85,17 +86,8 @@ def load_table(
     audio_root = path.parent if audio_root is None else Path(audio_root)
     ids = _ids(table)
     utterances: dict[str, Utterance] = {}
-    for row, id in zip(table.rows, ids, strict=True):
-        try:
-            utterance = _parse(row, id, table, audio_root)
-            first = utterances.get(utterance.id)
-            if first is not None:
-                expected = f"each id once, and {first.source} has it"
-                raise _error(table, row, "this id came before", utterance.id, expected)
-        except DataError as error:
-            bad(error)
-        else:
-            utterances[utterance.id] = utterance
+    parse = partial(_parse, table=table, audio_root=audio_root)
+    gather(utterances, zip(table.rows, ids, strict=True), parse, bad)
     if not utterances:
         raise DataError(
             "no utterances here", file=path, expected="at least one row that can be used"
@@ -104,7 +96,10 @@ def load_table(
         name=path.stem if name is None else name,
         utterances=tuple(utterances.values()),
         scale=(float(scale[0]), float(scale[1])),
-        found=tuple(_found(table, list(utterances.values()))),
+        found=(
+            f"{len(utterances)} utterances; columns read: {', '.join(table.fields)}",
+            *found(list(utterances.values())),
+        ),
     )
 
 
@@ -132,7 +127,7 @@ def _read(
             rows.append(_Row(line, {field: cells[at].strip() for field, at in places.items()}))
     if not rows:
         raise DataError("no rows below the header", file=path, expected="one row an utterance")
-    fields = tuple(f for f in FIELDS if any(not _is_empty(row.cells.get(f, "")) for row in rows))
+    fields = tuple(f for f in FIELDS if any(not is_empty(row.cells.get(f, "")) for row in rows))
     there = f"the columns here are {', '.join(header)}"
     if "file" not in fields and "transcript" not in fields:
         raise DataError(
@@ -220,16 +215,18 @@ def _places(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[s
     return places
 
 
-def _parse(row: _Row, id: str, table: _Table, audio_root: Path) -> Utterance:
+def _parse(named: tuple[_Row, str], *, table: _Table, audio_root: Path) -> Utterance:
     """Reads one row."""
+    row, id = named
     text = {field: row.cells[field] for field in table.fields}
     for field in ("file", "split", "transcript"):
         if text.get(field) == "":
             expected = f"a {field} in every row, or in none"
             raise _error(table, row, f"this row has no {field}", None, expected)
-    file, split = text.get("file"), text.get("split")
-    if split is not None and split.lower() not in SPLITS:
-        raise _error(table, row, "no such split", split, "train, validation (dev) or test")
+    file, part = text.get("file"), text.get("split")
+    split = None if part is None else read_split(part)
+    if part is not None and split is None:
+        raise _error(table, row, "no such split", part, "train, validation (dev) or test")
     if not id:
         raise _error(table, row, "this row has no id", None, "an id in every row")
     start, end = (_seconds(text.get(field), field, table, row) for field in ("start", "end"))
@@ -240,7 +237,7 @@ def _parse(row: _Row, id: str, table: _Table, audio_root: Path) -> Utterance:
     valence, arousal, dominance = (_label(text.get(attr), attr, table, row) for attr in ATTRS)
     return Utterance(
         id=id,
-        speaker=text.get("speaker") or None,
+        speaker=read_speaker(text.get("speaker", "")),
         session=text.get("session") or None,
         file=None if file is None else audio_root / file,
         start=start,
@@ -249,30 +246,26 @@ def _parse(row: _Row, id: str, table: _Table, audio_root: Path) -> Utterance:
         valence=valence,
         arousal=arousal,
         dominance=dominance,
-        split=None if split is None else SPLITS[split.lower()],
+        split=split,
         source=f"{table.file}:{row.line}",
     )
 
 
 def _label(value: str | None, attr: str, table: _Table, row: _Row) -> float:
     """Reads a label; NaN where there is none."""
-    if value is None or _is_empty(value):
+    if value is None or is_empty(value):
         return math.nan
-    lowest, highest = table.scale
-    try:
-        label = float(value)
-    except ValueError:
-        label = math.nan
-    if not lowest <= label <= highest:
-        problem = "off the scale" if math.isfinite(label) else "not a number"
-        expected = f"a number from {lowest:g} to {highest:g}"
-        raise _error(table, row, f"the {attr} is {problem}", value, expected)
-    return label
+    expected = f"a number from {table.scale[0]:g} to {table.scale[1]:g}"
+    return read_label(
+        value,
+        table.scale,
+        lambda problem: _error(table, row, f"the {attr} is {problem}", value, expected),
+    )
 
 
 def _seconds(value: str | None, field: str, table: _Table, row: _Row) -> float | None:
     """Reads seconds, or a time such as pandas writes it; None where there is none."""
-    if value is None or _is_empty(value):
+    if value is None or is_empty(value):
         return None
     match = _TIMEDELTA.fullmatch(value)
     if match is not None:
@@ -296,44 +289,16 @@ def _ids(table: _Table) -> list[str]:
     if "file" not in table.fields:
         width = len(str(len(cells)))
         return [f"{number:0{width}d}" for number in range(1, len(cells) + 1)]
-    files = {row["file"] for row in cells}
-    stems = {file: Path(file).stem for file in files}
-    if len(set(stems.values())) < len(files):
-        stems = {file: Path(file).with_suffix("").as_posix() if file else "" for file in files}
-    ids = []
-    for row, given in zip(table.rows, cells, strict=True):
-        times: list[str] = []
+    places = []
+    for row in table.rows:
+        times: list[float | None] = []
         for field in ("start", "end"):
-            value = given[field] if field in table.fields else ""
             try:
-                time = _seconds(value, field, table, row)
+                times.append(_seconds(row.cells.get(field), field, table, row))
             except DataError:
-                time = None
-            times.append("" if time is None else f"{time:.3f}")
-        whole = times[1] == "" and times[0] in ("", "0.000")
-        ids.append(stems[given["file"]] + ("" if whole else f"_{times[0] or '0.000'}-{times[1]}"))
-    return ids
-
-
-def _found(table: _Table, utterances: list[Utterance]) -> Iterator[str]:
-    """Tells what the table held."""
-    yield f"{len(utterances)} utterances; columns read: {', '.join(table.fields)}"
-    counts = [
-        f"{attr} {sum(not math.isnan(getattr(utterance, attr)) for utterance in utterances)}"
-        for attr in ATTRS
-    ]
-    yield f"labels: {', '.join(counts)}"
-    if "file" in table.fields:
-        files = {utterance.file for utterance in utterances if utterance.file is not None}
-        there = sum(file.is_file() for file in files)
-        yield f"recordings: {len(files)}, of which {there} are there"
-    if "split" in table.fields:
-        splits = [utterance.split for utterance in utterances]
-        yield ", ".join(f"{s} {splits.count(s)}" for s in ("train", "validation", "test"))
-
-
-def _is_empty(cell: str) -> bool:
-    return cell.lower() in _EMPTY
+                times.append(None)
+        places.append(Place(row.cells["file"], *times))
+    return place_ids(places)
 
 
 def _error(table: _Table, row: _Row, problem: str, value: object, expected: str) -> DataError:

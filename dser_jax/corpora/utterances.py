@@ -21,7 +21,8 @@ class Utterance:
       start, end: Part of the recording in seconds, or None for its beginning and its end.
       transcript: The words, or None in a corpus of speech alone.
       valence, arousal, dominance: Labels on the corpus' scale; NaN where there is none.
-      split: "train", "validation" or "test", or None where the corpus has no split of its own.
+      split: "train", "validation" or "test", or "test1", "test2" and so on where the corpus has
+        several test sets; None where it has no split of its own, or the row is in no part.
       source: Where the row comes from, as "file:line", for messages.
     """
 

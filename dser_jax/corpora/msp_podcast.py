@@ -1,0 +1,90 @@
+"""MSP-Podcast: the release tree, whose labels come as one CSV.
+
+The loader reads `Labels/labels_consensus.csv` (`labels_concensus.csv` in older releases) and, where
+the release has that folder, `Transcripts`. Recordings belong in `Audios`; they need not be there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from dser_jax.corpora.reading import found, read_words
+from dser_jax.corpora.table import load_table
+from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.errors import BadInput, DataError
+
+SCALE = (1.0, 7.0)
+LABELS = ("Labels/labels_consensus.csv", "Labels/labels_concensus.csv")
+COLUMNS = {
+    "file": "FileName",
+    "speaker": "SpkrID",
+    "split": "Split_Set",
+    "valence": "EmoVal",
+    "arousal": "EmoAct",
+    "dominance": "EmoDom",
+}
+
+
+def load_msp_podcast(
+    root: str | Path, *, transcripts: bool = True, bad: BadInput | None = None
+) -> Corpus:
+    """Reads the MSP-Podcast release, any from 1.6 on.
+
+    Its own split is kept: train, validation (Development), test1, test2 and so on. Who is `Unknown`
+    has no speaker. The sets whose labels the release withholds have none: NaN.
+
+    Args:
+      root: The folder that holds `Labels` and `Audios`.
+      transcripts: Whether words are read, if the release has them; then each utterance needs some.
+      bad: Decides whether bad input raises, the default, or is left out and listed.
+
+    Returns:
+      The corpus, sorted by id, such as MSP-PODCAST_0001_0008. `file` is where the recording of an
+      utterance belongs, there or not.
+
+    Raises:
+      DataError: Names the file, the line and what was expected there.
+    """
+    root, bad = Path(root), bad or BadInput()
+    labels = next((root / name for name in LABELS if (root / name).is_file()), None)
+    if labels is None:
+        raise DataError(
+            "no MSP-Podcast release here" if root.is_dir() else "no such folder",
+            file=root,
+            expected=f"a folder with {LABELS[0]}",
+        )
+    corpus = load_table(
+        labels,
+        scale=SCALE,
+        columns=COLUMNS,
+        audio_root=root / "Audios",
+        name="msp_podcast",
+        bad=bad,
+    )
+    words = root / "Transcripts"
+    utterances = []
+    for utterance in sorted(corpus.utterances, key=lambda utterance: utterance.id):
+        try:
+            with_words = transcripts and words.is_dir()
+            utterances.append(_with_words(utterance, words) if with_words else utterance)
+        except DataError as error:
+            bad(error)
+    if not utterances:
+        raise DataError("no utterance has words", file=words, expected="a text file for each")
+    lines = (f"{len(utterances)} utterances", *found(utterances))
+    return dataclasses.replace(corpus, utterances=tuple(utterances), found=lines)
+
+
+def _with_words(utterance: Utterance, folder: Path) -> Utterance:
+    """Adds an utterance's transcript."""
+    file = folder / f"{utterance.id}.txt"
+    transcript = read_words(file) if file.is_file() else ""
+    if not transcript:
+        raise DataError(
+            "no transcript of this utterance",
+            file=utterance.source,
+            value=utterance.id,
+            expected=f"words in {file}; `--no-transcripts` goes without any",
+        )
+    return dataclasses.replace(utterance, transcript=transcript)

@@ -1,0 +1,182 @@
+"""What the loaders share: text, labels, ids, splits, and what they say they found."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from dser_jax.corpora.utterances import ATTRS, Utterance
+from dser_jax.errors import BadInput, DataError
+
+Row = TypeVar("Row")
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "dev": "validation",
+    "val": "validation",
+    "valid": "validation",
+    "development": "validation",
+    "validation": "validation",
+}
+_TEST = re.compile(r"test[ _-]?(\d*)")
+_EMPTY = ("", "nan", "nat", "none", "null", "na", "<na>")
+
+
+class Place(NamedTuple):
+    """A recording, or the part of it from `start` to `end` in seconds."""
+
+    file: str
+    start: float | None = None
+    end: float | None = None
+
+
+def is_empty(cell: str) -> bool:
+    """Tells whether a cell holds nothing, in one of the ways in which tables write that."""
+    return cell.lower() in _EMPTY
+
+
+def read_lines(file: Path) -> list[str]:
+    """Reads a text file, in UTF-8 or else Latin-1.
+
+    Lines end at line feeds only: `splitlines` also splits at bytes that Latin-1 text may hold.
+    """
+    data = file.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
+def visible(files: Iterable[Path]) -> list[Path]:
+    """Sorts files and leaves out dot-files, which archives packed on a Mac add."""
+    return sorted(path for path in files if not path.name.startswith(".") and path.is_file())
+
+
+def read_words(file: Path) -> str:
+    """Reads a file that holds the transcript of one utterance, as one line."""
+    return " ".join(" ".join(read_lines(file)).split())
+
+
+def read_label(value: str, bounds: tuple[float, float], wrong: Callable[[str], DataError]) -> float:
+    """Reads a label.
+
+    Args:
+      value: As the corpus writes it.
+      bounds: The lowest and the highest that is allowed.
+      wrong: Makes the error from what is wrong: "off the scale" or "not a number".
+
+    Raises:
+      DataError: It is not a number within the bounds.
+    """
+    try:
+        label = float(value)
+    except ValueError:
+        label = math.nan
+    if not bounds[0] <= label <= bounds[1]:
+        raise wrong("off the scale" if math.isfinite(label) else "not a number")
+    return label
+
+
+def read_speaker(cell: str) -> str | None:
+    """Names a speaker; None where there is none: all whom a corpus calls `Unknown` are not one."""
+    return None if is_empty(cell) or cell.lower() == "unknown" else cell
+
+
+def read_split(cell: str) -> str | None:
+    """Names a part as `Utterance.split` has it, however the corpus writes it; None if it is none.
+
+    >>> [read_split(cell) for cell in ("Train", "dev", "Test", "Test1", "test-2", "fold3")]
+    ['train', 'validation', 'test', 'test1', 'test2', None]
+    """
+    test = _TEST.fullmatch(cell.lower())
+    return f"test{test[1]}" if test else _SPLITS.get(cell.lower())
+
+
+def place_ids(places: Sequence[Place]) -> list[str]:
+    """Gives ids to recordings and parts of them.
+
+    Returns:
+      The stem of each recording, or its path where stems repeat, followed by start and end where
+      it is a part of one.
+    """
+    files = {place.file for place in places}
+    stems = {file: Path(file).stem for file in files}
+    if len(set(stems.values())) < len(files):
+        stems = {file: Path(file).with_suffix("").as_posix() if file else "" for file in files}
+    ids = []
+    for file, start, end in places:
+        part = "" if end is None and not start else f"_{start or 0:.3f}-"
+        ids.append(stems[file] + part + ("" if end is None else f"{end:.3f}"))
+    return ids
+
+
+def gather(
+    utterances: dict[str, Utterance],
+    rows: Iterable[Row],
+    parse: Callable[[Row], Utterance],
+    bad: BadInput,
+) -> None:
+    """Adds the utterances that `parse` makes of rows, by their ids, each of which occurs once.
+
+    Raises:
+      DataError: A row is bad, or has an id that came before, and `bad` does not skip it.
+    """
+    for row in rows:
+        try:
+            utterance = parse(row)
+            first = utterances.get(utterance.id)
+            if first is not None:
+                raise DataError(
+                    "this id came before",
+                    file=utterance.source,
+                    value=utterance.id,
+                    expected=f"each id once, and {first.source} has it",
+                )
+        except DataError as error:
+            bad(error)
+        else:
+            utterances[utterance.id] = utterance
+
+
+def session_line(session: str, utterances: Sequence[Utterance], dialogues: int) -> str:
+    """Tells what a session held."""
+    speakers = len({utterance.speaker for utterance in utterances})
+    spoken = sum(bool(utterance.transcript) for utterance in utterances)
+    wavs = sum(utterance.file is not None and utterance.file.is_file() for utterance in utterances)
+    return (
+        f"{session}: {len(utterances)} utterances, {dialogues} dialogues, {speakers} speakers,"
+        f" {spoken} transcripts, {wavs} wavs"
+    )
+
+
+def found(utterances: Sequence[Utterance]) -> Iterator[str]:
+    """Tells what a corpus held, a line for each kind of thing that it has any of."""
+    labelled = (
+        f"{attr} {sum(not math.isnan(getattr(utterance, attr)) for utterance in utterances)}"
+        for attr in ATTRS
+    )
+    yield f"labels: {', '.join(labelled)}"
+    files = {utterance.file for utterance in utterances if utterance.file is not None}
+    if files:
+        there = sum(file.is_file() for file in files)
+        yield f"recordings: {len(files)}, of which {there} are there"
+    if any(utterance.transcript is not None for utterance in utterances):
+        yield f"transcripts: {sum(bool(utterance.transcript) for utterance in utterances)}"
+    speakers = {utterance.speaker for utterance in utterances} - {None}
+    unknown = sum(utterance.speaker is None for utterance in utterances)
+    if speakers:
+        line = f"speakers: {len(speakers)}"
+        yield f"{line}; unknown in {unknown} utterances" if unknown else line
+    splits = Counter(utterance.split for utterance in utterances if utterance.split is not None)
+    if splits:
+        order = {"train": "0", "validation": "1"}
+        named = sorted(splits, key=lambda split: order.get(split, split))
+        unsplit = len(utterances) - splits.total()
+        line = ", ".join(f"{split} {splits[split]}" for split in named)
+        yield line + (f", no split {unsplit}" if unsplit else "")
