@@ -49,6 +49,7 @@ def prepare(
     features: Sequence[str] = (),
     acoustic: Mapping[str, str | Path] | None = None,
     vectors: Mapping[str, str | Path] | None = None,
+    convert: bool = False,
     jobs: int | None = None,
     bad: BadInput | None = None,
     store: str | Path | None = None,
@@ -64,6 +65,7 @@ def prepare(
       features: Names in `FEATURES`, to be extracted from the recordings.
       acoustic: Files with features of one's own, by the name that they shall have.
       vectors: Files of word vectors, by their format: "glove" or "fasttext".
+      convert: Whether recordings that are not 16 kHz mono are converted, or refused.
       jobs: Processes for the extraction; by default one for each core.
       bad: Decides about what cannot be used; what a loader left out may be in it already.
       store: Where frames are kept; by default the folder's `store`.
@@ -106,7 +108,9 @@ def prepare(
             )
         imports = {name: _import(path, name, table, bad, said) for name, path in own.items()}
         folder = Path(store) if store else out / "store"
-        keys = _extract(features, table, folder, jobs, bad)
+        keys = _extract(features, table, folder, jobs, bad, convert)
+        if features and convert:
+            said.append("recordings that are not 16 kHz mono were converted when they were read")
         if not any(table.keep):
             raise DataError("no utterance is left", file=out, expected="one that can be used")
         words = {
@@ -261,14 +265,20 @@ def _import(path: Path, name: str, table: _Table, bad: BadInput, said: list[str]
 
 
 def _extract(
-    features: Sequence[str], table: _Table, folder: Path, jobs: int | None, bad: BadInput
+    features: Sequence[str],
+    table: _Table,
+    folder: Path,
+    jobs: int | None,
+    bad: BadInput,
+    convert: bool,
 ) -> dict[str, list[str | None]]:
     """Sees to it that the store has the frames; returns their keys by extractor and utterance."""
     keys: dict[str, list[str | None]] = {}
     extractors = dict.fromkeys(FEATURES[name].extractor for name in features)
     for extractor in extractors:
         rows = table.rows()
-        found = extract(extractor, table.kept(), folder / extractor.name, jobs=jobs, bad=bad)
+        place = folder / extractor.name
+        found = extract(extractor, table.kept(), place, jobs=jobs, bad=bad, convert=convert)
         keys[extractor.name] = [None] * len(table.utterances)
         for row, key in zip(rows, found, strict=True):
             keys[extractor.name][row] = key
@@ -341,7 +351,7 @@ class _Staging:
             "vectors": {**before["vectors"], **self.vectors},
             "left_out": list(dict.fromkeys([*before["left_out"], *left_out])),
             "left_out_rows": {str(row): self.table.utterances[row].id for row in gone},
-            "notes": [*before.get("notes", []), *said],
+            "notes": list(dict.fromkeys([*before.get("notes", []), *said])),
             "utterances_sha256": table_sha256(self.kept, self.table.scale),
             "corpus_sha256": self.table.sha256,
             "command": command,

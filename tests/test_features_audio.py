@@ -92,8 +92,43 @@ def test_a_bad_recording_is_named(tmp_path, kind):
 
 def test_says_how_to_convert(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(), 44100)
-    with pytest.raises(DataError, match=r"ffmpeg -i IN\.wav -ar 16000 -ac 1 OUT\.wav"):
+    with pytest.raises(DataError, match=r"--convert .* `ffmpeg -i IN\.wav -ar 16000 -ac 1 OUT"):
         read(tmp_path / "a.wav")
+
+
+def tone(hertz: float, rate: int, seconds: float = 0.5) -> np.ndarray:
+    return 0.5 * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
+def test_converts_what_is_not_16_khz_mono(tmp_path, rate):
+    both = np.stack([tone(1000, rate), 0.5 * tone(1000, rate)], 1)
+    soundfile.write(tmp_path / "a.wav", both, rate, subtype="FLOAT")
+    signal = read(tmp_path / "a.wav", convert=True)
+    assert signal.dtype == np.float32
+    assert len(signal) == 8000
+    np.testing.assert_allclose(signal[500:-500], 0.75 * tone(1000, RATE)[500:-500], atol=2e-3)
+    part = read(tmp_path / "a.wav", 0.1, 0.3, convert=True)
+    np.testing.assert_allclose(part[300:-300], signal[1900:4500], atol=2e-3)
+
+
+def test_converting_leaves_nothing_of_what_16_khz_cannot_hold(tmp_path):
+    soundfile.write(tmp_path / "a.wav", tone(11000, 48000), 48000)
+    signal = read(tmp_path / "a.wav", convert=True)
+    assert np.abs(signal[500:-500]).max() < 2e-3
+
+
+def test_converting_leaves_16_khz_mono_alone(tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(), RATE)
+    np.testing.assert_array_equal(read(tmp_path / "a.wav", convert=True), read(tmp_path / "a.wav"))
+
+
+def test_a_bad_sample_of_any_channel_is_named(tmp_path):
+    both = np.stack([noise(), noise()], 1)
+    both[800, 1] = np.inf
+    soundfile.write(tmp_path / "a.wav", both, 2 * RATE, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"a sample that is no number, found 'inf at 0\.025 s'"):
+        read(tmp_path / "a.wav", convert=True)
 
 
 def test_a_header_of_a_stream_is_fine(tmp_path):

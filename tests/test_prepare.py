@@ -123,6 +123,19 @@ def test_a_store_of_ones_own_serves_several_folders(spoken, tmp_path):
     assert not (tmp_path / "a" / "store").exists()
 
 
+def test_recordings_are_converted_where_that_is_asked_for(spoken, tmp_path):
+    file = tmp_path / "wav" / "r1.wav"
+    signal = np.sin(np.arange(24000) / 40)
+    soundfile.write(file, np.stack([signal, signal], 1), 48000)
+    with pytest.raises(DataError, match=r"r1\.wav: a stereo recording .*; --convert makes it so"):
+        prepare(spoken, tmp_path / "out", features=["pairs_lld"])
+    for _ in range(2):
+        prepared = prepare(spoken, tmp_path / "out", features=["pairs_lld"], convert=True)
+    assert [len(part) for part in frames(prepared)] == [10, 50, 30, 40]
+    note = "recordings that are not 16 kHz mono were converted when they were read"
+    assert prepared.manifest["notes"] == [note]
+
+
 def test_a_corpus_that_moved_is_the_same(spoken, tmp_path):
     prepare(spoken, tmp_path / "out", features=["pairs_hsf"])
     (tmp_path / "wav").rename(tmp_path / "moved")

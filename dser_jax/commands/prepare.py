@@ -104,6 +104,11 @@ def add(commands: Commands) -> None:
     )
     features.add_argument("--glove", type=Path, metavar="FILE", help="word vectors (.txt, .gz)")
     features.add_argument("--fasttext", type=Path, metavar="FILE", help="word vectors (.vec, .gz)")
+    features.add_argument(
+        "--convert",
+        action="store_true",
+        help="take recordings that are not 16 kHz mono: channels averaged, resampled",
+    )
     features.add_argument("--jobs", type=positive, metavar="N", help="processes; one a core")
 
 
@@ -131,6 +136,7 @@ def run(args: argparse.Namespace) -> None:
         features=args.features,
         acoustic=acoustic,
         vectors=vectors,
+        convert=args.convert,
         jobs=args.jobs,
         bad=bad,
         command=args.command,

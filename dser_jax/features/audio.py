@@ -1,7 +1,9 @@
-"""Recordings: read as 16 kHz mono, or refused with a reason."""
+"""Recordings: read as 16 kHz mono, converted where that is asked for, or refused with a reason."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ WINDOW, HOP = 400, 160
 
 Signal = Float32[np.ndarray, "sample"]
 
-_CONVERT = "`ffmpeg -i IN.wav -ar 16000 -ac 1 OUT.wav` converts it"
+_CONVERT = "--convert makes it so, and `ffmpeg -i IN.wav -ar 16000 -ac 1 OUT.wav` a file that is"
 
 
 def check_file(file: Path | None, source: str = "") -> Path:
@@ -42,11 +44,23 @@ def check_file(file: Path | None, source: str = "") -> Path:
 
 
 def read(
-    file: Path, start: float | None = None, end: float | None = None, source: str = ""
+    file: Path,
+    start: float | None = None,
+    end: float | None = None,
+    source: str = "",
+    convert: bool = False,
 ) -> Signal:
     """Reads a recording, or the part from `start` to `end` (in seconds), on [-1, 1].
 
     An end that lies less than one hop (10 ms) behind the recording's is taken for it.
+
+    Args:
+      file: The recording.
+      start: Where the part begins; None for the beginning.
+      end: Where the part ends; None for the end.
+      source: Which row of which table names it, for messages.
+      convert: Whether several channels are averaged, and another rate is resampled to 16 kHz, or
+        such a recording is refused. What is 16 kHz mono stays as it is.
 
     Raises:
       DataError: The file is missing, damaged, not 16 kHz mono, or shorter than one window, the part
@@ -64,47 +78,64 @@ def read(
         raise wrong("a truncated recording", f"{missing} bytes less than its header says")
     try:
         with soundfile.SoundFile(file) as sound:
-            if sound.channels != 1:
+            rate = sound.samplerate
+            if sound.channels != 1 and not convert:
                 kind = "a stereo recording" if sound.channels == 2 else "not a mono recording"
                 raise wrong(kind, f"{sound.channels} channels", f"one; {_CONVERT}")
-            if sound.samplerate != RATE:
-                raise wrong(
-                    "not a 16 kHz recording", f"{sound.samplerate} Hz", f"{RATE}; {_CONVERT}"
-                )
+            if rate != RATE and not convert:
+                raise wrong("not a 16 kHz recording", f"{rate} Hz", f"{RATE}; {_CONVERT}")
             if sound.frames == 0:
                 raise wrong("a recording without a sample", "0 samples", "speech")
-            first, last = _part(start, end, sound.frames, wrong)
+            first, last = _part(start, end, sound.frames, rate, wrong)
             sound.seek(first)
-            signal = sound.read(last - first, dtype="float32")
+            channels = sound.read(last - first, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", str(error))
         raise wrong(f"not a readable audio file ({reason})", expected="a wav file") from None
-    if len(signal) < last - first:
-        raise wrong("a truncated recording", f"{len(signal)} samples", f"{last - first} as it says")
-    if not np.isfinite(signal).all():
-        at = int(np.flatnonzero(~np.isfinite(signal))[0])
+    if len(channels) < last - first:
+        found = f"{len(channels)} samples"
+        raise wrong("a truncated recording", found, f"{last - first} as it says")
+    if not np.isfinite(channels).all():
+        at, channel = np.argwhere(~np.isfinite(channels))[0]
         raise wrong(
             "a sample that is no number",
-            f"{signal[at]} at {(first + at) / RATE:.3f} s",
+            f"{channels[at, channel]} at {(first + at) / rate:.3f} s",
             "finite samples",
         )
+    signal = _resampled(channels.mean(1), rate)
     if len(signal) < WINDOW:
         seconds = f"{len(signal) / RATE:.4f} s"
         raise wrong("shorter than one window", seconds, f"at least {WINDOW / RATE} s")
     return signal
 
 
-def _part(start: float | None, end: float | None, frames: int, wrong) -> tuple[int, int]:
+def _resampled(signal: Float32[np.ndarray, "before"], rate: int) -> Signal:
+    """Resamples to 16 kHz by a polyphase filter, which removes what lies above 8 kHz."""
+    if rate == RATE:
+        return signal
+    from scipy.signal import resample_poly
+
+    common = math.gcd(rate, RATE)
+    return resample_poly(signal, RATE // common, rate // common).astype(np.float32)
+
+
+def _part(
+    start: float | None,
+    end: float | None,
+    frames: int,
+    rate: int,
+    wrong: Callable[[str, object, str], DataError],
+) -> tuple[int, int]:
     """Returns the first sample of a part, and the one after its last."""
     first = 0.0 if start is None else start
-    last = frames / RATE if end is None else end
-    if not 0 <= first < last <= (frames + HOP) / RATE:
+    last = frames / rate if end is None else end
+    if not 0 <= first < last <= frames / rate + HOP / RATE:
         raise wrong(
             "not a part of the recording",
             f"{first:g} to {last:g} s",
-            f"start < end within its {frames / RATE:g} s",
+            f"start < end within its {frames / rate:g} s",
         )
-    return round(first * RATE), min(round(last * RATE), frames)
+    return round(first * rate), min(round(last * rate), frames)
 
 
 def _missing_bytes(file: Path) -> int:

@@ -35,12 +35,13 @@ A_WORKER = 16
 
 
 class Task(NamedTuple):
-    """A part of a recording, and the row that names it."""
+    """A part of a recording, the row that names it, and whether it may be converted."""
 
     file: Path
     start: float | None
     end: float | None
     source: str
+    convert: bool = False
 
 
 def extract(
@@ -50,6 +51,7 @@ def extract(
     *,
     jobs: int | None = None,
     bad: BadInput,
+    convert: bool = False,
 ) -> list[str | None]:
     """Sees to it that the store holds the frames of every utterance.
 
@@ -59,6 +61,7 @@ def extract(
       folder: The extractor's store.
       jobs: Processes; by default one for each core that this process may use.
       bad: Decides about recordings that cannot be used.
+      convert: Whether those that are not 16 kHz mono are converted, or cannot be used.
 
     Returns:
       The key of each utterance in the store, or None for those that were left out.
@@ -72,7 +75,7 @@ def extract(
     todo: dict[str, Task] = {}
     for utt, key in zip(utterances, keys, strict=True):
         if key is not None and utt.file is not None and key not in todo and key not in store:
-            todo[key] = Task(utt.file, utt.start, utt.end, utt.source)
+            todo[key] = Task(utt.file, utt.start, utt.end, utt.source, convert)
     failed = _fill(extractor, todo, folder, jobs, bad) if todo else {}
     for i, (utt, key) in enumerate(zip(utterances, keys, strict=True)):
         if key is None or key not in failed:
@@ -179,7 +182,7 @@ def _make_work(extractor: Extractor) -> Callable[[Task], Frames | DataError]:
 
     def work(task: Task) -> Frames | DataError:
         try:
-            signal = read(task.file, task.start, task.end, task.source)
+            signal = read(*task)
             seconds = len(signal) / RATE
             if seconds < extractor.shortest:
                 raise DataError(
