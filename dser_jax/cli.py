@@ -6,20 +6,43 @@ import argparse
 import os
 import shlex
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Sequence
 
 from dser_jax import __version__
-from dser_jax.commands import inspect, merge, prepare, report, sweep
+from dser_jax.commands import completion, doctor, inspect, merge, prepare, report, sweep
 from dser_jax.errors import DserError
 from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
 
-COMMANDS = (prepare, inspect, sweep, report, merge)
+COMMANDS = (prepare, inspect, sweep, report, merge, doctor, completion)
 """In the order in which `dser --help` lists them."""
+
+EXIT_UNEXPECTED = 70
+"""The exit code of an error that nobody foresaw; EX_SOFTWARE of sysexits.h."""
+
+LONGEST = 500
+"""Characters that are shown of an error; XLA's may be pages."""
+
+_CODES = """\
+exit codes:
+  0    done
+  1    `dser doctor` found something to mend; or nobody reads the output any more
+  2    the arguments or the data are not usable as they are; it says what to do
+  70   an error that nobody foresaw; it says which file has the traceback
+  75   ended by a signal with everything saved; the same command goes on
+  130  ended by Ctrl-C; what was finished is kept
+  137, 143, ...  128 + the signal that ended it on the spot
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line; ends with `SystemExit` where something went wrong."""
     parser = make_parser()
+    if "_ARGCOMPLETE" in os.environ:  # The shell asks, see `dser completion`.
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
     arguments = sys.argv[1:] if arguments is None else arguments
     args = parser.parse_args(arguments)
     args.command = shlex.join(["dser", *arguments])
@@ -34,7 +57,8 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
 
     Raises:
       SystemExit: With code 2 for a `DserError` or a file that cannot be used, 75 for a sweep that
-        a signal ended with all runs saved, 130 for Ctrl-C elsewhere.
+        a signal ended with all runs saved, 130 for Ctrl-C elsewhere, 70 for any other error, whose
+        traceback is then in a file.
     """
     try:
         function()
@@ -56,6 +80,31 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
             raise
         _say(str(interrupt) or "stopped")
         sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if len(what) > LONGEST:
+            what = what[:LONGEST] + " ..."
+        _say(
+            f"an error that was not foreseen: {what} ({_keep_traceback()}). What is finished is "
+            "kept. `dser doctor` tells what is missing here; if it finds nothing, this is a bug"
+        )
+        sys.exit(EXIT_UNEXPECTED)
+
+
+def _keep_traceback() -> str:
+    """Writes the traceback of the error at hand to a file; says where it is."""
+    text = traceback.format_exc()
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="dser-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+    except OSError:
+        print(text, file=sys.stderr)
+        return "its traceback is above"
+    return f"its traceback is in {file.name}"
 
 
 def _say(text: str) -> None:
@@ -67,8 +116,10 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dser",
         description="Dimensional speech emotion recognition: many training runs as one program.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"dser_jax {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"dser_jax {__version__}")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -46,7 +46,7 @@ def enable_compile_cache() -> list[str]:
     if sys.platform == "darwin" and tuple(map(int, jaxlib.split(".")[:2])) < (0, 10):
         return []  # Loading a large program overflows a stack there.
     try:
-        folder = _root() / f"{jaxlib}-{platform.system().lower()}-{_cpu()}"
+        folder = cache_root() / f"{jaxlib}-{platform.system().lower()}-{_cpu()}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
         _prune(folder.parent)
@@ -67,7 +67,8 @@ def _setting(name: str):
     return getattr(jax.config, f"jax_{name}")
 
 
-def _root() -> Path:
+def cache_root() -> Path:
+    """Returns the folder of compiled programs, of all versions and machines."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "dser_jax" / "xla"
 

@@ -338,11 +338,16 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|38|9[0-7])[0-9;]*m")
 
 
 def test_colours_are_for_terminals_and_not_for_pipes():
-    code = "import rich.console as r; r.Console().print('[red]hot[/red]')"
-    shown = on_a_terminal("-c", code)
-    assert COLOUR.search(shown)
+    code = (
+        "import dser_jax.doctor as d; from dser_jax.cli import main; "
+        "d.examine = lambda folder: [('disk', [d.Finding('note', 'little', 'make room')])]; "
+        "main(['doctor'])"
+    )
+    assert COLOUR.search(on_a_terminal("-c", code))
     assert not COLOUR.search(on_a_terminal("-c", code, NO_COLOR="1"))
-    assert "\x1b" not in run("-m", "dser_jax.cli", "--help").stdout
+    piped = run("-c", code).stdout
+    assert piped.splitlines()[1:3] == ["  note    little", "          -> make room"]
+    assert "\x1b" not in piped
 
 
 def test_a_reader_that_has_seen_enough(table):

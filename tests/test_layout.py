@@ -38,9 +38,9 @@ LAYERS = (
     "searches report_searches",
     "figures.style figures.curves figures.scatter figures.heat figures.lines",
     "figures.parts figures.searched figures.trials figures report",
-    "bootstrap baselines experiment settings conduct collection",
+    "bootstrap baselines experiment settings conduct collection doctor",
     "commands commands.base commands.prepare commands.inspect commands.sweep commands.report",
-    "commands.merge cli",
+    "commands.merge commands.doctor commands.completion cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]
 """Every module; each may import those before it, wherever in its file it does so."""
