@@ -24,7 +24,7 @@ import numpy as np
 from dser_jax.corpora.utterances import Utterance
 from dser_jax.errors import BadInput, DataError, DserError
 from dser_jax.features import EXTRACTORS
-from dser_jax.features.audio import RATE, check_file, read
+from dser_jax.features.audio import RATE, Signal, check_file, read
 from dser_jax.features.extractor import Extractor, Frames
 from dser_jax.features.interrupt import deferred_interrupt, without_interrupts
 from dser_jax.features.store import Store, writing
@@ -178,32 +178,46 @@ def _in_this_process(extractor: Extractor, todo: dict[str, Task]) -> Generator[R
 
 def _make_work(extractor: Extractor) -> Callable[[Task], Frames | DataError]:
     """Starts an extractor; returns what reads a recording and gives its frames, or the error."""
-    extract_frames = extractor.make()
+    extract_frames = make_frames(extractor)
 
     def work(task: Task) -> Frames | DataError:
         try:
             signal = read(*task)
-            seconds = len(signal) / RATE
-            if seconds < extractor.shortest:
-                raise DataError(
-                    f"too short for {extractor.name}",
-                    file=task.file,
-                    value=f"{seconds:g} s",
-                    expected=f"at least {extractor.shortest} s",
-                )
-            return _checked(extract_frames(signal), extractor, task)
+            return extract_frames(signal, task.file)
         except DataError as error:
             return error
 
     return work
 
 
-def _checked(frames: Frames, extractor: Extractor, task: Task) -> Frames:
+def make_frames(extractor: Extractor) -> Callable[[Signal, Path | None], Frames]:
+    """Starts an extractor; returns the function from a signal, and its file, to checked frames.
+
+    That function raises a `DataError`, which names the file, for a signal that is too short for the
+    extractor, or that gives it numbers that are none.
+    """
+    extract_frames = extractor.make()
+
+    def frames_of(signal: Signal, file: Path | None) -> Frames:
+        seconds = len(signal) / RATE
+        if seconds < extractor.shortest:
+            raise DataError(
+                f"too short for {extractor.name}",
+                file=file,
+                value=f"{seconds:g} s",
+                expected=f"at least {extractor.shortest} s",
+            )
+        return _checked(extract_frames(signal), extractor, file)
+
+    return frames_of
+
+
+def _checked(frames: Frames, extractor: Extractor, file: Path | None) -> Frames:
     """Returns the frames, if they are numbers."""
     if frames.ndim != 2 or frames.shape[1] != len(extractor.columns) or len(frames) == 0:
         raise DataError(
             f"{extractor.name} gave no frames",
-            file=task.file,
+            file=file,
             value=f"shape {frames.shape}",
             expected=f"[frame, {len(extractor.columns)}]",
         )
@@ -212,7 +226,7 @@ def _checked(frames: Frames, extractor: Extractor, task: Task) -> Frames:
         frame, column = np.argwhere(wrong)[0]
         raise DataError(
             f"{extractor.name} gave a value that is no number (is the recording silent?)",
-            file=task.file,
+            file=file,
             value=f"{frames[frame, column]} as {extractor.columns[column]} of frame {frame}",
             expected="finite features",
         )
