@@ -26,7 +26,7 @@ LAYERS = (
     "features.gemaps features.paa features.paa_fast features",
     "features.store features.interrupt features.extract features.imported",
     "features.tokenizer features.vectors",
-    "prepared prepare splits leaks inspect dataset",
+    "prepared staging prepare splits leaks inspect dataset",
     "models.recurrence models.layers models.acoustic models.text models.network models",
     "loss train runs program sizing checkpoint lanes handout ray_engine ray_workers",
     "metrics weights grid journal_files journal_plan journal merge",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dser_jax import prepare as module
+from dser_jax import staging as module
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.errors import BadInput, DataError, DserError
 from dser_jax.features import FEATURES, Feature
