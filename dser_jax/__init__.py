@@ -15,6 +15,8 @@ The data flow, and the order in which modules may import each other::
     merge      journals of parts           -> one journal
     stats      rows                        -> means, intervals, paired tests
     report     statistics                  -> tables and figures
+    share      the best of a journal       -> a folder with a model
+    predict    that folder, recordings     -> valence, arousal, dominance
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from dser_jax.experiment import sweep
     from dser_jax.frame import results
     from dser_jax.plan import product
+    from dser_jax.predict.predictor import load
     from dser_jax.runs import RunSpec
     from dser_jax.search import Choice, Range, Space, halving, optuna_search, random_search
     from dser_jax.train import HParams
@@ -40,6 +43,7 @@ __all__ = [
     "RunSpec",
     "Space",
     "halving",
+    "load",
     "optuna_search",
     "product",
     "random_search",
@@ -55,6 +59,7 @@ _HOMES = {
     "RunSpec": "runs",
     "Space": "search",
     "halving": "search",
+    "load": "predict.predictor",
     "optuna_search": "search",
     "product": "plan",
     "random_search": "search",

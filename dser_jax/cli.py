@@ -11,11 +11,21 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from dser_jax import __version__
-from dser_jax.commands import completion, doctor, inspect, merge, prepare, report, sweep
+from dser_jax.commands import (
+    completion,
+    doctor,
+    export,
+    inspect,
+    merge,
+    predict,
+    prepare,
+    report,
+    sweep,
+)
 from dser_jax.errors import DserError
 from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
 
-COMMANDS = (prepare, inspect, sweep, report, merge, doctor, completion)
+COMMANDS = (prepare, inspect, sweep, report, merge, export, predict, doctor, completion)
 """In the order in which `dser --help` lists them."""
 
 EXIT_UNEXPECTED = 70
@@ -29,6 +39,7 @@ exit codes:
   0    done
   1    `dser doctor` found something to mend; or nobody reads the output any more
   2    the arguments or the data are not usable as they are; it says what to do
+  3    `dser predict` could not predict some recordings, which it lists
   70   an error that nobody foresaw; it says which file has the traceback
   75   ended by a signal with everything saved; the same command goes on
   130  ended by Ctrl-C; what was finished is kept

@@ -39,8 +39,12 @@ LAYERS = (
     "figures.style figures.curves figures.scatter figures.heat figures.lines",
     "figures.parts figures.searched figures.trials figures report",
     "bootstrap baselines experiment settings conduct collection doctor",
+    "share share.bundle share.choice share.forward share.gather share.card share.stablehlo",
+    "share.export predict predict.estimate predict.predictor predict.segment predict.transcribe",
+    "predict.recordings predict.pipeline predict.output",
     "commands commands.base commands.prepare commands.inspect commands.sweep commands.report",
-    "commands.merge commands.doctor commands.completion cli",
+    "commands.merge commands.export commands.predict",
+    "commands.doctor commands.completion cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]
 """Every module; each may import those before it, wherever in its file it does so."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+from dser_jax.errors import DserError
 
 Commands = Any
 """What `ArgumentParser.add_subparsers` returns; argparse keeps the name of its class private."""
@@ -34,3 +36,16 @@ def add_command(
     )
     parser.set_defaults(run=run)
     return parser
+
+
+def pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Parts the `NAME=VALUE` arguments of an option."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not (name and mark and value):
+            raise DserError(f"{option} {text}: expected NAME=VALUE, without spaces")
+        if name in found:
+            raise DserError(f"{option} {text}: {name} is given twice")
+        found[name] = value
+    return found

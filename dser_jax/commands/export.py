@@ -1,0 +1,80 @@
+"""`dser export`: trained networks of a journal, as a folder to share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dser_jax.commands.base import Commands, add_command
+
+_HELP = """\
+Writes a folder from which `dser predict` and `dser_jax.load` predict: weights
+(safetensors), settings, scaler, vocabulary, what it reached and on what, a
+model card, and each network as StableHLO, for use without this package.
+
+The choice is made by the scores on validation, never by those on test.
+
+examples:
+  dser export runs/weights --best --out model
+  dser export runs/weights --ensemble --out model          # all seeds of the best row
+  dser export runs/weights --ensemble --row 0.7/0.2/0.1 --retrain --out model
+"""
+
+
+def add(commands: Commands) -> None:
+    """Adds the subcommand to the command line."""
+    parser = add_command(
+        commands, "export", run, "write trained networks into a folder to share", description=_HELP
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the --out of a sweep")
+    parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="a new folder")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--best", action="store_true", help="the best run")
+    which.add_argument(
+        "--ensemble", action="store_true", help="all seeds of the best row: their mean, and spread"
+    )
+    which.add_argument("--run", dest="run_id", metavar="ID", help="this run")
+    parser.add_argument("--row", metavar="NAME", help="choose within this row of the table")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="where the prepared data set is now"
+    )
+    parser.add_argument(
+        "--retrain",
+        action="store_true",
+        help="train the chosen runs again, where the sweep did not --keep-weights",
+    )
+    parser.add_argument(
+        "--licence",
+        "--license",
+        metavar="ID",
+        help="for the model card, as the Hugging Face hub calls it, e.g. apache-2.0",
+    )
+    parser.add_argument(
+        "--no-stablehlo",
+        action="store_false",
+        dest="stablehlo",
+        help="leave out the networks as StableHLO",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out `dser export`."""
+    from dser_jax.compile_cache import enable_compile_cache
+    from dser_jax.progress import say
+    from dser_jax.share.choice import Choice
+    from dser_jax.share.export import export
+    from dser_jax.share.gather import gather
+
+    for notice in enable_compile_cache():
+        say(notice)
+    choice = Choice(args.run_id, args.ensemble, args.row)
+    bundle = gather(args.folder, choice, data=args.data, retrain=args.retrain)
+    export(bundle, args.out, licence=args.licence, stablehlo=args.stablehlo)
+    count = len(bundle.members)
+    print(f"{args.out}: {bundle.name}, {count} network{'s' if count > 1 else ''}")
+    print(f"  {bundle.config.network}, {bundle.config.inputs}; chosen: {bundle.scores['chosen']}")
+    for part in ("validation", "test"):
+        ccc = bundle.scores[part]["ccc"]
+        shown = (f"{name} {value:.3f}" for name, value in ccc.items() if value is not None)
+        print(f"  {part} CCC: {', '.join(shown)}")
+    print(f"  read {args.out / 'README.md'} before you share it")

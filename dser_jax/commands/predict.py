@@ -1,0 +1,158 @@
+"""`dser predict`: a model on new recordings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dser_jax.commands.base import Commands, add_command, pairs
+from dser_jax.errors import DserError
+from dser_jax.settings import positive
+
+if TYPE_CHECKING:
+    from dser_jax.predict.pipeline import Prediction
+    from dser_jax.predict.predictor import Predictor
+
+EXIT_SOME_FAILED = 3
+"""What `dser predict` ends with where it could not predict some of what it was given."""
+SHOWN = 40
+"""Utterances on the terminal where a file has all."""
+
+_HELP = """\
+Predicts valence, arousal and dominance of recordings (16 kHz, mono): files,
+folders, or the rows of a CSV, whose columns are kept. A model that also reads
+words takes them from --text, from the CSV (transcript), from NAME.txt beside
+NAME.wav, or recognizes them (--asr). Recordings of more than 30 s are cut into
+utterances where they are silent.
+
+Ends with 0; with 3 where some recordings could not be predicted, which are
+listed while the others are done; with 2 where nothing could be done at all.
+
+examples:
+  dser predict model hello.wav --text "how nice to see you"
+  dser predict model recordings/ --asr pocketsphinx --out predictions.csv
+  dser predict model calls.csv --column file=path --out - > with-predictions.csv
+"""
+
+
+def add(commands: Commands) -> None:
+    """Adds the subcommand to the command line."""
+    parser = add_command(
+        commands,
+        "predict",
+        run,
+        "predict recordings with a model of `dser export`",
+        description=_HELP,
+        usage="dser predict MODEL [RECORDING ...] [options]",
+    )
+    parser.add_argument("model", metavar="MODEL", help="a folder of `dser export`, or of a sweep")
+    parser.add_argument(
+        "recordings", nargs="*", type=Path, metavar="RECORDING", help="files, folders, or one CSV"
+    )
+    parser.add_argument(
+        "--text", action="append", default=[], metavar="TEXT", help="what is said; again for each"
+    )
+    parser.add_argument(
+        "--asr", metavar="NAME", help="recognize words: pocketsphinx, or MODULE:FUNCTION"
+    )
+    parser.add_argument(
+        "--cut",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="cut into utterances: recordings of more than 30 s (auto), all or none",
+    )
+    parser.add_argument(
+        "--column",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="name of a column of the CSV that is not called file, start, end or transcript",
+    )
+    parser.add_argument(
+        "--audio-root", type=Path, metavar="DIR", help="where the CSV's recordings are"
+    )
+    parser.add_argument(
+        "--convert",
+        action="store_true",
+        help="take recordings that are not 16 kHz mono: average channels, resample",
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", help=".csv, .json, a folder (audformat), or - for CSV on stdout"
+    )
+    parser.add_argument(
+        "--format", choices=("csv", "json", "audformat"), help="of --out, if not by its name"
+    )
+    parser.add_argument("--jobs", type=positive, metavar="N", help="processes; one a core")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Carries out `dser predict`."""
+    from dser_jax.predict.output import format_of
+    from dser_jax.predict.recordings import find
+
+    asked = find(
+        args.recordings,
+        args.text,
+        columns=pairs("--column", args.column),
+        audio_root=args.audio_root,
+    )
+    format = args.format
+    if args.out is not None:
+        format = format or format_of(args.out)
+    elif format is not None:
+        raise DserError("--format belongs to --out")
+
+    from dser_jax.compile_cache import enable_compile_cache
+    from dser_jax.predict.output import show, write
+    from dser_jax.predict.pipeline import predict
+    from dser_jax.predict.predictor import load
+    from dser_jax.predict.transcribe import make_transcriber
+    from dser_jax.progress import say
+
+    for notice in enable_compile_cache():
+        say(notice)
+    model = load(args.model)
+    transcriber = None if args.asr is None else make_transcriber(args.asr)
+    found = predict(
+        model,
+        asked,
+        transcriber=transcriber,
+        cutting=args.cut,
+        convert=args.convert,
+        jobs=args.jobs,
+    )
+    if format is not None:
+        write(args.out, format, model, found, asked.header)
+    if args.out != "-" and any(each.estimate is not None for each in found):
+        from rich.console import Console
+
+        # A pipe has no width; a table that is cut off is of no use in it.
+        console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+        show(model, found, console, None if args.out is None else SHOWN)
+    for notice in [*model.notices, *_words(model, found)]:
+        say(notice)
+    failed = [each.piece for each in found if each.estimate is None]
+    for piece in failed:
+        print(f"dser: {' '.join((piece.problem or '').split())}", file=sys.stderr)
+    if failed:
+        done = len(found) - len(failed)
+        print(f"dser: {len(failed)} not predicted, {done} done", file=sys.stderr)
+        sys.stdout.flush()
+        sys.exit(EXIT_SOME_FAILED)
+
+
+def _words(model: Predictor, found: Sequence[Prediction]) -> list[str]:
+    """Says how many words the model knows, of those that it was given."""
+    from dser_jax.features.tokenizer import split_words
+
+    texts = [each.piece.text or "" for each in found if each.estimate is not None]
+    total = sum(len(split_words(text)) for text in texts)
+    if not model.reads_text:
+        given = "; it reads speech alone" if total else ""
+        return [f"the model does not read the words{given}"] if given else []
+    known = sum(model.known_words(text) for text in texts)
+    return [f"words: the model knows {known} of {total}"] if known < total else []

@@ -1,0 +1,1 @@
+"""A model on new recordings: read, cut into utterances, transcribed, predicted, written."""

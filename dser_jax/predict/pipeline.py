@@ -1,0 +1,177 @@
+"""From recordings to predictions, one utterance after the other; what is bad stops no other."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dser_jax.corpora.utterances import Utterance
+from dser_jax.errors import BadInput, DataError, DserError
+from dser_jax.features.audio import HOP, RATE, read
+from dser_jax.features.extract import extract
+from dser_jax.features.extractor import Frames
+from dser_jax.features.store import Store
+from dser_jax.predict.estimate import Estimate
+from dser_jax.predict.predictor import Predictor
+from dser_jax.predict.recordings import Asked, Piece
+from dser_jax.predict.segment import LONGEST, cut
+from dser_jax.predict.transcribe import Transcriber
+from dser_jax.progress import Progress
+
+CUTS = ("auto", "always", "never")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An utterance and what the model says of it.
+
+    Attributes:
+      piece: Which; with `problem`, if it could not be predicted.
+      estimate: Of one utterance; None where there is a problem.
+    """
+
+    piece: Piece
+    estimate: Estimate | None
+
+
+def predict(
+    model: Predictor,
+    asked: Asked,
+    *,
+    transcriber: Transcriber | None = None,
+    cutting: str = "auto",
+    convert: bool = False,
+    jobs: int | None = None,
+) -> list[Prediction]:
+    """Predicts recordings.
+
+    Args:
+      model: Of `load`.
+      asked: Of `recordings.find`.
+      transcriber: Recognizes the words where none are given.
+      cutting: "auto" cuts recordings of more than 30 s into utterances, or of more than a model of
+        frames has steps for; "always" also those that are shorter; "never" none. The rows of a CSV
+        are never cut.
+      convert: Whether recordings that are not 16 kHz mono are converted, or cannot be predicted.
+      jobs: Processes that extract features; by default one a core.
+
+    Returns:
+      In the order of what was asked; the utterances of a recording in the order of time.
+
+    Raises:
+      DserError: The model needs what nothing here has: recordings, or words.
+    """
+    _check(model, asked, transcriber)
+    if asked.header is not None:
+        cutting = "never"
+    pieces: list[Piece] = []
+    with Progress("listening", len(asked.pieces) if transcriber else 0) as progress:
+        for piece in asked.pieces:
+            pieces += _listen(model, piece, transcriber, cutting, convert)
+            progress.advance()
+    found = [Prediction(piece, None) for piece in pieces]
+    usable = [i for i, piece in enumerate(pieces) if piece.problem is None]
+    speech = None
+    if model.reads_speech:
+        frames = _extract(model, [pieces[i] for i in usable], convert, jobs)
+        for i, each in zip(usable, frames, strict=True):
+            if isinstance(each, DataError):
+                found[i] = Prediction(pieces[i].failed(each), None)
+        usable = [i for i in usable if found[i].piece.problem is None]
+        speech = [each for each in frames if not isinstance(each, DataError)]
+    if usable:
+        texts = [pieces[i].text or "" for i in usable] if model.reads_text else None
+        estimate = model.predict(speech, texts)
+        for row, i in enumerate(usable):
+            found[i] = Prediction(pieces[i], estimate[row])
+    return found
+
+
+def _check(model: Predictor, asked: Asked, transcriber: Transcriber | None) -> None:
+    """Makes sure that there is something that the model can read."""
+    pieces = [piece for piece in asked.pieces if piece.problem is None]
+    if model.reads_speech:
+        _ = model.feature
+        if pieces and all(piece.file is None for piece in pieces):
+            raise DserError("this model reads speech: give recordings")
+    silent = transcriber is None and all(piece.text is None for piece in pieces)
+    if model.reads_text and pieces and silent:
+        raise DserError(
+            "this model reads words too, and none are given: --text TEXT, a column transcript in "
+            "the CSV, a file NAME.txt beside each NAME.wav, or --asr pocketsphinx, which "
+            "recognizes them"
+        )
+
+
+def _listen(
+    model: Predictor, piece: Piece, transcriber: Transcriber | None, cutting: str, convert: bool
+) -> list[Piece]:
+    """Reads a recording, cuts it and recognizes its words, as far as that is wanted."""
+    if piece.problem is not None:
+        return [piece]
+    try:
+        if piece.file is None and (model.reads_speech or piece.text is None):
+            raise DataError("no recording" if model.reads_speech else "no words")
+        if piece.file is None or (not model.reads_speech and piece.text is not None):
+            return [piece]
+        pieces = _cut(model, piece, transcriber, cutting, convert)
+    except DataError as error:
+        return [piece.failed(error)]
+    no_words = "no words: give them, or --asr pocketsphinx"
+    need = model.reads_text
+    return [p.failed(no_words) if need and p.text is None else p for p in pieces]
+
+
+def _cut(
+    model: Predictor, piece: Piece, transcriber: Transcriber | None, cutting: str, convert: bool
+) -> list[Piece]:
+    """Cuts a recording into utterances, with the words of each where a recognizer is given."""
+    assert piece.file is not None
+    signal = read(piece.file, piece.start, piece.end, convert=convert)
+    seconds, begin = len(signal) / RATE, piece.start or 0.0
+    longest = LONGEST
+    if model.bundle.features is not None and model.bundle.features.kind == "lld":
+        longest = min(longest, model.bundle.features.steps * HOP / RATE)
+    if cutting == "always" or (cutting == "auto" and seconds > longest):
+        if piece.text is not None and model.reads_text:
+            raise DataError(
+                f"one text for {seconds:.0f} s, which would be cut into utterances",
+                file=piece.file,
+                expected="--cut never, which takes it for one utterance, or --asr, for the words "
+                "of each",
+            )
+        spans = cut(signal, longest)
+        if not spans:
+            raise DataError("no sound in it", file=piece.file)
+    else:
+        spans = [(0.0, seconds)]
+    pieces = []
+    for first, last in spans:
+        text = piece.text
+        if text is None and transcriber is not None:
+            text = transcriber(signal[round(first * RATE) : round(last * RATE)])
+        part = {"start": begin + first, "end": begin + last, "text": text}
+        pieces.append(dataclasses.replace(piece, **part))
+    return pieces
+
+
+def _extract(
+    model: Predictor, pieces: Sequence[Piece], convert: bool, jobs: int | None
+) -> list[Frames | DataError]:
+    """Extracts the features of each utterance, in processes where there are many."""
+    utterances = [
+        Utterance(str(i), file=p.file, start=p.start, end=p.end) for i, p in enumerate(pieces)
+    ]
+    extractor = model.feature.extractor
+    bad = BadInput(skip=True)
+    with tempfile.TemporaryDirectory(prefix="dser-") as folder:
+        try:
+            keys = extract(extractor, utterances, Path(folder), jobs=jobs, convert=convert, bad=bad)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("stopped") from None  # Nothing is kept, unlike in `prepare`.
+        store = Store(Path(folder), len(extractor.columns))
+        errors = iter(bad.left_out)  # One for each that has no key, in the same order.
+        return [next(errors) if key is None else model.finish(store[key]) for key in keys]

@@ -1,0 +1,177 @@
+"""A shared model as something to call: recordings and words in, valence, arousal, dominance out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from dser_jax.corpora.utterances import ATTRS
+from dser_jax.errors import DataError, DserError
+from dser_jax.features import FEATURES, Feature
+from dser_jax.features.audio import RATE, Signal, read
+from dser_jax.features.extract import make_frames
+from dser_jax.features.extractor import Frames
+from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
+from dser_jax.predict.estimate import Estimate
+from dser_jax.share.bundle import Bundle, is_bundle, read_bundle
+from dser_jax.share.forward import Networks, encode
+from dser_jax.share.gather import gather
+
+Recording = str | Path | np.ndarray
+"""A wav file, 16 kHz and mono; or its samples, floats on [-1, 1], as a vector."""
+
+
+def load(folder: str | Path) -> Predictor:
+    """Loads a model.
+
+    Args:
+      folder: What `dser export` wrote; or a journal with weights, of which the best run is taken.
+
+    Returns:
+      What predicts: `load("model")("hello.wav", text="what was said")`.
+
+    Raises:
+      DserError: There is none, it is damaged, or of another version of the format.
+    """
+    folder = Path(folder)
+    journal = (folder / "rows.jsonl").exists() and not is_bundle(folder)
+    return Predictor(gather(folder) if journal else read_bundle(folder))
+
+
+class Predictor:
+    """A model, ready to predict; programs are compiled when they are first needed, and kept.
+
+    Attributes:
+      bundle: Settings, weights, and what it reached.
+      reads_speech, reads_text: What it must be given.
+      notices: What its user should know, for people.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.reads_speech = bundle.features is not None
+        self.reads_text = bundle.tokenizer is not None
+        self.notices: list[str] = []
+        self._networks = Networks(bundle)
+
+    def __call__(
+        self,
+        recording: Recording | Sequence[Recording] | None = None,
+        text: str | Sequence[str] | None = None,
+        *,
+        convert: bool = False,
+    ) -> Estimate:
+        """Predicts one utterance, or several.
+
+        Args:
+          recording: One recording, or a list; left out for a model of text alone.
+          text: What is said in it, or a list; left out for a model of speech alone. Words that
+            the model has not met are passed over.
+          convert: Whether files that are not 16 kHz mono are converted, or refused.
+
+        Returns:
+          The estimate, for one utterance where one was given, for several where lists were.
+
+        Raises:
+          DserError: A recording cannot be used, or the model needs what was not given.
+        """
+        given = recording if self.reads_speech else text
+        if self.reads_speech and recording is None:
+            raise DserError("this model reads speech: give a recording")
+        if self.reads_text and text is None:
+            raise DserError(
+                "this model reads words too: give `text`, what is said in the recording"
+                if self.reads_speech
+                else "this model reads words: give `text`"
+            )
+        one = isinstance(given, str | Path | np.ndarray)
+        recordings = _listed(recording) if self.reads_speech else None
+        texts = _listed(text) if self.reads_text else None
+        if recordings is not None and texts is not None and len(recordings) != len(texts):
+            raise DserError(f"{len(recordings)} recordings and {len(texts)} texts: one for each")
+        speech = None if recordings is None else [self.read(r, convert) for r in recordings]
+        estimate = self.predict(speech, texts)
+        return estimate[0] if one else estimate
+
+    def predict(self, speech: Sequence[Frames] | None, texts: Sequence[str] | None) -> Estimate:
+        """Predicts several utterances from features and words.
+
+        Args:
+          speech: Of each utterance its features as they were extracted, unscaled: `[1, feat]` for
+            functionals, else `[frame, feat]`; None for a model of text alone. More frames than
+            the longest utterance that the model was trained on had are cut in front.
+          texts: Of each utterance its words; None for a model of speech alone.
+        """
+        pred = self._networks(encode(self.bundle, speech, texts))
+        columns = [ATTRS.index(attr) for attr in self.bundle.attrs]
+        return Estimate(self.bundle.attrs, self.bundle.scale, pred[..., columns])
+
+    @cached_property
+    def feature(self) -> Feature:
+        """What is to be extracted from recordings.
+
+        Raises:
+          DserError: The model reads no speech, or features that came from elsewhere.
+        """
+        features = self.bundle.features
+        if features is None:
+            raise DserError("this model reads no speech")
+        feature = FEATURES.get(features.name.removesuffix(NONZERO))
+        if feature is None or features.source.startswith("imported"):
+            raise DserError(
+                f"this model was trained on the features {features.name!r} ({features.source}), "
+                "which cannot be extracted here from a recording: compute them as they were for "
+                "its training, and call `Predictor.predict`"
+            )
+        if not features.source.startswith(feature.extractor.source):
+            self.notices.append(
+                f"the features come from {feature.extractor.source}; the model was trained on "
+                f"those of {features.source}"
+            )
+        return feature
+
+    @cached_property
+    def _extract(self) -> Callable[[Signal, Path | None], Frames]:
+        return make_frames(self.feature.extractor)
+
+    def read(self, recording: Recording, convert: bool = False) -> Frames:
+        """Reads a recording, and extracts what the model needs of it.
+
+        Raises:
+          DserError: It is damaged, too short, or not 16 kHz mono and not to be converted.
+        """
+        if isinstance(recording, np.ndarray):
+            return self.finish(self._extract(_signal(recording), None))
+        file = Path(recording)
+        return self.finish(self._extract(read(file, convert=convert), file))
+
+    def finish(self, frames: Frames) -> Frames:
+        """Makes functionals of low-level descriptors, where the model wants those."""
+        features = self.bundle.features
+        if features is None or features.kind != "hsf":
+            return frames
+        return (nonzero_hsf if features.name.endswith(NONZERO) else hsf)(frames)[None]
+
+    def known_words(self, text: str) -> int:
+        """Returns how many words of a text the model knows."""
+        return 0 if self.bundle.tokenizer is None else len(self.bundle.tokenizer.numbers(text))
+
+
+def _listed(given):
+    return [given] if isinstance(given, str | Path | np.ndarray) else list(given or [])
+
+
+def _signal(samples: np.ndarray) -> Signal:
+    """Makes sure that an array holds samples."""
+    if samples.ndim != 1 or samples.dtype.kind != "f":
+        raise DataError(
+            "not a signal",
+            value=f"{samples.dtype} {list(samples.shape)}",
+            expected=f"a vector of floats on [-1, 1], {RATE} a second",
+        )
+    if not np.isfinite(samples).all() or np.abs(samples).max(initial=0.0) > 1.5:
+        raise DataError("not a signal", expected="finite samples on [-1, 1]")
+    return samples.astype(np.float32)

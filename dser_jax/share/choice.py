@@ -1,0 +1,88 @@
+"""Which runs of a journal make a model: always by validation, never by the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dser_jax.errors import DserError
+from dser_jax.journal import JournalView
+from dser_jax.journal_files import Row, canonical
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to take of a journal.
+
+    Attributes:
+      run: The run of this id; the others are then not asked.
+      ensemble: All seeds of the best row, and not the best run alone.
+      row: Name of the row to choose from; by default all.
+    """
+
+    run: str | None = None
+    ensemble: bool = False
+    row: str | None = None
+
+    def words(self) -> str:
+        """Says how the model was chosen, for people."""
+        if self.run is not None:
+            return "a run that was named"
+        of = "" if self.row is None else f" of the row {self.row}"
+        if self.ensemble:
+            return f"all seeds{of or ' of the row with the best mean CCC on validation'}"
+        return f"the run{of} with the best mean CCC on validation"
+
+
+def choose(view: JournalView, choice: Choice) -> list[Row]:
+    """Chooses runs that differ in seed alone, ordered by seed.
+
+    The best run has the highest CCC on validation, averaged over attributes; the best row has the
+    highest mean of that over its seeds.
+
+    Raises:
+      DserError: No run, or no row, of that name, or none that has ended well.
+    """
+    rows = [row for row in view.rows if row.get("kind") != "baseline"]
+    if choice.run is not None:
+        return [_one(view, choice.run)]
+    if choice.row is not None:
+        names = list(dict.fromkeys(row["name"] for row in rows))
+        rows = [row for row in rows if row["name"] == choice.row]
+        if not rows:
+            there = ", ".join(map(repr, names)) or "none"
+            raise DserError(f"{view.folder}: no row is called {choice.row!r}; there are {there}")
+    rows = [row for row in rows if row["status"] == "ok" and _score(row) is not None]
+    if not rows:
+        raise DserError(f"{view.folder}: no run that has ended well and has scores on validation")
+    if not choice.ensemble:
+        return [max(rows, key=lambda row: _score(row) or 0.0)]
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(canonical([row["name"], row["config"], row["hparams"]]), []).append(row)
+    best = max(groups.values(), key=lambda group: _mean([_score(row) or 0.0 for row in group]))
+    return sorted(best, key=lambda row: row["seed"])
+
+
+def _one(view: JournalView, run: str) -> Row:
+    """Finds a run by its id, or by the beginning of one."""
+    found = [row for row in view.rows if row["run"].startswith(run)]
+    if len(found) != 1:
+        problem = "no run has this id" if not found else f"{len(found)} runs begin so"
+        raise DserError(
+            f"{view.folder}: --run {run}: {problem}; {view.folder / 'rows.jsonl'} lists them"
+        )
+    (row,) = found
+    if row.get("kind") == "baseline":
+        raise DserError(f"{view.folder}: {run} is a baseline ({row['name']}), not a network")
+    if row["status"] == "failed":
+        raise DserError(f"{view.folder}: {run} has failed, so it has no weights")
+    return row
+
+
+def _score(row: Row) -> float | None:
+    return row.get("validation", {}).get("ccc", {}).get("mean")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,135 @@
+"""A trained network as a function of its weights and inputs: the one place that builds it.
+
+What a network is fed at prediction is made here too, so that training and use cannot drift apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32, Int32
+
+from dser_jax.config import Config
+from dser_jax.dataset import Data
+from dser_jax.features.extractor import Frames
+from dser_jax.models import Batch, Rates, make_network
+from dser_jax.share.bundle import Bundle, Weights
+
+BATCHES = (1, 8, 64)
+"""Numbers of utterances for which a network is compiled; others are filled up to the next."""
+
+
+class Inputs(NamedTuple):
+    """Utterances as a network sees them; a half that it has not is None.
+
+    Attributes:
+      acoustic: Standardized features; one step for functionals, padded in front otherwise.
+      tokens: Word numbers, 0 for padding, which is in front.
+    """
+
+    acoustic: Float32[np.ndarray, "utt step feat"] | None
+    tokens: Int32[np.ndarray, "utt token"] | None
+
+
+def rows_of(data: Data, rows: np.ndarray) -> Inputs:
+    """Takes rows of a prepared data set."""
+    return Inputs(
+        *(None if a is None else np.asarray(a)[rows] for a in (data.acoustic, data.tokens))
+    )
+
+
+def encode(bundle: Bundle, speech: Sequence[Frames] | None, texts: Sequence[str] | None) -> Inputs:
+    """Makes a model's inputs from unscaled features and words.
+
+    Args:
+      bundle: The model.
+      speech: For each utterance its features, `[frame, feat]`, one row for functionals; of more
+        frames than the network has steps, the last are taken. Only for a model that reads speech.
+      texts: For each utterance its words. Only for a model that reads text.
+    """
+    acoustic = tokens = None
+    if bundle.features is not None and bundle.scaler is not None:
+        assert speech is not None
+        steps = bundle.features.steps
+        acoustic = np.zeros((len(speech), steps, len(bundle.features.columns)), np.float32)
+        for row, frames in zip(acoustic, speech, strict=True):
+            frames = frames[-steps:]
+            row[steps - len(frames) :] = bundle.scaler(frames.astype(np.float64))
+    if bundle.tokenizer is not None:
+        assert texts is not None
+        tokens = bundle.tokenizer.encode(texts, bundle.config.max_tokens)
+    return Inputs(acoustic, tokens)
+
+
+Forward = Callable[[Any, Inputs], Float32[Array, "utt attr"]]
+
+
+def make_forward(config: Config, words: int) -> Forward:
+    """Makes the function from weights and inputs to predictions on [-1, 1].
+
+    Args:
+      config: Of the network.
+      words: Size of the vocabulary, padding included; 0 without a text half.
+    """
+    network = make_network(config, words, config.embedding_dim if words else 0)
+
+    def forward(weights: Mapping[str, Any], inputs: Inputs) -> Array:
+        some = inputs.tokens if inputs.acoustic is None else inputs.acoustic
+        assert some is not None
+        batch = Batch(inputs.acoustic, inputs.tokens, jnp.ones(some.shape[0], bool))
+        return network.apply(nested(weights), batch, Rates(*[jnp.float32(0.0)] * 3), False)
+
+    return forward
+
+
+def flat(tree: Mapping[str, Any], path: str = "") -> Weights:
+    """Names the leaves of nested dictionaries by their paths."""
+    found: Weights = {}
+    for name, value in tree.items():
+        below = f"{path}{name}"
+        found |= (
+            flat(value, f"{below}/") if isinstance(value, Mapping) else {below: np.asarray(value)}
+        )
+    return found
+
+
+def nested(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts leaves back where `flat` found them."""
+    tree: dict[str, Any] = {}
+    for path, value in weights.items():
+        *folders, name = path.split("/")
+        at = tree
+        for folder in folders:
+            at = at.setdefault(folder, {})
+        at[name] = value
+    return tree
+
+
+class Networks:
+    """The networks of a model, compiled for a few sizes of batch and no more."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
+        forward = make_forward(bundle.config, words)
+        names = bundle.members[0].weights
+        self._weights = {n: jnp.stack([m.weights[n] for m in bundle.members]) for n in names}
+        # One network after the other: as many as one likes, in the memory of one.
+        self._run = jax.jit(
+            lambda weights, inputs: jax.lax.map(lambda each: forward(each, inputs), weights)
+        )
+
+    def __call__(self, inputs: Inputs) -> Float32[np.ndarray, "member utt attr"]:
+        """Predicts with each network; on [-1, 1], beyond which a network may go a little."""
+        count = next(len(each) for each in inputs if each is not None)
+        parts = [np.zeros((len(next(iter(self._weights.values()))), 0, 3), np.float32)]
+        for start in range(0, count, BATCHES[-1]):
+            rows = np.arange(start, min(start + BATCHES[-1], count))
+            size = next(size for size in BATCHES if size >= len(rows))
+            filled = np.resize(rows, size)
+            part = Inputs(*(None if each is None else each[filled] for each in inputs))
+            parts.append(np.asarray(self._run(self._weights, part))[:, : len(rows)])
+        return np.concatenate(parts, axis=1)

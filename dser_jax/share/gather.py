@@ -1,0 +1,198 @@
+"""From a journal and its prepared data to a model: weights, and all that recordings need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dser_jax.config import Config
+from dser_jax.dataset import Dataset, feature_name, load_dataset
+from dser_jax.environment import environment
+from dser_jax.errors import DataError, DserError
+from dser_jax.journal import JournalView, read_journal
+from dser_jax.journal_files import Row
+from dser_jax.metrics import scores
+from dser_jax.prepared import Prepared, load_prepared
+from dser_jax.share.bundle import Bundle, Features, Member, Weights
+from dser_jax.share.choice import Choice, choose
+from dser_jax.share.forward import Networks, flat, rows_of
+
+CLOSE = 1e-4
+"""How near the kept weights come to the journal's predictions, which are on [-1, 1]."""
+_CHOICE = Choice()
+
+
+def gather(
+    folder: str | Path,
+    choice: Choice = _CHOICE,
+    *,
+    data: str | Path | None = None,
+    retrain: bool = False,
+) -> Bundle:
+    """Makes a model of runs of a journal, and makes sure that it predicts what they predicted.
+
+    Args:
+      folder: The journal.
+      choice: Which runs.
+      data: The prepared data set; by default where it was when the journal was made.
+      retrain: Whether to train the chosen runs again rather than to look for their weights.
+
+    Raises:
+      DserError: There are no such runs, their weights were not kept, or the data set is another.
+    """
+    view = read_journal(folder)
+    rows = choose(view, choice)
+    config = Config.from_json(rows[0]["config"])
+    prepared = _load_prepared(view, config, data)
+    dataset = load_dataset(prepared, config)
+    if retrain:
+        weights = _train_again(dataset, config, rows)
+    else:
+        weights = {row["run"]: _kept_weights(view, row["run"], len(rows)) for row in rows}
+    low, high = prepared.manifest["scale"]
+    bundle = Bundle(
+        name=rows[0]["name"],
+        corpus=dataset.corpus,
+        scale=(float(low), float(high)),
+        attrs=dataset.attrs,
+        config=config,
+        hparams=rows[0]["hparams"],
+        features=_features(prepared, dataset, config),
+        scaler=dataset.scaler,
+        tokenizer=dataset.tokenizer,
+        members=tuple(Member(row["run"], row["seed"], weights[row["run"]]) for row in rows),
+        scores={},
+        made_with={**environment(), "journal_versions": view.manifest.get("versions", {})},
+    )
+    networks = Networks(bundle)
+    pred = {
+        part: networks(rows_of(dataset.data, getattr(dataset.split, part)))
+        for part in ("validation", "test")
+    }
+    if not retrain:
+        for row, member in zip(rows, pred["test"], strict=True):
+            _check(view, row["run"], member)
+    bundle.scores.update(_scores(dataset, rows, pred))
+    bundle.scores.update(chosen=choice.words(), trained_again=retrain)
+    return bundle
+
+
+def _load_prepared(view: JournalView, config: Config, data: str | Path | None) -> Prepared:
+    """Opens the data set that the journal was made with."""
+    path = Path(data or view.manifest.get("data", ""))
+    try:
+        prepared = load_prepared(path)
+    except DataError as error:
+        raise DserError(
+            f"{error}. Scaler and vocabulary come from the data set that {view.folder} was made "
+            "with; --data says where it is now"
+        ) from error
+    was = view.manifest.get("inputs", {})
+    same = view.manifest.get("data_fingerprint") == prepared.fingerprint_of(())
+    names = config.prepared_inputs
+    if not same or any(was.get(n, "") != prepared.fingerprint_of([n]) for n in names):
+        raise DserError(
+            f"{path} is not the data set that {view.folder} was made with: its labels, words or "
+            "features differ; --data says where that one is"
+        )
+    return prepared
+
+
+def _features(prepared: Prepared, dataset: Dataset, config: Config) -> Features | None:
+    """Describes the features that the network reads."""
+    if config.acoustic is None or dataset.data.acoustic is None:
+        return None
+    name = feature_name(prepared, config)
+    entry = prepared.manifest["features"][name]
+    steps = dataset.data.acoustic.shape[1]
+    return Features(name, entry["kind"], tuple(entry["columns"]), entry["source"], steps)
+
+
+def _kept_weights(view: JournalView, run: str, count: int) -> Weights:
+    """Loads the weights that `--keep-weights` left in a journal."""
+    from orbax.checkpoint import v1 as ocp
+
+    folder = view.folder / "params" / run
+    if not folder.is_dir():
+        runs = "this run" if count == 1 else f"these {count} runs"
+        raise DserError(
+            f"{folder}: the weights of this run were not kept. `dser export ... --retrain` trains "
+            f"{runs} again; a sweep with --keep-weights keeps all of them"
+        )
+    try:
+        tree: Any = ocp.load(str(folder.absolute()))
+        return flat({"params": tree["params"], "batch_stats": tree["stats"]})
+    except Exception as error:  # A damaged checkpoint comes to light as almost anything.
+        raise DataError(
+            f"cannot be read ({type(error).__name__})",
+            file=folder,
+            expected="an Orbax checkpoint; `--retrain` trains the run again",
+        ) from error
+
+
+def _train_again(dataset: Dataset, config: Config, rows: Sequence[Row]) -> dict[str, Weights]:
+    """Trains runs as the journal has them; close to what they were, not equal bit for bit."""
+    from dser_jax.lanes import train_runs
+    from dser_jax.progress import Progress
+    from dser_jax.runs import RunSpec
+    from dser_jax.train import HParams
+
+    kinds = {field: np.asarray(value).dtype for field, value in HParams()._asdict().items()}
+    specs = [
+        RunSpec(
+            row["name"],
+            HParams(**{f: np.asarray(v, kinds[f])[()] for f, v in row["hparams"].items()}),
+            row["seed"],
+        )
+        for row in rows
+    ]
+    runs = [row["run"] for row in rows]
+    found = {}
+    with Progress("training again", len(rows), "runs") as progress:
+        progress.go_on("training again", "compiling")
+        outcomes = train_runs(
+            dataset, config, list(zip(runs, specs, strict=True)), keep_weights=True
+        )
+        for run, outcome in outcomes:
+            if outcome.weights is None:
+                raise DserError(f"run {run} failed when it was trained again: {outcome.traceback}")
+            weights = outcome.weights
+            found[run] = flat({"params": weights.params, "batch_stats": weights.stats})
+            progress.advance()
+    return found
+
+
+def _check(view: JournalView, run: str, pred: np.ndarray) -> None:
+    """Makes sure that weights give the predictions that the journal has of their run."""
+    there = view.arrays(run)["test_pred"]
+    if there.shape == pred.shape:
+        away = float(np.abs(there - pred).max(initial=0.0))
+        if away <= CLOSE:
+            return
+        problem = f"its weights do not give its predictions, but differ by up to {away:.2g}"
+    else:
+        problem = f"it predicted {there.shape[0]} test utterances, and here are {pred.shape[0]}"
+    raise DserError(f"{view.folder}: run {run}: {problem}; --retrain trains it again")
+
+
+def _scores(
+    dataset: Dataset, rows: Sequence[Row], pred: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """Scores the model: the mean of its networks, and each of them."""
+    found: dict[str, Any] = {
+        "protocol": rows[0]["protocol"],
+        "split": rows[0]["split"],
+        "seeds": [row["seed"] for row in rows],
+        "utterances": {
+            part: len(getattr(dataset.split, part)) for part in ("train", "validation", "test")
+        },
+    }
+    for part, each in pred.items():
+        gold = dataset.gold(part)
+        found[part] = scores(gold, each.mean(0))
+        alone = [scores(gold, member)["ccc"].get("mean") for member in each]
+        found[part]["ccc_mean_of_each"] = dict(zip([r["run"] for r in rows], alone, strict=True))
+    return found

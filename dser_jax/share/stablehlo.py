@@ -1,0 +1,48 @@
+"""A network as StableHLO, for whoever has JAX and not this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+from dser_jax.share.bundle import Bundle, program_names
+from dser_jax.share.forward import Inputs, make_forward
+
+PLATFORMS = ("cpu", "cuda")
+
+
+def export_networks(bundle: Bundle, folder: Path) -> None:
+    """Writes each network, weights included, as `jax.export` serializes it.
+
+    `jax.export.deserialize(FILE).call(acoustic, tokens)` predicts `[utt, 3]`: valence, arousal and
+    dominance on [-1, 1], for any number of utterances. `acoustic` is float32 `[utt, step, feat]`,
+    standardized; `tokens` is int32 `[utt, token]`. What a network does not read is left out.
+    """
+    from jax import export
+
+    (utt,) = export.symbolic_shape("utt")
+    acoustic = tokens = None
+    if bundle.features is not None:
+        shape = (utt, bundle.features.steps, len(bundle.features.columns))
+        acoustic = jax.ShapeDtypeStruct(shape, jnp.float32)
+    if bundle.tokenizer is not None:
+        tokens = jax.ShapeDtypeStruct((utt, bundle.config.max_tokens), jnp.int32)
+    inputs = Inputs(acoustic, tokens)
+    there = [name for name, each in inputs._asdict().items() if each is not None]
+    words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
+    forward = make_forward(bundle.config, words)
+    for name, member in zip(program_names(len(bundle.members)), bundle.members, strict=True):
+
+        def one(*arrays, weights=member.weights):
+            empty = Inputs(**dict.fromkeys(Inputs._fields))
+            batch = {key: each[None] for key, each in zip(there, arrays, strict=True)}
+            return forward(weights, empty._replace(**batch))[0]
+
+        # The network is traced for one utterance, so that only the mapping sees how many there are.
+        predict = jax.vmap(one)
+        program = export.export(jax.jit(predict), platforms=PLATFORMS)(
+            *(each for each in inputs if each is not None)
+        )
+        (folder / name).write_bytes(bytes(program.serialize()))
