@@ -1,31 +1,46 @@
-"""How fast acoustic features are extracted: our own code against pyAudioAnalysis, and openSMILE.
+"""How fast acoustic features are extracted: our own code, pyAudioAnalysis, and openSMILE.
 
-All take the same recordings in one process, one after another in turns. Seconds are those that the
+First the extractors, on the same recordings in one process, in turns. Seconds are those that the
 process computed, on all of its threads together, so that they are a core's whoever else is at work.
 pyAudioAnalysis is timed as it comes and as `paa_package_lld` calls it, which makes its table of
-chroma bins once instead of once a frame. Prints frames a second and one JSON line.
+chroma bins once instead of once a frame.
+
+Then openSMILE by the clock, on files: started anew for each of them, started once, and as
+`dser prepare` runs it, from processes that each start it once, results stored and all.
 
     python benchmarks/features.py
     python benchmarks/features.py --recordings speech/*.wav
 """
 
-import argparse
-import json
 import statistics
+import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from common import finish, in_turns, parse, table
 
-from dser_jax.environment import environment
-from dser_jax.features import EXTRACTORS
-from dser_jax.features.audio import HOP, RATE, WINDOW, Signal, read
+SIZES = {
+    "small": {"recordings": [""], "signals": 2, "files": 2, "repeats": 1},
+    "cpu": {"recordings": [""], "signals": 10, "files": 128, "repeats": 3},
+    "gpu": {"recordings": [""], "signals": 10, "files": 512, "repeats": 3},
+}
+HELP = {
+    "recordings": "files to extract from; by default, made-up sounds",
+    "signals": "how many sounds to make up for the extractors",
+    "files": "how many for openSMILE's part; 0 for none of it",
+}
 
 
-def made_up(count: int) -> list[Signal]:
+def made_up(count: int) -> list[np.ndarray]:
     """Makes signals of 2 to 6 seconds: a buzz that comes and goes, and noise."""
+    from dser_jax.features.audio import RATE
+
     random = np.random.default_rng(0)
     signals = []
     for _ in range(count):
@@ -38,28 +53,24 @@ def made_up(count: int) -> list[Signal]:
     return signals
 
 
-def as_it_comes() -> Callable[[Signal], np.ndarray]:
+def as_it_comes() -> Callable[[np.ndarray], np.ndarray]:
     """Imports pyAudioAnalysis and returns its own function."""
+    from dser_jax.features.audio import HOP, RATE, WINDOW
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         from pyAudioAnalysis.ShortTermFeatures import feature_extraction
 
-    def extract(signal: Signal) -> np.ndarray:
+    def extract(signal: np.ndarray) -> np.ndarray:
         return feature_extraction(signal * 2**15, RATE, WINDOW, HOP, deltas=False)[0].T
 
     return extract
 
 
-def main() -> None:
-    """Times the extractors in turns, and prints their rates and ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--recordings", type=Path, nargs="+", help="by default, made-up sounds")
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
+def extractors(signals: list[np.ndarray], repeats: int) -> dict[str, Any]:
+    """Times the extractors in turns, by the processor's seconds; prints their rates."""
+    from dser_jax.features import EXTRACTORS
 
-    signals = [read(file) for file in args.recordings] if args.recordings else made_up(10)
     makers = {"pyAudioAnalysis": as_it_comes}
     makers |= {name: EXTRACTORS[name].make for name in ("paa_package_lld", "paa_lld", "gemaps_lld")}
     extract = {name: make() for name, make in makers.items()}
@@ -69,31 +80,97 @@ def main() -> None:
         package = extract["paa_package_lld"](signal).astype(np.float64)
         error = np.abs(extract["paa_lld"](signal) - package)
         off = max(off, float((error / np.maximum(np.abs(package), 1e-6)).max()))
-
-    seconds = {name: [] for name in extract}
-    for _ in range(args.repeats):
+    seconds: dict[str, list[float]] = {name: [] for name in extract}
+    for _ in range(repeats):
         for name, work in extract.items():
             start = time.process_time()
             for signal in signals:
                 work(signal)
             seconds[name].append(time.process_time() - start)
     rates = {name: frames[name] / statistics.median(seconds[name]) for name in extract}
-    print(f"{'extractor':>16} {'frames/s':>10} {'us a frame':>11} {'paa_lld is':>11}")
-    for name, rate in rates.items():
-        print(f"{name:>16} {rate:10.0f} {1e6 / rate:11.1f} {rates['paa_lld'] / rate:10.1f}x")
+    table(
+        ("extractor", "frames/s", "us a frame", "paa_lld is"),
+        [
+            [name, rate, 1e6 / rate, f"{rates['paa_lld'] / rate:.1f}x"]
+            for name, rate in rates.items()
+        ],
+    )
     print(f"paa_lld differs from paa_package_lld by {off:.1e} of a value at most")
-    result = {
-        "benchmark": "features",
+    return {
         "recordings": len(signals),
-        "repeats": args.repeats,
         "frames": frames["paa_lld"],
         "frames_per_second": rates,
         "speed_up": rates["paa_lld"] / rates["paa_package_lld"],
         "speed_up_on_the_package_as_it_comes": rates["paa_lld"] / rates["pyAudioAnalysis"],
         "largest_relative_difference": off,
     }
-    print(json.dumps(result | environment()))
+
+
+def openings(files: list[Path], repeats: int) -> dict[str, Any]:
+    """Times ways to run openSMILE over files, in turns; prints files a second."""
+    from dser_jax.corpora.utterances import Utterance
+    from dser_jax.errors import BadInput
+    from dser_jax.features import EXTRACTORS
+    from dser_jax.features.audio import read
+    from dser_jax.features.extract import extract
+
+    gemaps = EXTRACTORS["gemaps_lld"]
+    utterances = [Utterance(f"{i}", file=file) for i, file in enumerate(files)]
+    numbers = count()
+
+    def anew() -> None:
+        for file in files:
+            gemaps.make()(read(file))
+
+    def once() -> None:
+        work = gemaps.make()
+        for file in files:
+            work(read(file))
+
+    with tempfile.TemporaryDirectory() as folder:
+
+        def processes() -> None:
+            keys = extract(gemaps, utterances, Path(folder) / f"{next(numbers)}", bad=BadInput())
+            if None in keys:
+                raise RuntimeError("a recording was left out")
+
+        sides = {"started for each file": anew, "one by one": once, "dser prepare": processes}
+        seconds = in_turns(sides, repeats)
+    rates = {name: len(files) / took for name, took in seconds.items()}
+    print(f"\nopenSMILE on {len(files)} files")
+    table(
+        ("openSMILE", "files/s", "over one by one"),
+        [[name, rate, rate / rates["one by one"]] for name, rate in rates.items()],
+    )
+    return {"files": len(files), "files_per_second": rates}
+
+
+def main() -> int:
+    """Measures both, or says what is missing."""
+    args = parse(__doc__, SIZES, HELP)
+    try:
+        import opensmile  # noqa: F401
+        import pyAudioAnalysis  # noqa: F401
+        import soundfile
+
+        from dser_jax.features.audio import RATE, read
+    except ImportError as error:
+        print(f"the audio libraries are not installed ({error}): nothing to measure")
+        return 3
+    given = [Path(name) for name in args.recordings if name]
+    signals = [read(file) for file in given] if given else made_up(args.signals)
+    result = extractors(signals, args.repeats)
+    if args.files:
+        with tempfile.TemporaryDirectory() as folder:
+            files = given
+            if not given:
+                files = [Path(folder) / f"{i}.wav" for i in range(args.files)]
+                for file, signal in zip(files, made_up(args.files), strict=True):
+                    soundfile.write(file, signal, RATE, subtype="PCM_16")
+            result["opensmile"] = openings(files, args.repeats)
+    finish("features", args, result)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

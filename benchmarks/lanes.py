@@ -1,102 +1,119 @@
-"""How much more work a program does with more lanes: lane-steps a second against one lane.
+"""How much more work a program does with more lanes, and than plain JAX: lane-steps a second.
 
-Both sides are timed in one process, in turns, on made-up data with the lengths given below; a
-lane-step is one optimizer step of one run. Prints a line for each lane count and one JSON line.
+A lane-step is one optimizer step of one run: LSTM + LSTM on functionals and text, at the paper's
+widths, on made-up utterances as long as IEMOCAP's. Padding is fed to the network ("keras") or
+skipped ("masked"). The other side is `plain.py`: the same training as an ordinary scan over all
+steps, under `vmap`; and its one lane, which is how one would train run after run. The last part is
+a row of Table 3: sequences of descriptors, of which 450 of 3409 frames are real on average.
 
-    python benchmarks/lanes.py --lanes 1 4 16
-    python benchmarks/lanes.py --units 256 --tokens 100 --batch 8 --lanes 1 20 64 256   # on a GPU
+    python benchmarks/lanes.py
+    python benchmarks/lanes.py --batch 8 --lanes 1 20 --plain-lanes 1 20
 """
 
-import argparse
-import json
-import statistics
-import time
+from collections.abc import Callable
+from typing import Any
 
-import jax
-import numpy as np
+from common import FRAMES, Lanes, finish, in_turns, made_up, paddings, paper_config, parse, table
+from jax.errors import JaxRuntimeError
+from plain import PlainLanes
 
-from dser_jax.config import Config
-from dser_jax.dataset import Data
-from dser_jax.environment import environment
-from dser_jax.program import compile_program, send
-from dser_jax.runs import stack_hparams
-from dser_jax.train import HParams, make_run
+SIZES = {
+    "small": {
+        **{"batch": [4], "steps": [2], "lanes": [1, 2], "plain_lanes": [1]},
+        **{"frames": 12, "frame_lanes": [1], "frame_steps": 1},
+        **{"units": 4, "tokens": 6, "repeats": 1},
+    },
+    "cpu": {
+        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 4, 16], "plain_lanes": [1, 4]},
+        **{"frames": FRAMES, "frame_lanes": [1], "frame_steps": 2},
+        **{"units": 256, "tokens": 100, "repeats": 3},
+    },
+    "gpu": {
+        **{"batch": [8, 256], "steps": [16, 4]},
+        **{"lanes": [1, 2, 4, 8, 16, 20, 32, 64, 128, 256, 512]},
+        **{"plain_lanes": [1, 4, 20, 64, 256]},
+        **{"frames": FRAMES, "frame_lanes": [1, 4, 20, 64], "frame_steps": 4},
+        **{"units": 256, "tokens": 100, "repeats": 5},
+    },
+}
+HELP = {
+    "plain_lanes": "lanes of the plain side",
+    "frames": "frames of the longest utterance in Table 3's row",
+    "frame_lanes": "lanes of either side in Table 3's row",
+    "frame_steps": "optimizer steps an epoch in Table 3's row",
+}
 
-WORDS = 3438
-STEPS = 8
-"""Optimizer steps an epoch."""
+
+def measure(config, data, ours: list[int], plain: list[int], repeats: int) -> list[dict[str, Any]]:
+    """Times an epoch of each side and each number of lanes, in turns.
+
+    Numbers of lanes that memory does not hold are left out, and all above them.
+    """
+    makers: dict[str, tuple[Callable, list[int]]] = {}
+    for name, settings in paddings().items():
+        changed = paper_config(**{**config, **settings})
+        makers[name] = (lambda n, changed=changed: Lanes(changed, data, n), ours)
+    makers["plain"] = (lambda n: PlainLanes(paper_config(**config), data, n), plain)
+    sides, epochs = {}, {}
+    for name, (make, counts) in makers.items():
+        for count in counts:
+            try:
+                side = make(count)
+                side.epoch()
+            except JaxRuntimeError as error:
+                if "RESOURCE_EXHAUSTED" not in str(error):
+                    raise
+                print(f"{name}: {count} lanes do not fit in memory")
+                break
+            sides[name, count], epochs[name, count] = side, side.epoch
+    seconds = in_turns(epochs, repeats)
+    steps = -(-len(data.train) // config["batch_size"])
+    rates = {key: key[1] * steps / took for key, took in seconds.items()}
+    rows = []
+    for (name, count), rate in rates.items():
+        plainly = rates.get(("plain", count))
+        rows.append(
+            {
+                "side": name,
+                "lanes": count,
+                "lane_steps_per_second": rate,
+                "over_one_lane": rate / rates[name, min(n for side, n in rates if side == name)],
+                "over_plain": None if plainly is None else rate / plainly,
+                "over_plain_one_by_one": rate / rates["plain", min(plain)],
+                "lane_megabytes": (side_bytes := sides[name, count].lane_bytes())
+                and side_bytes / 2**20,
+            }
+        )
+    return rows
 
 
-def made_up(batch: int, tokens: int) -> Data:
-    """Makes functionals and tokens for eight training batches and a little to evaluate on."""
-    random = np.random.default_rng(0)
-    rows = STEPS * batch + 64
-    return Data(
-        random.normal(size=(rows, 1, 46)).astype(np.float32),
-        random.integers(0, WORDS, (rows, tokens)).astype(np.int32),
-        random.uniform(-1, 1, (rows, 3)).astype(np.float32),
-        np.ones((rows, 3), bool),
-        np.arange(STEPS * batch, dtype=np.int32),
-        np.arange(rows - 64, rows - 32, dtype=np.int32),
-        np.arange(rows - 32, rows, dtype=np.int32),
-        None,
-    )
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    """Prints a table of what was measured."""
+    print(f"\n{title}")
+    columns = ("side", "lanes", "lane-steps/s", "over 1 lane", "over plain", "plain, 1 by 1")
+    table((*columns, "MB a lane"), [list(row.values()) for row in rows])
 
 
 def main() -> None:
-    """Times an epoch at each lane count, in turns, and prints the ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--lanes", type=int, nargs="+", default=[1, 4, 16])
-    parser.add_argument("--units", type=int, default=32)
-    parser.add_argument("--tokens", type=int, default=20)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=5)
-    args = parser.parse_args()
-
-    config = Config(
-        units=args.units,
-        embedding_dim=min(300, 4 * args.units),
-        max_tokens=args.tokens,
-        batch_size=args.batch,
-        max_epochs=args.repeats + 2,
-    )
-    devices = jax.local_devices()[:1]
-    data = send(made_up(args.batch, args.tokens), devices)
-    run = make_run(config, WORDS, config.embedding_dim)
-    programs, settings, states, compiled = {}, {}, {}, {}
-    for lanes in args.lanes:
-        start = time.perf_counter()
-        programs[lanes] = program = compile_program(run, data, lanes, devices)
-        state = program.blank()
-        for lane in range(lanes):
-            state = program.fill(state, np.int32(lane), np.uint32(lane), data)
-        patient = HParams(patience=np.int32(10_000))
-        settings[lanes] = program.place(stack_hparams([patient] * lanes))
-        states[lanes], _ = jax.block_until_ready(program.advance(settings[lanes], state, data))
-        compiled[lanes] = time.perf_counter() - start
-    seconds = {lanes: [] for lanes in args.lanes}
-    for _ in range(args.repeats):
-        for lanes in args.lanes:
-            start = time.perf_counter()
-            states[lanes], _ = jax.block_until_ready(
-                programs[lanes].advance(settings[lanes], states[lanes], data)
-            )
-            seconds[lanes].append(time.perf_counter() - start)
-    rates = {n: n * STEPS / statistics.median(seconds[n]) for n in args.lanes}
-    base = rates[args.lanes[0]]
-    print(f"{'lanes':>6} {'lane-steps/s':>13} {'speed-up':>9} {'first epoch s':>14}")
-    for lanes, rate in rates.items():
-        print(f"{lanes:6d} {rate:13.1f} {rate / base:8.2f}x {compiled[lanes]:14.1f}")
-    device = f"{jax.devices()[0].device_kind} ({jax.default_backend()})"
-    result = {
-        "benchmark": "lanes",
-        **vars(args),
-        "lane_steps_per_second": rates,
-        "speed_up": {n: r / base for n, r in rates.items()},
-    }
-    print(json.dumps(result | {"device": device} | environment()))
+    """Measures each batch size, then the row of Table 3."""
+    args = parse(__doc__, SIZES, HELP)
+    found, both = [], {"units": args.units, "max_tokens": args.tokens}
+    for batch, steps in zip(args.batch, args.steps, strict=True):
+        data = made_up(steps * batch, tokens=args.tokens)
+        config = {**both, "batch_size": batch}
+        fewer = args.lanes if batch <= 64 or args.size != "cpu" else args.lanes[:2]
+        plain = [n for n in args.plain_lanes if n in fewer]
+        rows = measure(config, data, fewer, plain, args.repeats)
+        show(f"functionals and {args.tokens} tokens, batch {batch}", rows)
+        found.append({"input": "functionals + text", "batch": batch, "rows": rows})
+    if args.frames:
+        batch = min(8, args.batch[0])
+        data = made_up(args.frame_steps * batch, tokens=None, frames=args.frames)
+        config = {**both, "batch_size": batch, "text": None, "features": "gemaps_lld"}
+        rows = measure(config, data, args.frame_lanes, args.frame_lanes, args.repeats)
+        show(f"{args.frames} frames of descriptors, batch {batch}", rows)
+        found.append({"input": "frames", "batch": batch, "rows": rows})
+    finish("lanes", args, {"found": found})
 
 
 if __name__ == "__main__":

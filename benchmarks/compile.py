@@ -1,0 +1,120 @@
+"""Seconds to the first step: compiling a program, cold and from the cache.
+
+Each is a fresh Python process at the paper's widths. The first has an empty compilation cache
+(`dser_jax/compile_cache.py`), the next what the first left there. Told apart are: imports; the data
+sent; the program (traced, compiled, or loaded); a run in each lane; the first optimizer step (an
+epoch of a single batch, with its evaluation).
+
+    python benchmarks/compile.py
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from common import Lanes, finish, made_up, paddings, paper_config, parse, table
+
+SIZES = {
+    "small": {
+        **{"batch": [4], "lanes": [2], "padding": ["keras"]},
+        **{"units": 4, "tokens": 6, "repeats": 1},
+    },
+    "cpu": {
+        **{"batch": [8, 256], "lanes": [20], "padding": ["keras"]},
+        **{"units": 256, "tokens": 100, "repeats": 1},
+    },
+    "gpu": {
+        **{"batch": [8, 256], "lanes": [20, 256], "padding": ["keras", "masked"]},
+        **{"units": 256, "tokens": 100, "repeats": 1},
+    },
+}
+PARTS = ("import", "program", "fill", "step", "process")
+TITLES = ("batch", "padding", "lanes", "cache", "import s", "program s", "fill s", "1st step s")
+
+
+def first_step(batch: int, padding: str, lanes: int, units: int, tokens: int) -> dict[str, float]:
+    """Goes from nothing to the first step in this process; returns the seconds of its parts."""
+    started = time.perf_counter()
+    import jax
+
+    import dser_jax.lanes  # noqa: F401
+    from dser_jax.compile_cache import enable_compile_cache
+
+    enable_compile_cache()
+    jax.local_devices()
+    imported = time.perf_counter()
+    config = paper_config(
+        units=units, max_tokens=tokens, batch_size=batch, max_epochs=50, **paddings()[padding]
+    )
+    side = Lanes(config, made_up(batch, tokens=tokens), lanes)
+    stepped = time.perf_counter()
+    side.epoch()
+    done = time.perf_counter()
+    return {
+        "import": imported - started,
+        "program": side.compile_seconds,
+        "fill": stepped - imported - side.compile_seconds,
+        "step": done - stepped,
+    }
+
+
+def in_process(cache: Path, *arguments: Any) -> dict[str, float]:
+    """Measures in a fresh process that has a cache folder of its own."""
+    keep = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, __file__, "--measure", json.dumps(arguments)],
+        env={**keep, "XDG_CACHE_HOME": os.fspath(cache), "DSER_NO_COMPILE_CACHE": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    whole = time.perf_counter() - start
+    return json.loads(done.stdout.splitlines()[-1]) | {"process": whole}
+
+
+def main() -> None:
+    """Measures each program, and prints the seconds."""
+    hidden = argparse.ArgumentParser(add_help=False)
+    hidden.add_argument("--measure", type=json.loads)
+    if (given := hidden.parse_known_args()[0].measure) is not None:
+        print(json.dumps(first_step(*given)))
+        return
+    args = parse(__doc__, SIZES, {"padding": "keras, masked, or both"})
+    found = []
+    for batch in args.batch:
+        for padding in args.padding:
+            for lanes in args.lanes:
+                program = (batch, padding, lanes, args.units, args.tokens)
+                found += measure(program, args.repeats)
+    parts = [[row[part] for part in PARTS] for row in found]
+    names = [[row[key] for key in ("batch", "padding", "lanes", "cache")] for row in found]
+    table((*TITLES, "all of it s"), [a + b for a, b in zip(names, parts, strict=True)])
+    finish("compile", args, {"found": found})
+
+
+def measure(program: tuple, repeats: int) -> list[dict[str, Any]]:
+    """Measures a program without and with what is cached; returns a row each."""
+    seconds: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            for cache in seconds:
+                seconds[cache].append(in_process(Path(folder), *program))
+    batch, padding, lanes, *_ = program
+    about = {"batch": batch, "padding": padding, "lanes": lanes}
+    return [
+        {**about, "cache": cache}
+        | {part: statistics.median(each[part] for each in all_of_it) for part in PARTS}
+        for cache, all_of_it in seconds.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()

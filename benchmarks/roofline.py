@@ -1,0 +1,248 @@
+"""How far from the machine's limits a lane-step is: its arithmetic and traffic against ceilings.
+
+Floating-point operations of one optimizer step of one run are counted three ways. By hand, from the
+widths: for all steps of padding, and for those needed, which are the real tokens and, where padding
+is fed to the network, its states once a batch. In the program, whose loops are followed through its
+jaxpr. And by XLA's cost analysis, which counts the body of a loop once however often it runs, and
+is shown for that reason. Bytes by hand are those that cannot be kept in a cache: parameters,
+gradients and RMSprop's moments, once a step, and what the forward pass keeps for the backward pass,
+written and read once.
+
+Ceilings are this machine's own, measured in the same process in turns with the steps: a large
+matrix product, products of the recurrence's shape, and a copy of a large array.
+
+    python benchmarks/roofline.py
+"""
+
+from typing import Any
+
+import numpy as np
+from common import (
+    FUNCTIONALS,
+    TOKEN_MEAN,
+    WORDS,
+    Lanes,
+    finish,
+    in_turns,
+    made_up,
+    paddings,
+    paper_config,
+    parse,
+    table,
+)
+
+SIZES = {
+    "small": {
+        **{"batch": [4], "steps": [2], "lanes": [2], "units": 4, "tokens": 6},
+        **{"repeats": 1, "square": 64, "megabytes": 1},
+    },
+    "cpu": {
+        **{"batch": [8, 256], "steps": [8, 2], "lanes": [4, 1], "units": 256, "tokens": 100},
+        **{"repeats": 3, "square": 2048, "megabytes": 256},
+    },
+    "gpu": {
+        **{"batch": [8, 256], "steps": [16, 4], "lanes": [256, 64], "units": 256, "tokens": 100},
+        **{"repeats": 5, "square": 8192, "megabytes": 4096},
+    },
+}
+HELP = {
+    "lanes": "runs at a time, one number for each batch size",
+    "square": "rows and columns of the large matrix product",
+    "megabytes": "size of the array that is copied",
+}
+
+
+def flops_by_hand(config, tokens: float) -> float:
+    """Returns multiplications and additions of a step over so many tokens an utterance.
+
+    Matrix products alone: forward, and twice as many backward (once for the inputs, once for the
+    weights; the first layers' inputs have no gradient but the embedding's).
+    """
+    units, widths = config.units, config.fusion
+    gates = 4 * units
+    speech = (FUNCTIONALS + 2 * units) * gates  # one step: nothing recurs
+    text = tokens * gates * (config.embedding_dim + 2 * units + 3 * units)
+    text += units * config.text_dense
+    joined = units + config.text_dense
+    fusion = joined * widths[0] + widths[0] * widths[1] + 3 * widths[1]
+    return 3 * 2 * config.batch_size * (speech + text + fusion)
+
+
+def bytes_by_hand(config, tokens: float) -> float:
+    """Returns bytes that a step must move: the optimizer's arrays, and what backward needs."""
+    units = config.units
+    gates = 4 * units
+    layer = gates * (units + 2)
+    parameters = WORDS * config.embedding_dim + gates * (config.embedding_dim + FUNCTIONALS)
+    parameters += 6 * layer + 4 * units * gates  # six recurrent kernels, four inputs from a layer
+    # Parameters and moments are read and written; gradients are written once and read once.
+    optimizer = 6 * 4 * parameters
+    # Of each layer and step are kept: gates, cell and state, for the way back.
+    kept = 3 * config.batch_size * tokens * (gates + 2 * units)
+    return optimizer + 2 * 4 * kept
+
+
+def flops_in_program(jaxpr) -> float:
+    """Counts the matrix products of a jaxpr; a loop counts as often as it runs.
+
+    Of branches the largest counts; a loop of unknown length counts once.
+    """
+    total = 0.0
+    for equation in jaxpr.eqns:
+        inner = [sub for value in equation.params.values() for sub in _jaxprs(value)]
+        if equation.primitive.name == "dot_general":
+            (contracted, _), _ = equation.params["dimension_numbers"]
+            first = equation.invars[0].aval.shape
+            size = 2.0
+            for axis in contracted:
+                size *= first[axis]
+            for length in equation.outvars[0].aval.shape:
+                size *= length
+            total += size
+        elif equation.primitive.name == "cond":
+            total += max(flops_in_program(each) for each in inner)
+        else:
+            times = equation.params["length"] if equation.primitive.name == "scan" else 1
+            total += times * sum(flops_in_program(each) for each in inner)
+    return total
+
+
+def _jaxprs(value: Any) -> list[Any]:
+    if hasattr(value, "jaxpr"):  # closed
+        return [value.jaxpr]
+    if hasattr(value, "eqns"):
+        return [value]
+    if isinstance(value, tuple | list):
+        return [sub for each in value for sub in _jaxprs(each)]
+    return []
+
+
+def ceilings(args, batch: int, lanes: int) -> dict[str, tuple[Any, float]]:
+    """Returns what measures each ceiling, and the operations or bytes of one call."""
+    import jax
+    import jax.numpy as jnp
+
+    units = args.units
+    large = jax.random.normal(jax.random.key(0), (args.square, args.square))
+    state = jax.random.normal(jax.random.key(1), (lanes, batch, units))
+    kernel = jax.random.normal(jax.random.key(2), (lanes, units, 4 * units))
+    array = jnp.ones((args.megabytes * 2**20 // 4,))
+    product = jax.jit(lambda a: a @ a)
+    rounds = 16
+
+    @jax.jit
+    def recurrence(state, kernel):
+        def step(state, _):
+            gates = jnp.einsum("lbu,lug->lbg", state, kernel)
+            return jnp.tanh(gates[..., :units]), None
+
+        return jax.lax.scan(step, state, length=rounds)[0]
+
+    copy = jax.jit(lambda a: a + 1.0)
+    wait = jax.block_until_ready
+    return {
+        "large product": (lambda: wait(product(large)), 2.0 * args.square**3),
+        "recurrent products": (
+            lambda: wait(recurrence(state, kernel)),
+            2.0 * rounds * lanes * batch * units * 4 * units,
+        ),
+        "copy": (lambda: wait(copy(array)), 2.0 * array.nbytes),
+    }
+
+
+def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
+    """Counts and times a lane-step and the ceilings; prints and returns them."""
+    import jax
+
+    from dser_jax.program import lane_state
+    from dser_jax.train import HParams, make_run
+
+    data = made_up(steps * batch, tokens=args.tokens)
+    settings = {"units": args.units, "max_tokens": args.tokens, "batch_size": batch}
+    limits = ceilings(args, batch, lanes)
+    sides, ours = {name: call for name, (call, _) in limits.items()}, {}
+    for padding, more in paddings().items():
+        config = paper_config(**settings, **more)
+        side = Lanes(config, data, lanes)
+        run = make_run(config, WORDS, config.embedding_dim)
+        epoch = jax.make_jaxpr(run.epoch)(HParams(), lane_state(run, data), data)
+        ours[padding] = (side, flops_in_program(epoch.jaxpr) / steps)
+        sides[padding] = side.epoch
+    seconds = in_turns(sides, args.repeats)
+    rate = {name: size / seconds[name] for name, (_, size) in limits.items()}
+    print(f"\nbatch {batch}, {lanes} lanes: this machine's ceilings")
+    table(
+        ("large product", "products of the recurrence", "copy"),
+        [
+            [
+                f"{rate['large product'] / 1e9:,.1f} GFLOP/s",
+                f"{rate['recurrent products'] / 1e9:,.1f} GFLOP/s",
+                f"{rate['copy'] / 1e9:,.1f} GB/s",
+            ]
+        ],
+    )
+    config, rows = paper_config(**settings), []
+    real_tokens = float((np.asarray(data.tokens)[data.train] != 0).sum(1).mean())
+    # Fed padding is the same in front of all utterances: once a batch is enough.
+    fed = min(args.tokens, real_tokens + args.tokens / batch)
+    needed = {"masked": real_tokens, "keras": fed}
+    full = flops_by_hand(config, args.tokens)
+    for padding, (side, counted) in ours.items():
+        cost = getattr(side.program.advance, "cost_analysis")() or {}  # noqa: B009
+        work = flops_by_hand(config, needed[padding])
+        traffic = bytes_by_hand(config, needed[padding])
+        a_step = seconds[padding] / (steps * lanes)
+        floor = max(work / rate["large product"], traffic / rate["copy"])
+        rows.append(
+            {
+                "padding": padding,
+                "seconds": a_step,
+                "gflop_all_steps": full / 1e9,
+                "gflop_needed": work / 1e9,
+                "gflop_in_program": counted / 1e9,
+                "gflop_by_xla": cost.get("flops", float("nan")) / (steps * lanes) / 1e9,
+                "megabytes_needed": traffic / 1e6,
+                "megabytes_by_xla": cost.get("bytes accessed", float("nan"))
+                / (steps * lanes)
+                / 1e6,
+                "gflop_per_second": work / a_step / 1e9,
+                "of_large_product": work / a_step / rate["large product"],
+                "of_copy": traffic / a_step / rate["copy"],
+                "of_roofline": floor / a_step,
+            }
+        )
+    titles = (
+        "padding",
+        "ms",
+        "GFLOP: all steps",
+        "needed",
+        "in program",
+        "XLA",
+        "MB: needed",
+        "XLA",
+    )
+    names = list(rows[0])
+    table(
+        titles,
+        [[row["padding"], 1e3 * row["seconds"], *(row[n] for n in names[2:8])] for row in rows],
+    )
+    titles = ("padding", "GFLOP/s", "of the product", "of the copy", "of the roofline")
+    table(titles, [[row["padding"], *(row[name] for name in names[8:])] for row in rows])
+    limit = {
+        "flops_large_product": rate["large product"],
+        "flops_recurrent_products": rate["recurrent products"],
+        "bytes_copy": rate["copy"],
+    }
+    return {"batch": batch, "lanes": lanes, "ceilings": limit, "rows": rows}
+
+
+def main() -> None:
+    """Measures each batch size."""
+    args = parse(__doc__, SIZES, HELP)
+    each = zip(args.batch, args.steps, args.lanes, strict=True)
+    found = [measure(batch, steps, lanes, args) for batch, steps, lanes in each]
+    finish("roofline", args, {"found": found, "mean_tokens": TOKEN_MEAN})
+
+
+if __name__ == "__main__":
+    main()
