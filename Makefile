@@ -1,7 +1,9 @@
 # make demo   talking demo corpus -> features -> 60 runs as lanes -> tables
 # make test   the tests            make lint   style and types
 # make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
-# make bench  benchmarks           EXTRA=cuda12 or EXTRA=cuda13 uses a GPU
+# make bench  what two cores can measure of docs/speed.md; EXTRA=bench compares with PyTorch, too
+# make bench-gpu  all of it, e.g. with EXTRA=cuda13,bench
+# EXTRA=cuda12 or EXTRA=cuda13 uses a GPU, in any of them
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 EXTRA ?=
@@ -24,7 +26,7 @@ PROTOCOL ?= paper
 FLAGS ?=
 GRID_FLAGS ?=
 
-.PHONY: demo paper paper-demo test lint format bench clean
+.PHONY: demo paper paper-demo test lint format bench bench-gpu clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -76,7 +78,11 @@ format: $(VENV)/.test$(EXTRA)
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.test$(EXTRA)
-	$(BIN)/python benchmarks/lanes.py
+	$(BIN)/python benchmarks/all.py
+
+# BENCH_PYTHON=python3 takes an environment that is there, with JAX, Flax, Optax and Orbax in it.
+bench-gpu: $(if $(BENCH_PYTHON),,$(VENV)/.test$(EXTRA))
+	$(or $(BENCH_PYTHON),$(BIN)/python) benchmarks/all.py --size gpu
 
 clean:
 	rm -rf $(DEMO) build dist .pytest_cache .ruff_cache .hypothesis

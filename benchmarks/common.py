@@ -47,7 +47,10 @@ HELP = {
 
 
 def parse(
-    doc: str | None, sizes: Mapping[str, Mapping[str, Any]], text: Mapping[str, str] | None = None
+    doc: str | None,
+    sizes: Mapping[str, Mapping[str, Any]],
+    text: Mapping[str, str] | None = None,
+    cache: bool = True,
 ) -> argparse.Namespace:
     """Reads the command line: a size, which gives the defaults, and a flag for each of them.
 
@@ -55,6 +58,7 @@ def parse(
       doc: The benchmark's docstring.
       sizes: Defaults by size; "small" (to see that all of it runs), "cpu", "gpu".
       text: Help for flags of this benchmark alone.
+      cache: Whether programs may come from the compilation cache.
     """
     formatter = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=doc, formatter_class=formatter)
@@ -71,6 +75,10 @@ def parse(
             help={**HELP, **(text or {})}[name],
         )
     args = parser.parse_args()
+    if cache:
+        from dser_jax.compile_cache import enable_compile_cache
+
+        enable_compile_cache()
     if args.size is None:
         import jax
 

@@ -87,7 +87,7 @@ def main() -> None:
     if (given := hidden.parse_known_args()[0].measure) is not None:
         print(json.dumps(first_step(*given)))
         return
-    args = parse(__doc__, SIZES, {"padding": "keras, masked, or both"})
+    args = parse(__doc__, SIZES, {"padding": "keras, masked, or both"}, cache=False)
     found = []
     for batch in args.batch:
         for padding in args.padding:

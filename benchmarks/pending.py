@@ -9,9 +9,7 @@ compiled program, over the runs), and the highest memory. Prints a table and one
     python benchmarks/pending.py --runs 10 100 1000 10000
 """
 
-import argparse
 import dataclasses
-import json
 import multiprocessing
 import resource
 import tempfile
@@ -19,8 +17,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+from common import finish, parse
 
 ROWS = 64
+SIZES = {
+    "small": {"runs": [2], "lanes": 2},
+    "cpu": {"runs": [10, 100, 1000], "lanes": 10},
+    "gpu": {"runs": [10, 100, 1000, 10000], "lanes": 10},
+}
 
 
 def prepare_toy(folder: Path) -> Path:
@@ -107,13 +111,7 @@ def measure(data: Path, out: Path, runs: int, lanes: int, results) -> None:
 
 def main() -> None:
     """Sweeps each number of runs and prints what it cost."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, nargs="+", default=[10, 100, 1000])
-    parser.add_argument("--lanes", type=int, default=10)
-    args = parser.parse_args()
-
+    args = parse(__doc__, SIZES)
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     found = []
@@ -129,9 +127,7 @@ def main() -> None:
             process.join()
             cells = (f"{found[-1][key]:15.2f}" for key in keys)
             print(f"{found[-1]['runs']:15d} " + " ".join(cells), flush=True)
-    from dser_jax.environment import environment
-
-    print(json.dumps({"benchmark": "pending", **vars(args), "found": found} | environment()))
+    finish("pending", args, {"found": found})
 
 
 if __name__ == "__main__":

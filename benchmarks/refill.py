@@ -6,29 +6,31 @@ and so many at a time, each batch until its last run has stopped. Both give the 
 the bit, which is checked. Prints a table and one JSON line.
 
     python benchmarks/refill.py
-    python benchmarks/refill.py --runs 2000 --lanes 256 --units 256     # on a GPU
+    python benchmarks/refill.py --size gpu
 """
 
-import argparse
-import json
 import time
 
 import jax
 import numpy as np
+from common import as_dataset, finish, parse
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data, Dataset
-from dser_jax.environment import environment
 from dser_jax.lanes import Hooks, train_runs
 from dser_jax.program import compile_program, send
 from dser_jax.runs import RunSpec
-from dser_jax.splits import Split
 from dser_jax.train import HParams, make_run
 
 ROWS, FEATURES = 400, 46
+SIZES = {
+    "small": {"runs": 3, "lanes": 2, "units": 4, "batch": 100, "epochs": 3},
+    "cpu": {"runs": 200, "lanes": 16, "units": 32, "batch": 8, "epochs": 50},
+    "gpu": {"runs": 2000, "lanes": 256, "units": 256, "batch": 8, "epochs": 50},
+}
 
 
-def made_up() -> Dataset:
+def made_up(config: Config) -> Dataset:
     """Makes functionals that tell the labels, more or less."""
     random = np.random.default_rng(0)
     gold = random.uniform(-1, 1, (ROWS, 3)).astype(np.float32)
@@ -46,17 +48,7 @@ def made_up() -> Dataset:
         test,
         None,
     )
-    return Dataset(
-        data,
-        corpus="made up",
-        split=Split("made up", train, validation, test),
-        ids=tuple(map(str, range(ROWS))),
-        attrs=("valence", "arousal", "dominance"),
-        fingerprint="",
-        truth="",
-        words=0,
-        embedding_dim=0,
-    )
+    return as_dataset(data, config)
 
 
 def made_runs(count: int) -> list[tuple[str, RunSpec]]:
@@ -70,19 +62,16 @@ def made_runs(count: int) -> list[tuple[str, RunSpec]]:
 
 def main() -> None:
     """Trains the runs both ways and prints the ratio."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--lanes", type=int, default=16)
-    parser.add_argument("--units", type=int, default=32)
-    parser.add_argument("--batch", type=int, default=8)
-    args = parser.parse_args()
-
+    args = parse(__doc__, SIZES)
     config = Config(
-        text=None, units=args.units, layers=1, batch_size=args.batch, max_epochs=50, fusion=(32, 16)
+        text=None,
+        units=args.units,
+        layers=1,
+        batch_size=args.batch,
+        max_epochs=args.epochs,
+        fusion=(32, 16),
     )
-    dataset, runs = made_up(), made_runs(args.runs)
+    dataset, runs = made_up(config), made_runs(args.runs)
     devices = jax.local_devices()[:1]
     program = compile_program(make_run(config), send(dataset.data, devices), args.lanes, devices)
     ticks = []
@@ -121,17 +110,14 @@ def main() -> None:
         f"lanes busy      {100 * full:8.1f} % until the queue is empty, {100 * whole:.1f} % in all"
     )
     result = {
-        "benchmark": "refill",
-        **vars(args),
         "epochs": {"5%": low, "50%": middle, "95%": high, "max": int(epochs.max())},
         "seconds": seconds,
         "ratio": ratio,
         "occupancy_until_empty": full,
         "occupancy": whole,
         "same_results": True,
-        "device": f"{jax.devices()[0].device_kind} ({jax.default_backend()})",
     }
-    print(json.dumps(result | environment()))
+    finish("refill", args, result)
 
 
 if __name__ == "__main__":

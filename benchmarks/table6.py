@@ -99,7 +99,7 @@ def compiled(dataset, config, count: int, lanes: int):
 
 def main() -> None:
     """Trains an experiment both ways and prints the ratio."""
-    args = parse(__doc__, SIZES, HELP)
+    args = parse(__doc__, SIZES, HELP, cache=False)
     padding = args.padding or list(paddings())[-1]
     train_rows, part = args.rows * 2 // 3, args.rows // 6
     data = made_up(train_rows, part, args.rows - train_rows - part, tokens=args.tokens)
