@@ -16,6 +16,7 @@ from dser_jax.commands import (
     doctor,
     export,
     inspect,
+    join,
     merge,
     predict,
     prepare,
@@ -25,7 +26,7 @@ from dser_jax.commands import (
 from dser_jax.errors import DserError
 from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
 
-COMMANDS = (prepare, inspect, sweep, report, merge, export, predict, doctor, completion)
+COMMANDS = (prepare, inspect, join, sweep, report, merge, export, predict, doctor, completion)
 """In the order in which `dser --help` lists them."""
 
 EXIT_UNEXPECTED = 70

@@ -240,10 +240,12 @@ def _splits(utterances: Sequence[Utterance]) -> Table:
     """Counts the rows of each split, and the words and transcripts that the test shares."""
     rows = []
     kinds = []
-    if any(utt.session is not None for utt in utterances):
+    parts = named_parts(utterances)
+    sessions = [utt.session is not None for utt in utterances]
+    if all(sessions) or (any(sessions) and not parts):
         kinds.append("last_session")
-    tests = [part for part in named_parts(utterances) if part not in PARTS[:2]]
-    if any(utt.split is not None for utt in utterances):
+    if parts:
+        tests = [part for part in parts if part not in PARTS[:2]]
         kinds += [f"column:{test}" for test in tests] if len(tests) > 1 else ["column"]
     for kind in kinds:
         for protocol in ("paper", "strict"):

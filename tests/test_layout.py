@@ -26,7 +26,7 @@ LAYERS = (
     "features.gemaps features.paa features.paa_fast features",
     "features.store features.interrupt features.extract features.imported",
     "features.tokenizer features.vectors",
-    "prepared staging prepare splits leaks inspect dataset",
+    "prepared staging prepare splits leaks inspect dataset join",
     "models.recurrence models.layers models.acoustic models.text models.network models",
     "loss train runs program sizing checkpoint lanes handout ray_engine ray_workers",
     "metrics weights grid journal_files journal_plan journal merge",
@@ -42,8 +42,8 @@ LAYERS = (
     "share share.bundle share.choice share.forward share.gather share.card share.stablehlo",
     "share.export predict predict.estimate predict.predictor predict.segment predict.transcribe",
     "predict.recordings predict.pipeline predict.output",
-    "commands commands.base commands.prepare commands.inspect commands.sweep commands.report",
-    "commands.merge commands.export commands.predict",
+    "commands commands.base commands.prepare commands.inspect commands.join commands.sweep",
+    "commands.report commands.merge commands.export commands.predict",
     "commands.doctor commands.completion cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]

@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,6 @@ def load_vectors(path: Path, texts: Iterable[str], format: Format) -> Vectors:
         number; or the file has none of the words.
     """
     texts = list(texts)
-    counts = Counter(word for text in texts for word in split_words(text))
     words = Tokenizer.fit(texts).words
     found = _read(path, {word.encode(): word for word in words}, format)
     if not found:
@@ -81,10 +80,22 @@ def load_vectors(path: Path, texts: Iterable[str], format: Format) -> Vectors:
             file=path,
             expected="vectors of the language of the transcripts",
         )
-    known = tuple(word for word in words if word in found)
+    return of_texts(found, texts)
+
+
+def of_texts(vectors: Mapping[str, np.ndarray], texts: Sequence[str]) -> Vectors:
+    """Takes the vectors of the words of some texts, and counts the words.
+
+    Args:
+      vectors: By word; at least one is a word of the texts.
+      texts: The transcripts of the corpus.
+    """
+    counts = Counter(word for text in texts for word in split_words(text))
+    words = Tokenizer.fit(texts).words
+    known = tuple(word for word in words if word in vectors)
     return Vectors(
         words=known,
-        matrix=np.stack([found[word] for word in known]),
+        matrix=np.stack([vectors[word] for word in known]),
         types=len(words),
         tokens=counts.total(),
         tokens_found=sum(counts[word] for word in known),
