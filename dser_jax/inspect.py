@@ -126,6 +126,8 @@ def _sessions(utterances: Sequence[Utterance]) -> Table:
         totals = [*(str(counts[s]) for s in splits), str(len(utterances))]
         rows.append(["all", _speakers(speakers, named=0), *totals])
     columns = ["session", "speakers", *splits, "utterances"]
+    if list(groups) == ["no session"]:
+        return _table("Speakers", columns[1:], [row[1:] for row in rows])
     return _table("Sessions", columns, rows, left=2)
 
 
@@ -254,6 +256,9 @@ def _splits(utterances: Sequence[Utterance]) -> Table:
             except DserError:
                 rows.append([kind.replace("_", " "), protocol, *"---", "not possible"])
                 continue
+            if not any(_labelled(utterances[row]) for row in split.test):
+                rows.append([split.name, protocol, *"---", "no labels"])
+                continue
             counts = [str(len(getattr(split, part))) for part in PARTS]
             by_column = kind != "last_session" and any(u.split == PARTS[1] for u in utterances)
             held = _validated_on(utterances, split.validation) or ("column" if by_column else "")
@@ -263,6 +268,11 @@ def _splits(utterances: Sequence[Utterance]) -> Table:
     table = _table("Splits", ["test on", "protocol", *PARTS, "validation on"], rows, left=2)
     table.columns[-1].justify = "left"
     return table
+
+
+def _labelled(utterance: Utterance) -> bool:
+    """Tells whether there is a label at all; some test sets come without."""
+    return any(math.isfinite(getattr(utterance, attr)) for attr in ATTRS)
 
 
 def _validated_on(utterances: Sequence[Utterance], rows: np.ndarray) -> str:

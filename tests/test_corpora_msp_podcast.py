@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from dser_jax.cli import main
 from dser_jax.corpora.msp_podcast import load_msp_podcast
 from dser_jax.errors import BadInput, DataError, DserError
 from dser_jax.splits import make_split
@@ -57,12 +58,23 @@ def test_counts_what_the_tree_holds(release, rows):
     ids = [utterance.id for utterance in corpus.utterances]
     assert ids == sorted(each[0].removesuffix(".wav") for each in rows)
     assert corpus.found == (
-        "12 utterances",
         "labels: valence 10, arousal 10, dominance 10",
         "recordings: 12, of which 4 are there",
         "speakers: 10; unknown in 2 utterances",
         "train 4, validation 2, test1 2, test2 2, test3 2",
     )
+
+
+def test_inspect_tells_its_parts(release, tmp_path, capsys):
+    main(["prepare", "--corpus", "msp_podcast", str(release), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().out
+    assert said.startswith(f"msp_podcast in {release}: 12 utterances\n  labels: valence 10")
+    main(["inspect", str(tmp_path / "out")])
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "speakers train validation test1 test2 test3 utterances" in lines
+    assert "10 speakers, unknown 2 4 2 2 2 2 12" in lines
+    assert "column (test2) strict 4 2 2 10" in lines
+    assert "column (test3) strict - - - no labels" in lines
 
 
 def test_attributes_go_by_their_columns(release):

@@ -72,8 +72,7 @@ def load_msp_podcast(
             bad(error)
     if not utterances:
         raise DataError("no utterance has words", file=words, expected="a text file for each")
-    lines = (f"{len(utterances)} utterances", *found(utterances))
-    return dataclasses.replace(corpus, utterances=tuple(utterances), found=lines)
+    return dataclasses.replace(corpus, utterances=tuple(utterances), found=tuple(found(utterances)))
 
 
 def _with_words(utterance: Utterance, folder: Path) -> Utterance:
