@@ -26,11 +26,16 @@ from dser_jax.stats import Row, Summary, summary
 LEAST = 20
 """Parts with fewer labelled utterances are not scored: a CCC of so few says next to nothing."""
 
-KINDS = {"impro": "improvised", "script": "scripted"}
-"""Parts of ids such as `Ses05F_impro01_F000`."""
+KINDS = (
+    (re.compile(r"_(impro|script)\d"), {"impro": "improvised", "script": "scripted"}),
+    (
+        re.compile(r"-[FM]\d\d-([PRST])-"),
+        {"S": "improvised", "T": "improvised target", "R": "read target", "P": "natural"},
+    ),
+)
+"""Kinds of turns by parts of ids: as in `Ses05F_impro01_F000`, and MSP-IMPROV-S01A-F01-P-FM01."""
 
-_KIND = re.compile(r"_(impro|script)\d")
-_SEX = re.compile(r".*\d_?([FM])")
+_SEX = re.compile(r".*\d_?(?P<last>[FM])|(.*/)?(?P<first>[FM])\d+")
 
 Parts = dict[str, NDArray[np.bool_]]
 """Name of a part -> which test rows belong to it."""
@@ -102,22 +107,24 @@ def parts_of(ids: Sequence[str], marks: Arrays) -> Parts:
 
     Returns:
       "new transcript" and "seen transcript" and the like, where some rows leak and some do not;
-      "improvised" and "scripted", for ids like IEMOCAP's; each speaker, where there are several,
-      and "women" and "men", where all speakers' names end in a digit and F or M.
+      "improvised" and the like, for ids like IEMOCAP's and MSP-IMPROV's; each speaker, where there
+      are several, and "women" and "men", where all speakers' names tell, as Ses05F and F05 do.
     """
     parts: Parts = {}
     for what in ("transcript", "speaker", "recording"):
         seen = np.asarray(marks.get(f"test_seen_{what}", np.zeros(len(ids))), bool)
         if seen.any() and not seen.all():
             parts |= {f"new {what}": ~seen, f"seen {what}": seen}
-    kinds = np.array([found[1] if (found := _KIND.search(id_)) else "" for id_ in ids], str)
-    if len(ids) and (kinds != "").all() and len(set(kinds.tolist())) > 1:
-        parts |= {told: kinds == kind for kind, told in KINDS.items()}
+    for pattern, names in KINDS:
+        kinds = np.array([found[1] if (found := pattern.search(id_)) else "" for id_ in ids], str)
+        if len(ids) and (kinds != "").all() and len(set(kinds.tolist())) > 1:
+            parts |= {name: kinds == kind for kind, name in names.items() if kind in kinds}
     speakers = np.asarray(marks.get("test_speaker", np.full(len(ids), "")), str)
     names = sorted(set(speakers.tolist()) - {""})
     if len(names) > 1:
         parts |= {f"speaker {name}": speakers == name for name in names}
-        sexes = [found[1] if (found := _SEX.fullmatch(name)) else "" for name in speakers.tolist()]
+        found = [_SEX.fullmatch(name) for name in speakers.tolist()]
+        sexes = [match["last"] or match["first"] if match else "" for match in found]
         if set(sexes) == {"F", "M"} and len(names) > 2:
             parts |= {"women": np.array(sexes) == "F", "men": np.array(sexes) == "M"}
     return parts

@@ -98,6 +98,19 @@ def test_what_does_not_divide_is_no_part():
     assert "improvised" not in parts_of([*IDS[:59], "other"], {})
 
 
+def test_kinds_of_turns_of_msp_improv():
+    ids = [f"MSP-IMPROV-S01A-F06-{kind}-FM0{i}" for i, kind in enumerate("PSSRT")]
+    parts = parts_of([f"msp_improv/{id_}" for id_ in ids], {})
+    assert {name: rows.tolist().index(True) for name, rows in parts.items()} == {
+        **{"natural": 0, "improvised": 1, "read target": 3, "improvised target": 4}
+    }
+    assert parts["improvised"].sum() == 2
+    assert set(parts_of(ids[:3], {})) == {"natural", "improvised"}
+    speakers = np.array([f"msp_improv/{name}" for name in ("F06", "M06", "F05", "M06", "F06")])
+    women = parts_of(ids, {"test_speaker": speakers})["women"]
+    assert women.tolist() == [True, False, True, False, True]
+
+
 def test_what_is_shared_is_counted():
     marks = marks_for(range(25))
     assert shared_with_training({}) is None
