@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
         convert=args.convert,
         jobs=args.jobs,
     )
-    if format is not None:
+    if args.out is not None and format is not None:
         write(args.out, format, model, found, asked.header)
     if args.out != "-" and any(each.estimate is not None for each in found):
         from rich.console import Console

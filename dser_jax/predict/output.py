@@ -155,10 +155,8 @@ def write_audformat(folder: Path, model: Predictor, found: Sequence[Prediction])
         raise DserError("an audformat table is of recordings, and here are words alone")
     index = audformat.segmented_index(
         [str(each.piece.file) for each in done],
-        starts=[pandas.Timedelta(each.piece.start or 0.0, "s") for each in done],
-        ends=[
-            pandas.NaT if e.piece.end is None else pandas.Timedelta(e.piece.end, "s") for e in done
-        ],
+        starts=pandas.to_timedelta([each.piece.start or 0.0 for each in done], "s"),
+        ends=pandas.to_timedelta([each.piece.end for each in done], "s"),
     )
     if index.has_duplicates:
         file, start, end = index[index.duplicated()][0]
@@ -180,7 +178,7 @@ def write_audformat(folder: Path, model: Predictor, found: Sequence[Prediction])
         database.schemes[column] = audformat.Scheme("float", description=f"{attr}{what}")
         table[column] = audformat.Column(scheme_id=column)
         table[column].set([row[i] for row in values])
-    database.save(folder)
+    database.save(str(folder))
 
 
 def show(

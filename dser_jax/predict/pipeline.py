@@ -12,10 +12,9 @@ from dser_jax.corpora.utterances import Utterance
 from dser_jax.errors import BadInput, DataError, DserError
 from dser_jax.features.audio import HOP, RATE, read
 from dser_jax.features.extract import extract
-from dser_jax.features.extractor import Frames
 from dser_jax.features.store import Store
 from dser_jax.predict.estimate import Estimate
-from dser_jax.predict.predictor import Predictor
+from dser_jax.predict.predictor import Predictor, Rows
 from dser_jax.predict.recordings import Asked, Piece
 from dser_jax.predict.segment import LONGEST, cut
 from dser_jax.predict.transcribe import Transcriber
@@ -160,7 +159,7 @@ def _cut(
 
 def _extract(
     model: Predictor, pieces: Sequence[Piece], convert: bool, jobs: int | None
-) -> list[Frames | DataError]:
+) -> list[Rows | DataError]:
     """Extracts the features of each utterance, in processes where there are many."""
     utterances = [
         Utterance(str(i), file=p.file, start=p.start, end=p.end) for i, p in enumerate(pieces)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float32
 
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.errors import DataError, DserError
@@ -22,6 +23,10 @@ from dser_jax.share.gather import gather
 
 Recording = str | Path | np.ndarray
 """A wav file, 16 kHz and mono; or its samples, floats on [-1, 1], as a vector."""
+
+
+Rows = Float32[np.ndarray, "_ column"]
+"""Unscaled features of an utterance: one row of functionals, or its frames."""
 
 
 def load(folder: str | Path) -> Predictor:
@@ -78,7 +83,6 @@ class Predictor:
         Raises:
           DserError: A recording cannot be used, or the model needs what was not given.
         """
-        given = recording if self.reads_speech else text
         if self.reads_speech and recording is None:
             raise DserError("this model reads speech: give a recording")
         if self.reads_text and text is None:
@@ -87,16 +91,19 @@ class Predictor:
                 if self.reads_speech
                 else "this model reads words: give `text`"
             )
-        one = isinstance(given, str | Path | np.ndarray)
-        recordings = _listed(recording) if self.reads_speech else None
-        texts = _listed(text) if self.reads_text else None
+        one = isinstance(recording if self.reads_speech else text, Recording)
+        recordings = texts = None
+        if self.reads_speech and recording is not None:
+            recordings = [recording] if isinstance(recording, Recording) else list(recording)
+        if self.reads_text and text is not None:
+            texts = [text] if isinstance(text, str) else list(text)
         if recordings is not None and texts is not None and len(recordings) != len(texts):
             raise DserError(f"{len(recordings)} recordings and {len(texts)} texts: one for each")
         speech = None if recordings is None else [self.read(r, convert) for r in recordings]
         estimate = self.predict(speech, texts)
         return estimate[0] if one else estimate
 
-    def predict(self, speech: Sequence[Frames] | None, texts: Sequence[str] | None) -> Estimate:
+    def predict(self, speech: Sequence[Rows] | None, texts: Sequence[str] | None) -> Estimate:
         """Predicts several utterances from features and words.
 
         Args:
@@ -137,7 +144,7 @@ class Predictor:
     def _extract(self) -> Callable[[Signal, Path | None], Frames]:
         return make_frames(self.feature.extractor)
 
-    def read(self, recording: Recording, convert: bool = False) -> Frames:
+    def read(self, recording: Recording, convert: bool = False) -> Rows:
         """Reads a recording, and extracts what the model needs of it.
 
         Raises:
@@ -148,7 +155,7 @@ class Predictor:
         file = Path(recording)
         return self.finish(self._extract(read(file, convert=convert), file))
 
-    def finish(self, frames: Frames) -> Frames:
+    def finish(self, frames: Frames) -> Rows:
         """Makes functionals of low-level descriptors, where the model wants those."""
         features = self.bundle.features
         if features is None or features.kind != "hsf":
@@ -158,10 +165,6 @@ class Predictor:
     def known_words(self, text: str) -> int:
         """Returns how many words of a text the model knows."""
         return 0 if self.bundle.tokenizer is None else len(self.bundle.tokenizer.numbers(text))
-
-
-def _listed(given):
-    return [given] if isinstance(given, str | Path | np.ndarray) else list(given or [])
 
 
 def _signal(samples: np.ndarray) -> Signal:

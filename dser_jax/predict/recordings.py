@@ -187,21 +187,13 @@ def _piece(
         text=cells.get("transcript"),
         row=tuple(row),
     )
-    times = {}
-    for field in ("start", "end"):
-        if field in cells:
-            times[field] = _seconds(cells[field])
-            if times[field] is None:
-                expected = "seconds, or a time such as 0 days 00:00:01.500000"
-                return piece.failed(
-                    DataError(
-                        f"the {field} is not a time",
-                        file=path,
-                        value=cells[field],
-                        expected=expected,
-                    )
-                )
-    return dataclasses.replace(piece, **times)
+    start, end = (_seconds(cells[f]) if f in cells else None for f in ("start", "end"))
+    for field, time in (("start", start), ("end", end)):
+        if field in cells and time is None:
+            what = f"the {field} is not a time"
+            expected = "seconds, or a time such as 0 days 00:00:01.500000"
+            return piece.failed(DataError(what, file=path, value=cells[field], expected=expected))
+    return dataclasses.replace(piece, start=start, end=end)
 
 
 def _seconds(cell: str) -> float | None:

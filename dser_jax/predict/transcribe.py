@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from dser_jax.errors import DserError
 from dser_jax.features.audio import RATE, Signal
 
 
+@runtime_checkable
 class Transcriber(Protocol):
     """Recognizes the words of an utterance."""
 

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,8 +211,8 @@ def read_bundle(folder: Path) -> Bundle:
             attrs=tuple(settings["attributes"]),
             config=config,
             hparams=settings["hparams"],
-            features=features and Features(**{**features, "columns": tuple(features["columns"])}),
-            scaler=features and _read_scaler(folder / SCALER),
+            features=None if features is None else _features(**features),
+            scaler=None if features is None else _read_scaler(folder / SCALER),
             tokenizer=_read_tokenizer(folder / TOKENIZER) if config.text else None,
             members=tuple(
                 Member(m["run"], m["seed"], _read_weights(folder / m["weights"]))
@@ -224,6 +224,10 @@ def read_bundle(folder: Path) -> Bundle:
     except (KeyError, TypeError, ValueError) as error:
         problem = f"not a model that can be read ({type(error).__name__}: {error})"
         raise DataError(problem, file=folder / CONFIG, expected=make) from error
+
+
+def _features(name: str, kind: str, columns: Sequence[str], source: str, steps: int) -> Features:
+    return Features(name, kind, tuple(columns), source, steps)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

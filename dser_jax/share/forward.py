@@ -15,7 +15,6 @@ from jaxtyping import Array, Float32, Int32
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
-from dser_jax.features.extractor import Frames
 from dser_jax.models import Batch, Rates, make_network
 from dser_jax.share.bundle import Bundle, Weights
 
@@ -42,7 +41,9 @@ def rows_of(data: Data, rows: np.ndarray) -> Inputs:
     )
 
 
-def encode(bundle: Bundle, speech: Sequence[Frames] | None, texts: Sequence[str] | None) -> Inputs:
+def encode(
+    bundle: Bundle, speech: Sequence[np.ndarray] | None, texts: Sequence[str] | None
+) -> Inputs:
     """Makes a model's inputs from unscaled features and words.
 
     Args:
@@ -57,8 +58,8 @@ def encode(bundle: Bundle, speech: Sequence[Frames] | None, texts: Sequence[str]
         steps = bundle.features.steps
         acoustic = np.zeros((len(speech), steps, len(bundle.features.columns)), np.float32)
         for row, frames in zip(acoustic, speech, strict=True):
-            frames = frames[-steps:]
-            row[steps - len(frames) :] = bundle.scaler(frames.astype(np.float64))
+            last = bundle.scaler(frames[-steps:].astype(np.float64))
+            row[steps - len(last) :] = last
     if bundle.tokenizer is not None:
         assert texts is not None
         tokens = bundle.tokenizer.encode(texts, bundle.config.max_tokens)
@@ -78,10 +79,11 @@ def make_forward(config: Config, words: int) -> Forward:
     network = make_network(config, words, config.embedding_dim if words else 0)
 
     def forward(weights: Mapping[str, Any], inputs: Inputs) -> Array:
-        some = inputs.tokens if inputs.acoustic is None else inputs.acoustic
-        assert some is not None
-        batch = Batch(inputs.acoustic, inputs.tokens, jnp.ones(some.shape[0], bool))
-        return network.apply(nested(weights), batch, Rates(*[jnp.float32(0.0)] * 3), False)
+        there = [each for each in inputs if each is not None]
+        acoustic, tokens = (None if each is None else jnp.asarray(each) for each in inputs)
+        batch = Batch(acoustic, tokens, jnp.ones(there[0].shape[0], bool))
+        rates = Rates(*[jnp.float32(0.0)] * 3)
+        return jnp.asarray(network.apply(nested(weights), batch, rates, False))
 
     return forward
 

@@ -23,26 +23,21 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
     from jax import export
 
     (utt,) = export.symbolic_shape("utt")
-    acoustic = tokens = None
+    given = {}
     if bundle.features is not None:
         shape = (utt, bundle.features.steps, len(bundle.features.columns))
-        acoustic = jax.ShapeDtypeStruct(shape, jnp.float32)
+        given["acoustic"] = jax.ShapeDtypeStruct(shape, jnp.float32)
     if bundle.tokenizer is not None:
-        tokens = jax.ShapeDtypeStruct((utt, bundle.config.max_tokens), jnp.int32)
-    inputs = Inputs(acoustic, tokens)
-    there = [name for name, each in inputs._asdict().items() if each is not None]
+        given["tokens"] = jax.ShapeDtypeStruct((utt, bundle.config.max_tokens), jnp.int32)
     words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
     forward = make_forward(bundle.config, words)
     for name, member in zip(program_names(len(bundle.members)), bundle.members, strict=True):
 
         def one(*arrays, weights=member.weights):
-            empty = Inputs(**dict.fromkeys(Inputs._fields))
-            batch = {key: each[None] for key, each in zip(there, arrays, strict=True)}
-            return forward(weights, empty._replace(**batch))[0]
+            batch = {key: each[None] for key, each in zip(given, arrays, strict=True)}
+            return forward(weights, Inputs(**dict.fromkeys(Inputs._fields) | batch))[0]
 
         # The network is traced for one utterance, so that only the mapping sees how many there are.
         predict = jax.vmap(one)
-        program = export.export(jax.jit(predict), platforms=PLATFORMS)(
-            *(each for each in inputs if each is not None)
-        )
+        program = export.export(jax.jit(predict), platforms=PLATFORMS)(*given.values())
         (folder / name).write_bytes(bytes(program.serialize()))

@@ -1,0 +1,405 @@
+"""A journal's networks as a folder: three seeds on two dozen beeps, exported and used elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.export
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from untrained import make_model
+
+import dser_jax
+from dser_jax.cli import main
+from dser_jax.config import Config
+from dser_jax.errors import DserError
+from dser_jax.features.audio import RATE
+from dser_jax.features.tokenizer import Tokenizer
+from dser_jax.journal import JournalView, read_journal
+from dser_jax.prepared import load_prepared
+from dser_jax.share.bundle import Bundle, Member, read_bundle
+from dser_jax.share.card import make_card
+from dser_jax.share.choice import Choice, choose
+from dser_jax.share.export import export
+from dser_jax.share.forward import Networks, encode
+from dser_jax.share.gather import gather
+from dser_jax.share.stablehlo import export_networks
+
+ROOT = Path(__file__).parents[1]
+ROWS = 24
+WORDS = ["awful", "bad", "plain", "good", "great"]
+TINY = (
+    *("--units", "3", "--layers", "1", "--embedding-dim", "3", "--text-dense", "3"),
+    *("--fusion", "4", "3", "--max-tokens", "4", "--batch-size", "8", "--max-epochs", "2"),
+)
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+def beep(pitch: float, loudness: float, seconds: float = 0.4) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    noise = np.random.default_rng(round(pitch)).normal(0, 0.01, len(time))
+    return loudness * np.sin(2 * np.pi * pitch * time) + noise
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Beeps of which the loudness tells the arousal and a word the valence: prepared, trained."""
+    folder = tmp_path_factory.mktemp("beeps")
+    random = np.random.default_rng(0)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "transcript", "valence", "arousal", "dominance", "split"])
+        for i, (v, a, d) in enumerate(random.uniform(1, 5, (ROWS, 3))):
+            soundfile.write(folder / f"{i:02d}.wav", beep(100 + 80 * d, a / 6), RATE)
+            word = WORDS[round(v) - 1]
+            split = ["train", "train", "dev", "test"][i % 4]
+            writer.writerow([f"{i:02d}.wav", f"it was {word}", v, a, d, split])
+    prepare = ["prepare", "--corpus", "table", str(folder / "labels.csv"), "--scale", "1", "5"]
+    data = str(folder / "data")
+    main([*prepare, "--features", "paa_hsf", "--out", data, "--jobs", "1"])
+    sweep = ["sweep", "--data", data, "--split", "column", "--no-baselines", *TINY]
+    sweep += ["--acoustic", "dense", "--text", "dense"]  # An LSTM takes long to compile.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dser_jax.conduct.write_report", lambda out: None)
+        main([*sweep, "--out", str(folder / "kept"), "--seeds", "3", "--keep-weights"])
+    shutil.copytree(folder / "kept", folder / "not kept")
+    shutil.rmtree(folder / "not kept" / "params")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder) -> Path:
+    main(["export", str(folder / "kept"), "--ensemble", "--out", str(folder / "model")])
+    return folder / "model"
+
+
+def predictions(folder: Path, journal: str = "kept") -> tuple[list[str], dict[str, np.ndarray]]:
+    """What the journal has: the ids of the test utterances, and each run's predictions."""
+    view = read_journal(folder / journal)
+    truth = view.truth(view.rows[0]["truth"])
+    return truth["test_ids"].tolist(), {
+        row["run"]: view.arrays(row["run"])["test_pred"] for row in view.rows
+    }
+
+
+def python(code: str, *arguments: object) -> str:
+    """Runs a program in a process of its own; returns what it prints."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+ELSEWHERE = """
+import json, sys
+import dser_jax
+model = dser_jax.load(sys.argv[1])
+asked = json.loads(sys.argv[2])
+estimate = model([file for file, _ in asked], [text for _, text in asked])
+print(json.dumps({"members": estimate.members.tolist(), "modules": list(sys.modules)}))
+"""
+
+
+def test_predicts_recordings_in_a_fresh_process_as_in_the_journal(folder, model):
+    ids, there = predictions(folder)
+    utterances = {utt.id: utt for utt in load_prepared(folder / "data").utterances}
+    asked = [[str(utterances[i].file), utterances[i].transcript] for i in ids]
+    answer = json.loads(python(ELSEWHERE, model, json.dumps(asked)))
+    assert not {"optax", "orbax", "dser_jax.train", "dser_jax.lanes"} & set(answer["modules"])
+    runs = [member.run for member in read_bundle(model).members]
+    assert sorted(runs) == sorted(there)
+    want = np.stack([there[run] for run in runs])
+    np.testing.assert_allclose(answer["members"], want, atol=1e-5)
+    assert want.std(0).max() > 1e-3  # The networks differ, so each was compared with its own.
+
+
+BARE = """
+import os, sys
+os.chdir(sys.argv[1])
+import numpy as np
+features, tokens = (np.load(sys.argv[2])[name] for name in ("features", "tokens"))
+exec(sys.argv[3])
+assert not any(name.startswith(("dser_jax", "flax")) for name in sys.modules)
+np.save(sys.argv[4], network.call(np.float32(acoustic), np.int32(tokens)))
+"""
+
+
+def test_the_program_of_the_model_card_needs_jax_alone(folder, model, tmp_path):
+    ids, there = predictions(folder)
+    prepared = load_prepared(folder / "data")
+    values, _ = prepared.feature("paa_hsf")
+    rows = [i for i, utt in enumerate(prepared.utterances) if utt.id in ids]
+    words = json.loads((model / "tokenizer.json").read_text())["words"]
+    tokens = np.zeros((len(rows), 4), int)
+    for row, i in zip(tokens, rows, strict=True):
+        known = [words.index(w) + 1 for w in prepared.utterances[i].transcript.split()]
+        row[4 - len(known) :] = known
+    np.savez(tmp_path / "inputs.npz", features=np.asarray(values)[rows][:, None], tokens=tokens)
+    card = (model / "README.md").read_text()
+    code = re.findall(r"```python\n(.*?)```", card, re.DOTALL)[-1]
+    assert "jax.export.deserialize" in code
+    python(BARE, model, tmp_path / "inputs.npz", code, tmp_path / "pred.npy")
+    first = read_bundle(model).members[0].run
+    np.testing.assert_allclose(np.load(tmp_path / "pred.npy"), there[first], atol=1e-4)
+    one, many = ({k: v[:n] for k, v in np.load(tmp_path / "inputs.npz").items()} for n in (1, 5))
+    assert len(one["tokens"]) != len(many["tokens"])  # The program takes any number of rows.
+    np.savez(tmp_path / "one.npz", **one)
+    python(BARE, model, tmp_path / "one.npz", code, tmp_path / "one.npy")
+    np.testing.assert_allclose(np.load(tmp_path / "one.npy"), there[first][:1], atol=1e-4)
+
+
+@pytest.mark.parametrize(("features", "steps"), [("paa_hsf", 1), ("paa_lld", 6)])
+def test_lstms_as_programs(features, steps, tmp_path):
+    model = make_model("lstm", "lstm", features, steps, members=2)
+    export_networks(model.bundle, tmp_path)
+    random = np.random.default_rng(0)
+    speech = [random.normal(size=(steps, len(model.bundle.features.columns))) for _ in range(3)]
+    inputs = encode(model.bundle, speech, ["the weather", "is awful", ""])
+    given = [each for each in inputs if each is not None]
+    for number, want in enumerate(Networks(model.bundle)(inputs)):
+        data = (tmp_path / f"model-{number}.stablehlo").read_bytes()
+        program = jax.export.deserialize(bytearray(data))
+        assert program.platforms == ("cpu", "cuda")
+        np.testing.assert_allclose(program.call(*given), want, atol=1e-4)
+
+
+def test_the_card_tells_what_was_reached(folder, model):
+    text = (model / "README.md").read_text()
+    _, front, body = text.split("---\n", 2)
+    about = yaml.safe_load(front)
+    assert about["license"] == "other"
+    assert about["library_name"] == "dser_jax"
+    assert about["pipeline_tag"] == "audio-classification"
+    (result,) = about["model-index"][0]["results"]
+    assert result["dataset"]["type"] == "labels"
+    settings = json.loads((model / "config.json").read_text())
+    metrics = {metric["name"]: metric["value"] for metric in result["metrics"]}
+    ccc = settings["scores"]["test"]["ccc"]
+    assert metrics["CCC over the whole test set, mean"] == round(ccc["mean"], 4)
+    assert f"| test, `ccc` | {ccc['valence']:.3f} |" in body
+    assert "Protocol `strict`" in body
+    assert "Seeds 0–2." in body
+    assert "10.1017/ATSIP.2020.14" in body
+    for name in ("labels.csv", str(folder)):
+        assert name not in body
+    members = settings["scores"]["test"]["ccc_mean_of_each"]
+    rows = {row["run"]: row for row in read_journal(folder / "kept").rows}
+    assert members == pytest.approx({r: rows[r]["test"]["ccc"]["mean"] for r in members})
+
+
+def test_weights_that_were_not_kept(folder, tmp_path, capsys):
+    journal = str(folder / "not kept")
+    with pytest.raises(SystemExit) as end:
+        main(["export", journal, "--best", "--out", str(tmp_path / "model")])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "the weights of this run were not kept" in said
+    assert "--retrain" in said
+    assert not (tmp_path / "model").exists()
+    again = gather(journal, Choice(ensemble=True), retrain=True)
+    kept = gather(folder / "kept", Choice(ensemble=True))
+    assert again.scores.pop("trained_again")
+    assert not kept.scores.pop("trained_again")
+    for name in ("validation", "test"):
+        assert again.scores[name]["ccc"] == pytest.approx(kept.scores[name]["ccc"], abs=1e-3)
+
+
+def test_weights_of_another_run_are_noticed(folder, tmp_path):
+    shutil.copytree(folder / "kept", tmp_path / "mixed")
+    view = read_journal(tmp_path / "mixed")
+    one, other = (row["run"] for row in view.rows[:2])
+    shutil.rmtree(tmp_path / "mixed" / "params" / one)
+    shutil.copytree(folder / "kept" / "params" / other, tmp_path / "mixed" / "params" / one)
+    with pytest.raises(DserError, match=f"run {one}: its weights do not give its predictions"):
+        gather(tmp_path / "mixed", Choice(run=one))
+
+
+def test_another_data_set_is_noticed(folder, tmp_path):
+    with pytest.raises(DserError, match=r"no such folder.*--data says where it is now"):
+        gather(folder / "kept", data=tmp_path / "moved")
+    labels = (folder / "labels.csv").read_text().replace("it was", "it is")
+    (folder / "others.csv").write_text(labels)
+    prepare = ["prepare", "--corpus", "table", str(folder / "others.csv"), "--scale", "1", "5"]
+    main([*prepare, "--features", "paa_hsf", "--out", str(tmp_path / "data"), "--jobs", "1"])
+    with pytest.raises(DserError, match="is not the data set that"):
+        gather(folder / "kept", data=tmp_path / "data")
+    shutil.copytree(folder / "data", tmp_path / "elsewhere")
+    assert gather(folder / "kept", data=tmp_path / "elsewhere").corpus == "labels"
+
+
+def test_a_journal_is_loaded_like_an_export(folder, model):
+    best = choose(read_journal(folder / "kept"), Choice())[0]["run"]
+    text = "it was good"
+    (of_best,) = (i for i, m in enumerate(read_bundle(model).members) if m.run == best)
+    direct = dser_jax.load(folder / "kept")(folder / "00.wav", text)
+    exported = dser_jax.load(model)(folder / "00.wav", text)
+    np.testing.assert_allclose(direct.pred, exported.members[of_best], atol=1e-6)
+    assert direct.spread is None
+
+
+def test_an_export_never_overwrites(folder, model, capsys):
+    before = (model / "config.json").read_bytes()
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(folder / "kept"), "--best", "--out", str(model)])
+    assert end.value.code == 2
+    assert "there already" in capsys.readouterr().err
+    assert (model / "config.json").read_bytes() == before
+
+
+def row(run: str, seed: int, validation: float | None, test: float, **more) -> dict:
+    scores = {"ccc": {"mean": validation}}
+    common = {"name": "a", "config": {}, "hparams": {}, "status": "ok"}
+    return {
+        **common,
+        **{"run": run, "seed": seed, "validation": scores, "test": {"ccc": {"mean": test}}},
+        **more,
+    }
+
+
+def test_validation_chooses_and_test_does_not():
+    rows = (
+        row("a1", 1, 0.5, 0.1),
+        row("a0", 0, 0.4, 0.9),
+        row("b0", 0, 0.7, 0.2, name="b"),
+        row("b1", 1, 0.1, 0.8, name="b"),
+        row("b2", 2, 0.99, 0.99, name="b", status="diverged"),
+        row("c0", 0, None, 0.99, name="c"),
+        row("ridge", 0, 0.98, 0.98, name="r", kind="baseline"),
+        {"run": "x", "name": "a", "seed": 3, "status": "failed", "config": {}, "hparams": {}},
+    )
+    view = JournalView(Path("j"), {}, rows)
+
+    def runs(**choice):
+        return [chosen["run"] for chosen in choose(view, Choice(**choice))]
+
+    assert runs() == ["b0"]
+    assert runs(row="a") == ["a1"]
+    assert runs(ensemble=True) == ["a0", "a1"]  # A mean of .45, against .4.
+    assert runs(ensemble=True, row="b") == ["b0", "b1"]
+    assert runs(run="b1") == ["b1"]
+    with pytest.raises(DserError, match="no row is called 'z'; there are 'a', 'b', 'c'"):
+        runs(row="z")
+    with pytest.raises(DserError, match="2 runs begin so"):
+        runs(run="a")
+    with pytest.raises(DserError, match="ridge is a baseline"):
+        runs(run="ridge")
+    with pytest.raises(DserError, match="x has failed"):
+        runs(run="x")
+
+
+def text_bundle() -> Bundle:
+    """A model of words alone, with weights that nobody trained."""
+    config = Config(acoustic=None, text="dense", units=2, layers=1, embedding_dim=2, max_tokens=3)
+    config = dataclasses.replace(config, text_dense=2)
+    random = np.random.default_rng(0)
+    shapes = {
+        "params/text/embedding/embedding": (4, 2),
+        "params/text/dense_0/kernel": (2, 2),
+        "params/text/dense_0/bias": (2,),
+        "params/text/dense_last/kernel": (6, 2),
+        "params/text/dense_last/bias": (2,),
+        **{f"params/{a}/kernel": (2, 1) for a in ("valence", "arousal", "dominance")},
+        **{f"params/{a}/bias": (1,) for a in ("valence", "arousal", "dominance")},
+    }
+    weights = {name: random.normal(size=shape).astype("f") for name, shape in shapes.items()}
+    scores = {"ccc": {"valence": 0.5, "mean": 0.5}, "ccc_batch32": {}, "rmse": {"valence": None}}
+    return Bundle(
+        name='a "name": with marks',
+        corpus="iemocap",
+        scale=(1.0, 5.0),
+        attrs=("valence",),
+        config=config,
+        hparams={"learning_rate": 0.1},
+        features=None,
+        scaler=None,
+        tokenizer=Tokenizer(("it", "was", "naïve")),
+        members=(Member("abc", 7, weights),),
+        scores={
+            **{"protocol": "paper", "split": "last session", "seeds": [7]},
+            "utterances": {"train": 3, "validation": 2, "test": 1},
+            "validation": scores,
+            "test": {**scores, "ccc_mean_of_each": {"abc": 0.5}},
+            **{"chosen": "a run", "trained_again": False},
+        },
+        made_with={},
+    )
+
+
+def test_what_is_written_is_read(tmp_path):
+    bundle = text_bundle()
+    export(bundle, tmp_path / "model", stablehlo=False)
+    names = sorted(path.name for path in (tmp_path / "model").iterdir())
+    assert names == ["README.md", "config.json", "model.safetensors", "tokenizer.json"]
+    assert not list(tmp_path.glob(".*"))
+    found = read_bundle(tmp_path / "model")
+    (member,), (there,) = found.members, bundle.members
+    assert member.weights.keys() == there.weights.keys()
+    for name, array in there.weights.items():
+        np.testing.assert_array_equal(member.weights[name], array)
+    assert dataclasses.replace(found, members=()) == dataclasses.replace(bundle, members=())
+
+
+def test_the_card_of_a_corpus_that_may_not_be_shared():
+    card = make_card(text_bundle(), None)
+    about = yaml.safe_load(card.split("---\n")[1])
+    assert about["pipeline_tag"] == "text-classification"
+    assert about["model-index"][0]["name"] == 'we on iemocap: a "name": with marks'
+    (metric,) = about["model-index"][0]["results"][0]["metrics"][:1]
+    assert metric == {"type": "ccc", "value": 0.5, "name": "CCC over the whole test set, valence"}
+    assert "may not be passed on" in card
+    assert "`tokenizer.json` has the words" in card
+    assert "test rows included" in card  # the protocol `paper` said in words
+    assert "hello.wav" not in card
+    licensed = make_card(text_bundle(), "cc-by-sa-4.0")
+    assert yaml.safe_load(licensed.split("---\n")[1])["license"] == "cc-by-sa-4.0"
+
+
+def test_a_damaged_folder_is_named(tmp_path):
+    def broken(change) -> str:
+        folder = tmp_path / change.__name__
+        export(text_bundle(), folder, stablehlo=False)
+        change(folder)
+        with pytest.raises(DserError) as error:
+            read_bundle(folder)
+        return str(error.value)
+
+    def cut(folder):
+        path = folder / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:50])
+
+    def forgotten(folder):
+        (folder / "tokenizer.json").unlink()
+
+    def newer(folder):
+        text = (folder / "config.json").read_text()
+        (folder / "config.json").write_text(text.replace('"schema": 1', '"schema": 2'))
+
+    def torn(folder):
+        (folder / "config.json").write_text('{"format": ')
+
+    def emptied(folder):
+        text = (folder / "config.json").read_text()
+        settings = json.loads(text)
+        del settings["scale"]
+        (folder / "config.json").write_text(json.dumps(settings))
+
+    assert "model.safetensors: cannot be read" in broken(cut)
+    assert "tokenizer.json: cannot be read" in broken(forgotten)
+    assert "schema 2" in broken(newer)
+    assert "config.json: cannot be read" in broken(torn)
+    assert "KeyError: 'scale'" in broken(emptied)
+    with pytest.raises(DserError, match="no such folder; expected a folder that `dser export"):
+        dser_jax.load(tmp_path / "nothing")

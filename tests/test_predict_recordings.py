@@ -1,0 +1,355 @@
+"""`dser predict`: what is to be predicted, cut into utterances, recognized, written."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from untrained import make_model
+
+from dser_jax.cli import main
+from dser_jax.errors import DserError
+from dser_jax.features.audio import RATE
+from dser_jax.predict.output import as_csv
+from dser_jax.predict.pipeline import predict
+from dser_jax.predict.recordings import Asked, Piece, find
+from dser_jax.predict.segment import cut
+from dser_jax.predict.transcribe import TRANSCRIBERS, make_transcriber
+from dser_jax.share.export import export
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+SPEECH = Path(__file__).parents[2] / "shared" / "data" / "speech"
+
+
+def noise(seconds: float, loudness: float = 0.3, seed: int = 0) -> np.ndarray:
+    samples = np.random.default_rng(seed).normal(0, loudness, round(seconds * RATE))
+    return np.clip(samples, -1, 1).astype(np.float32)
+
+
+def write(file: Path, *parts: np.ndarray, rate: int = RATE) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(file, np.concatenate(parts), rate)
+    return file
+
+
+@pytest.fixture(scope="module")
+def both():
+    return make_model()
+
+
+@pytest.fixture(scope="module")
+def speech():
+    return make_model(text=None, members=1)
+
+
+@pytest.fixture(scope="module")
+def exported(both, speech, tmp_path_factory) -> dict[str, str]:
+    """The two models as folders."""
+    folder = tmp_path_factory.mktemp("models")
+    scores = {"validation": {}, "test": {"ccc": {}, "ccc_batch32": {}, "rmse": {}}}
+    scores["test"]["ccc_mean_of_each"] = {}
+    common = {"protocol": "strict", "split": "x", "chosen": "x", "trained_again": False}
+    common |= {"utterances": dict.fromkeys(("train", "validation", "test"), 1), "seeds": [0]}
+    scores["validation"] = scores["test"]
+    for name, model in (("both", both), ("speech", speech)):
+        model.bundle.scores.update(scores | common)
+        export(model.bundle, folder / name, stablehlo=False)
+    return {name: str(folder / name) for name in ("both", "speech")}
+
+
+def run(*arguments: object) -> int:
+    """Runs `dser predict`; returns its exit code."""
+    try:
+        main(["predict", *map(str, arguments)])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+# Cutting
+
+
+def test_utterances_between_silences():
+    quiet = noise(1.0, 0.001)
+    signal = np.concatenate([quiet, noise(0.8), quiet, noise(1.2), noise(0.1, 0.001), noise(0.5)])
+    # 1.0-1.8, and 2.8-4.6 with a pause of 0.1 s that is none; 0.1 s stays at both ends.
+    np.testing.assert_allclose(cut(signal), [(0.9, 1.9), (2.7, 4.6)], atol=0.03)
+
+
+def test_a_click_is_no_utterance_and_silence_has_none():
+    quiet = noise(1.0, 0.001)
+    spans = cut(np.concatenate([quiet, noise(0.05), quiet, noise(0.6), quiet]))
+    np.testing.assert_allclose(spans, [(1.95, 2.75)], atol=0.03)
+    assert cut(np.zeros(5 * RATE, np.float32)) == []
+    assert cut(noise(2.0, 1e-5)) == []
+    assert cut(noise(0.02)) == []
+
+
+def test_what_is_too_long_is_parted_where_it_is_quietest():
+    dip = noise(0.2, 0.05)
+    signal = np.concatenate([noise(4.0), dip, noise(3.0)])
+    assert len(cut(signal, longest=10.0)) == 1
+    (first, middle), (again, last) = cut(signal, longest=5.0)
+    assert 4.0 <= middle == again <= 4.2
+    assert (first, last) == pytest.approx((0, 7.2), abs=0.03)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.05, 2), st.sampled_from([0.0, 0.001, 0.1, 0.3])), max_size=8),
+    st.floats(0.5, 3),
+)
+def test_utterances_are_in_order_apart_and_short_enough(parts, longest):
+    signal = np.concatenate([np.zeros(500, np.float32), *(noise(s, loud) for s, loud in parts)])
+    spans = cut(signal, longest)
+    times = [time for span in spans for time in span]
+    assert times == sorted(times)
+    assert all(0 <= first < last <= len(signal) / RATE for first, last in spans)
+    assert all(last - first <= longest + 1e-9 for first, last in spans)
+
+
+# What is to be predicted
+
+
+def test_a_folder_and_the_words_beside(tmp_path):
+    for name in ("b.wav", "a.WAV", "sub/c.wav"):
+        write(tmp_path / name, noise(0.1))
+    (tmp_path / "b.txt").write_text("\ufeffhow nice\nto see\n", "utf-8")
+    (tmp_path / "notes.md").write_text("no recording")
+    pieces = find([tmp_path]).pieces
+    assert [piece.file.name for piece in pieces] == ["a.WAV", "b.wav", "c.wav"]
+    assert [piece.text for piece in pieces] == [None, "how nice to see", None]
+    (given,) = find([tmp_path / "b.wav"], ["other words"]).pieces
+    assert given.text == "other words"
+
+
+def test_a_csv_by_its_columns(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text(
+        "n,File,start,end,Text,note\n"
+        '1,a.wav,0 days 00:00:01.500000,2.5,"how, nice",x\n'
+        "2,b.wav,,NaT,,y\n"
+        "3,c.wav,soon,,words,z\n"
+        "4,d.wav\n"
+    )
+    asked = find([table])
+    assert asked.header == ("n", "File", "start", "end", "Text", "note")
+    first, second, third, fourth = asked.pieces
+    assert first == Piece(tmp_path / "a.wav", 1.5, 2.5, "how, nice", ("1", "a.wav", *first.row[2:]))
+    assert second == Piece(tmp_path / "b.wav", row=("2", "b.wav", "", "NaT", "", "y"))
+    assert "the start is not a time, found 'soon'" in third.problem
+    assert fourth.row == ("4", "d.wav", "", "", "", "")
+    assert "2 cells; expected 6" in fourth.problem
+    other = find([table], columns={"transcript": "note"}, audio_root=Path("elsewhere"))
+    assert (other.pieces[0].file, other.pieces[0].text) == (Path("elsewhere/a.wav"), "x")
+
+
+def test_what_cannot_be_asked(tmp_path):
+    write(tmp_path / "a.wav", noise(0.1))
+    (tmp_path / "t.csv").write_text("name,age\nx,3\n")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DserError, match="nothing to predict"):
+        find([])
+    with pytest.raises(DserError, match="2 texts for 1 recordings"):
+        find([tmp_path / "a.wav"], ["one", "two"])
+    with pytest.raises(DserError, match="expected a header with a column file or transcript"):
+        find([tmp_path / "t.csv"])
+    with pytest.raises(DserError, match="no such column for file, found 'path'"):
+        find([tmp_path / "t.csv"], columns={"file": "path"})
+    with pytest.raises(DserError, match="--column speaker="):
+        find([tmp_path / "t.csv"], columns={"speaker": "name"})
+    with pytest.raises(DserError, match="give one table, or recordings"):
+        find([tmp_path / "t.csv", tmp_path / "a.wav"])
+    with pytest.raises(DserError, match="no recording in this folder"):
+        find([tmp_path / "empty"])
+
+
+# Predicting
+
+
+def test_a_long_recording_becomes_a_time_line(speech, tmp_path):
+    quiet = noise(1.0, 0.001)
+    parts = [piece for seed in range(20) for piece in (quiet, noise(0.7, seed=seed))]
+    file = write(tmp_path / "long.wav", *parts)
+    asked = find([file])
+    found = predict(speech, asked)
+    assert len(found) == 20
+    begin = [each.piece.start for each in found]
+    np.testing.assert_allclose(begin, 0.9 + 1.7 * np.arange(20), atol=0.03)
+    (whole,) = predict(speech, asked, cutting="never")
+    assert (whole.piece.start, whole.piece.end) == (0.0, pytest.approx(34.0))
+    part = found[3].piece
+    signal = soundfile.read(file, dtype="float32")[0]
+    alone = speech(signal[round(part.start * RATE) : round(part.end * RATE)])
+    np.testing.assert_allclose(found[3].estimate.pred, alone.pred, atol=1e-5)
+    short = write(tmp_path / "short.wav", quiet, noise(0.7), quiet, noise(0.7, seed=1))
+    assert len(predict(speech, find([short]))) == 1
+    assert len(predict(speech, find([short]), cutting="always")) == 2
+
+
+def test_words_are_recognized_utterance_by_utterance(both, tmp_path):
+    quiet = noise(1.0, 0.001)
+    file = write(tmp_path / "two.wav", noise(0.7), quiet, noise(1.4, seed=1))
+    heard = []
+
+    def transcribe(signal):
+        heard.append(len(signal) / RATE)
+        return ["the weather", "is awful"][len(heard) - 1]
+
+    found = predict(both, find([file]), transcriber=transcribe, cutting="always")
+    np.testing.assert_allclose(heard, [0.8, 1.5], atol=0.05)
+    assert [each.piece.text for each in found] == ["the weather", "is awful"]
+    assert all(each.estimate is not None for each in found)
+    (tmp_path / "two.txt").write_text("the weather is awful")
+    (given,) = predict(both, find([file]), transcriber=transcribe)
+    assert given.piece.text == "the weather is awful"
+    assert len(heard) == 2
+    (refused,) = predict(both, find([file]), cutting="always")
+    assert "one text for 3 s, which would be cut" in refused.piece.problem
+
+
+def test_recognizers(monkeypatch, tmp_path):
+    module = tmp_path / "mine_for_test.py"
+    module.write_text("def make():\n    return lambda signal: f'{len(signal)} samples'\n")
+    monkeypatch.chdir(tmp_path)
+    assert make_transcriber("mine_for_test:make")(noise(0.01)) == "160 samples"
+    for name in ("whisper", "nowhere_at_all:make", "mine_for_test:other"):
+        with pytest.raises(DserError, match=r"pocketsphinx, or MODULE:FUNCTION"):
+            make_transcriber(name)
+    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    with pytest.raises(DserError, match=r"pip install 'dser_jax\[asr\]'"):
+        make_transcriber("pocketsphinx")
+
+
+def test_pocketsphinx_hears_words():
+    pytest.importorskip("pocketsphinx")
+    transcribe = TRANSCRIBERS["pocketsphinx"]()
+    assert isinstance(transcribe(np.zeros(RATE, np.float32)), str)
+    if not SPEECH.exists():
+        pytest.skip("../shared/data/speech is not here")
+    signal = soundfile.read(SPEECH / "00.wav", dtype="float32")[0]
+    words = transcribe(signal).split()
+    assert words
+    assert all(word.replace("'", "").isalpha() for word in words)
+
+
+# The command
+
+
+@pytest.fixture
+def fifty(tmp_path) -> Path:
+    """Some recordings, among them one that is damaged, one that is short, one of another rate."""
+    folder = tmp_path / "recordings"
+    for i in range(4):
+        write(folder / f"{i}.wav", noise(0.3, seed=i))
+    (folder / "bad.wav").write_bytes(b"RIFF nothing of the kind")
+    write(folder / "phone.wav", noise(0.3), rate=8000)
+    write(folder / "short.wav", noise(0.01))
+    return folder
+
+
+def test_what_is_bad_stops_no_other(exported, fifty, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    assert run(exported["speech"], fifty, "--out", out) == 3
+    said = capsys.readouterr()
+    for name, why in (("bad", "not a readable"), ("phone", "16 kHz"), ("short", "one window")):
+        (line,) = (line for line in said.err.splitlines() if f"{name}.wav" in line)
+        assert line.startswith("dser: ")
+        assert why in line
+    assert "3 not predicted, 4 done" in said.err
+    rows = rows_of(out.read_text())
+    assert [Path(row["file"]).name[0] for row in rows] == ["0", "1", "2", "3", "b", "p", "s"]
+    for row in rows:
+        assert bool(row["problem"]) == (row["pred_valence"] == "")
+    assert run(exported["speech"], fifty, "--convert", "--out", out) == 3
+    assert sum(row["problem"] == "" for row in rows_of(out.read_text())) == 5
+    assert run(exported["speech"], fifty / "0.wav", fifty / "gone.wav") == 3
+    assert "no such recording" in capsys.readouterr().err
+
+
+def test_a_csv_keeps_its_columns(exported, fifty, tmp_path, capsys):
+    table = tmp_path / "asked.csv"
+    table.write_text(
+        'id,file,valence,transcript\n007,recordings/1.wav," 3,5",the weather\n'
+        "x,recordings/bad.wav,,is awful\n7,recordings/0.wav,,\n"
+    )
+    assert run(exported["both"], table, "--out", "-") == 3
+    said = capsys.readouterr()
+    rows = rows_of(said.out)
+    assert [row["id"] for row in rows] == ["007", "x", "7"]
+    assert [row["valence"] for row in rows] == [" 3,5", "", ""]
+    assert "no words" in rows[2]["problem"]
+    value, unit = float(rows[0]["pred_arousal"]), float(rows[0]["unit_arousal"])
+    assert value == pytest.approx(1 + (unit + 1) / 2 * 4, abs=1e-5)
+    assert float(rows[0]["spread_arousal"]) > 0
+    table.write_text(said.out)
+    assert run(exported["both"], table, "--out", "-") == 2
+    assert "has a column 'pred_arousal' already" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # of audformat, as it reads
+def test_the_formats_say_the_same(exported, fifty, tmp_path, capsys):
+    import audformat
+
+    (fifty / "bad.wav").unlink()
+    (fifty / "phone.wav").unlink()
+    (fifty / "short.wav").unlink()
+    texts = [argument for _ in range(4) for argument in ("--text", "the weather is new")]
+    for out in ("out.csv", "out.json", "database"):
+        assert run(exported["both"], fifty, *texts, "--out", tmp_path / out) == 0
+    said = capsys.readouterr()
+    assert "the model knows 12 of 16" in said.err
+    rows = rows_of((tmp_path / "out.csv").read_text())
+    found = json.loads((tmp_path / "out.json").read_text())
+    table = audformat.Database.load(tmp_path / "database")["predictions"].get()
+    assert len(rows) == len(found["utterances"]) == len(table) == 4
+    assert found["model"]["scale"] == [1.0, 5.0]
+    for row, entry, (index, line) in zip(rows, found["utterances"], table.iterrows(), strict=True):
+        assert row["file"] == entry["file"] == index[0]
+        assert float(row["end"]) == entry["end"] == index[2].total_seconds() == 0.3
+        assert row["transcript"] == entry["transcript"] == "the weather is new"
+        for attr in ("valence", "arousal", "dominance"):
+            values = [entry[attr][key] for key in ("value", "unit", "spread")]
+            cells = [float(row[f"{kind}_{attr}"]) for kind in ("pred", "unit", "spread")]
+            lines = [line[name] for name in (attr, f"{attr}.unit", f"{attr}.spread")]
+            assert cells == pytest.approx(values, abs=2e-6)
+            assert lines == pytest.approx(values, abs=2e-6)
+        assert f"{float(row['pred_valence']):.2f} ± " in said.out
+
+
+def test_refusals_of_the_command(exported, fifty, tmp_path, capsys):
+    def refused(*arguments) -> str:
+        assert run(*arguments) == 2
+        return capsys.readouterr().err
+
+    assert "--text TEXT, a column transcript" in refused(exported["both"], fifty)
+    assert "which format?" in refused(exported["speech"], fifty, "--out", "x.docx")
+    assert "belongs to --out" in refused(exported["speech"], fifty, "--format", "csv")
+    assert "no such folder" in refused(tmp_path / "no model", fifty)
+    assert "nothing to predict" in refused(exported["speech"])
+    assert "give recordings" in refused(exported["both"], "--text", "the weather")
+
+
+def test_a_csv_of_words_for_a_model_of_words(tmp_path):
+    words = make_model(acoustic=None, members=1)
+    table = tmp_path / "t.tsv"
+    table.write_text("transcript\tn\nthe weather\t1\nis awful\t2\n")
+    asked = find([table])
+    rows = rows_of(as_csv(words, predict(words, asked), asked.header))
+    assert [row["n"] for row in rows] == ["1", "2"]
+    want = words(text=["the weather", "is awful"]).pred[:, 0]
+    assert [float(row["unit_valence"]) for row in rows] == pytest.approx(want.tolist(), abs=1e-6)
+    given = predict(words, Asked((Piece(text="is awful"),)))
+    assert given[0].estimate.pred[0] == pytest.approx(want[1])

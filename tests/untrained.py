@@ -1,0 +1,78 @@
+"""Models with weights at random, for tests of what is done with a model."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dser_jax.config import Config
+from dser_jax.dataset import Scaler
+from dser_jax.features import FEATURES
+from dser_jax.features.tokenizer import Tokenizer
+from dser_jax.models import Batch, Rates, make_network
+from dser_jax.predict.predictor import Predictor
+from dser_jax.share.bundle import Bundle, Features, Member
+from dser_jax.share.forward import flat
+
+WORDS = ("the", "weather", "is", "awful", "wonderful")
+CONFIG = Config(
+    acoustic="dense",
+    text="dense",
+    features="paa_hsf",
+    units=3,
+    layers=1,
+    embedding_dim=2,
+    text_dense=3,
+    fusion=(3, 2),
+    max_tokens=5,
+)
+
+
+def make_model(
+    acoustic: str | None = "dense",
+    text: str | None = "dense",
+    features: str = "paa_hsf",
+    steps: int = 1,
+    members: int = 3,
+    **changes,
+) -> Predictor:
+    """Makes a model; `changes` are fields of its `Bundle`."""
+    config = dataclasses.replace(CONFIG, acoustic=acoustic, text=text, features=features)
+    about = scaler = tokenizer = None
+    x = tokens = None
+    if acoustic is not None:
+        feature = FEATURES[features]
+        source = feature.extractor.source
+        about = Features(features, feature.kind, feature.columns, source, steps)
+        random = np.random.default_rng(0)
+        width = len(feature.columns)
+        scaler = Scaler(random.normal(size=width), random.uniform(0.5, 2, width))
+        x = jnp.zeros((1, steps, width))
+    if text is not None:
+        tokenizer = Tokenizer(WORDS)
+        tokens = jnp.zeros((1, config.max_tokens), jnp.int32)
+    network = make_network(config, len(WORDS) + 1, config.embedding_dim)
+    batch, rates = Batch(x, tokens, jnp.ones(1, bool)), Rates(*[jnp.float32(0)] * 3)
+    networks = []
+    for seed in range(members):
+        variables = network.init(jax.random.key(seed), batch, rates, False)
+        weights = flat(jax.tree.map(np.asarray, dict(variables)))
+        networks.append(Member(f"run{seed}", seed, weights))
+    bundle = Bundle(
+        name="untrained",
+        corpus="none",
+        scale=(1.0, 5.0),
+        attrs=("valence", "arousal", "dominance"),
+        config=config,
+        hparams={},
+        features=about,
+        scaler=scaler,
+        tokenizer=tokenizer,
+        members=tuple(networks),
+        scores={},
+        made_with={},
+    )
+    return Predictor(dataclasses.replace(bundle, **changes))
