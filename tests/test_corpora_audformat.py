@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from dser_jax.cli import main
 from dser_jax.corpora.audformat import load_audformat
 from dser_jax.errors import BadInput, DataError
 
@@ -90,6 +91,14 @@ def test_tables_by_name(saved):
     assert (splits["a"], splits["l"]) == ("train", "test2")
     assert len(corpus.utterances) == 6
     assert {u.transcript for u in corpus.utterances} == {"Good dog.", "Bad cat."}
+
+
+def test_from_the_command_line(saved, tmp_path, capsys):
+    arguments = ["prepare", "--corpus", "audformat", str(saved), "--out", str(tmp_path / "out")]
+    main([*arguments, "--table", "emotion.train", "emotion.dev", "--column", "dominance=arousal"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"pets in {saved}: 6 utterances\n")
+    assert "labels: valence 6, arousal 6, dominance 6" in said
 
 
 def test_parts_of_recordings(db, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dser_jax.cli import main
 from dser_jax.corpora.emobank import load_emobank
 from dser_jax.errors import BadInput, DataError
 
@@ -33,6 +34,13 @@ def test_reads_the_file_or_its_folder(file):
         "transcripts: 3",
         "train 1, validation 1, test 1",
     )
+
+
+def test_from_the_command_line(file, tmp_path, capsys):
+    main(["prepare", "--corpus", "emobank", str(file), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().out
+    assert said.startswith(f"emobank in {file}: 3 utterances\n")
+    assert "  train 1, validation 1, test 1\n" in said
 
 
 def test_bad_rows_are_left_out_or_named(file):

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from dser_jax.cli import main
 from dser_jax.corpora.msp_improv import load_msp_improv
 from dser_jax.errors import BadInput, DataError
 
@@ -105,6 +106,25 @@ def test_words_where_the_release_has_them(release, folder):
     utterances = load_msp_improv(release).utterances
     assert {u.transcript for u in utterances} == {f"Word {i}." for i in range(12)}
     assert {u.transcript for u in load_msp_improv(release, transcripts=False).utterances} == {None}
+
+
+def test_from_the_command_line(release, tmp_path, capsys):
+    add_words(release)
+    file = release / "All_human_transcriptions" / "session2" / "MSP-IMPROV-S01A-F02-P-FM01.txt"
+    file.unlink()
+    arguments = ["prepare", "--corpus", "msp_improv", str(release)]
+    with pytest.raises(SystemExit):
+        main([*arguments, "--out", str(tmp_path / "a")])
+    assert "`--no-transcripts` goes without any" in capsys.readouterr().err
+    main([*arguments, "--no-transcripts", "--out", str(tmp_path / "b")])
+    main(["inspect", str(tmp_path / "b")])
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "session6 F06 1, M06 1 2" in lines
+    assert "last session strict 8 2 2 session5" in lines
+    main([*arguments, "--skip-bad", "--out", str(tmp_path / "c")])
+    said = capsys.readouterr().out
+    assert "left out, 1 in all:" in said
+    assert "11 utterances are prepared" in said
 
 
 @pytest.mark.parametrize("empty", [True, False])
