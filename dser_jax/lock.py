@@ -311,6 +311,24 @@ def _beat(handle: int, closing: threading.Event) -> None:
                 os.write(handle, first)
 
 
+def held(folder: Path) -> bool:
+    """Returns whether some process has a folder, as far as can be told without touching its lock.
+
+    For those who only look: a holder that has just died on another host still counts as one, for
+    `STALE_SECONDS`.
+    """
+    try:
+        path = _highest(folder)
+        owner = None if path is None else _signature(path)
+        if path is None or owner is None:
+            return False
+        if _same_machine(owner):
+            return _alive(owner["pid"])
+        return time.time() - _modified(path) < STALE_SECONDS
+    except FileNotFoundError:  # It was let go just now, or there is no such folder.
+        return False
+
+
 def _locks(folder: Path) -> Iterator[Path]:
     for name in os.listdir(folder):
         if re.fullmatch(r"lock(\.[1-9][0-9]*)?", name):

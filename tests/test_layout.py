@@ -38,12 +38,15 @@ LAYERS = (
     "searches report_searches",
     "figures.style figures.curves figures.scatter figures.heat figures.lines",
     "figures.parts figures.searched figures.trials figures report",
+    "run_settings page.pack page.markup page.sweep page.scores page.runs page.curves",
+    "page.predictions page.searched page.compare page.library page.build page watch",
+    "trackers.tracked trackers.tensorboard trackers.wandb trackers",
     "bootstrap baselines experiment settings conduct collection doctor",
     "share share.bundle share.choice share.forward share.gather share.card share.stablehlo",
     "share.export predict predict.estimate predict.predictor predict.segment predict.transcribe",
     "predict.recordings predict.pipeline predict.output",
     "commands commands.base commands.prepare commands.inspect commands.join commands.sweep",
-    "commands.report commands.merge commands.export commands.predict",
+    "commands.report commands.watch commands.merge commands.export commands.predict",
     "commands.doctor commands.completion cli",
 )
 ORDER = [module for layer in LAYERS for module in layer.split()]

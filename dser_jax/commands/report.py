@@ -1,4 +1,4 @@
-"""`dser report`: the tables and figures of one sweep, or of several."""
+"""`dser report`: tables and figures of one sweep or several, a page, runs for trackers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from pathlib import Path
 from dser_jax.commands.base import Commands, add_command
 from dser_jax.errors import DserError
 
+DESCRIPTION = """\
+Prints the tables of a sweep, and writes them with figures to a folder. Or writes
+one page with all of it to open in a browser, mail or publish; of two sweeps, one
+that compares them. Or hands the runs to TensorBoard or Weights & Biases.
+
+examples:
+  dser report runs/weights
+  dser report runs/weights --html                  # runs/weights/report/report.html
+  dser report runs/before runs/after --html compared.html
+  dser report runs/weights --tensorboard logs      # tensorboard --logdir logs
+  dser report runs/weights --wandb emotions
+"""
+
 
 def add(commands: Commands) -> None:
     """Adds the subcommand to the command line."""
@@ -15,8 +28,8 @@ def add(commands: Commands) -> None:
         commands,
         "report",
         run,
-        "print and write the tables of a sweep",
-        description="Prints the tables of a sweep, and writes them with figures to a folder.",
+        "print and write the tables of a sweep, or its page",
+        description=DESCRIPTION,
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="the --out of a sweep")
     parser.add_argument(
@@ -28,10 +41,39 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="scores of the validation rows, to choose settings by (DIR/report-validation)",
     )
+    others = parser.add_argument_group("instead of tables and figures")
+    others.add_argument(
+        "--html",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="a page, which needs no network; of two sweeps one that compares them "
+        "(DIR/report/report.html)",
+    )
+    others.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="LOGDIR",
+        help="settings, scores and curves of all runs for TensorBoard (extra tensorboard)",
+    )
+    others.add_argument(
+        "--wandb",
+        metavar="PROJECT",
+        help="the same for a project of Weights & Biases (extra wandb); WANDB_MODE=offline works",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser report`."""
+    others = (args.html, args.tensorboard, args.wandb)
+    if any(each is not None for each in others):
+        if args.out is not None or args.no_figures or args.validation:
+            raise DserError(
+                "--out, --no-figures and --validation are of the tables and figures; leave them "
+                "out, or --html, --tensorboard and --wandb"
+            )
+        _write_others(args)
+        return
     if len(args.folders) > 1:
         from dser_jax.collection import write_collection
 
@@ -44,3 +86,33 @@ def run(args: argparse.Namespace) -> None:
 
     part = "validation" if args.validation else None
     write_report(args.folders[0], args.out, draw=not args.no_figures, part=part)
+
+
+def _write_others(args: argparse.Namespace) -> None:
+    """Writes the page, and hands the runs to trackers."""
+    from dser_jax.journal import read_journal
+    from dser_jax.report_text import plural
+
+    if args.html is not None:
+        from dser_jax.page import write_page
+
+        file = Path(args.html) if args.html else None
+        if file is not None and file.is_dir():
+            raise DserError(f"--html {file}: a folder; give a file, or sweeps before --html")
+        print(f"Page: {write_page(args.folders, file)}")
+    if args.tensorboard is None and args.wandb is None:
+        return
+    from dser_jax.trackers import to_tensorboard, to_wandb, tracked
+
+    for folder in args.folders:
+        view = read_journal(folder)
+        for notice in view.notices:
+            print(notice)
+        if args.tensorboard is not None:
+            written = to_tensorboard(tracked(view), args.tensorboard)
+            left = len(view.rows) - len(written)
+            before = f", {left} were there already" if left else ""
+            print(f"TensorBoard: {plural(len(written), 'run')} in {args.tensorboard}{before}")
+        if args.wandb is not None:
+            sent = to_wandb(tracked(view), args.wandb, folder.resolve().name)
+            print(f"W&B: {plural(sent, 'run')} to the project {args.wandb}")

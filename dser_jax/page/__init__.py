@@ -1,0 +1,58 @@
+"""A report as one HTML file to open, mail or publish, which reads nothing from a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dser_jax.atomic import saying, write_text
+from dser_jax.errors import DserError
+from dser_jax.journal import read_journal
+from dser_jax.page.build import make_page
+from dser_jax.page.runs import Cache
+from dser_jax.page.sweep import labels, take
+
+__all__ = ["Cache", "default_file", "write_page"]
+
+
+def default_file(folders: Sequence[Path]) -> Path:
+    """Returns where a page goes by default: into the folder `report` of the first journal."""
+    name = "report.html" if len(folders) == 1 else f"against-{folders[1].resolve().name}.html"
+    return folders[0] / "report" / name
+
+
+def write_page(
+    folders: Sequence[Path],
+    file: Path | None = None,
+    *,
+    refresh: float | None = None,
+    cache: Cache | None = None,
+) -> Path:
+    """Writes the page of a sweep, or of two sweeps and how they compare.
+
+    A journal that is still being written gives the page of the runs finished so far, and says so.
+    The file is replaced as a whole: a browser never reads a part of it.
+
+    Args:
+      folders: One journal or two.
+      file: Where to write; see `default_file`.
+      refresh: Seconds after which an open page reads its file again; by default it does not.
+      cache: What an earlier page of the same journals has read; filled in.
+
+    Returns:
+      The file.
+
+    Raises:
+      DserError: More than two journals; a folder holds none, or a damaged one; or the file cannot
+        be written.
+    """
+    if not 1 <= len(folders) <= 2:
+        raise DserError(f"a page shows one sweep, or compares two, not {len(folders)}")
+    views = [read_journal(folder) for folder in folders]
+    sweeps = [take(view, label) for view, label in zip(views, labels(folders), strict=True)]
+    text = make_page(sweeps, {} if cache is None else cache, refresh)
+    file = default_file(folders) if file is None else file
+    with saying(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    write_text(file, text)
+    return file
