@@ -69,7 +69,11 @@ def _by_column(utterances: Sequence[Utterance], split: str):
     test = split.removeprefix("column:") if split != "column" else next(iter(tests), "test")
     parts = [utterance.split for utterance in utterances]
     counts = {part: parts.count(part) for part in dict.fromkeys([*PARTS[:2], test, *tests])}
-    if test in PARTS[:2] or not counts["train"] or not counts[test]:
+    if test in PARTS[:2]:
+        raise DserError(
+            f"split {split!r} names no test set; there are {', '.join(tests) or 'none'}"
+        )
+    if not counts["train"] or not counts[test]:
         raise DserError(
             f"split {split!r} needs utterances marked train and {test}; this data set has "
             + ", ".join(f"{count} {part}" for part, count in counts.items())

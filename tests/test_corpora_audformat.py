@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import pytest
 
 from dser_jax.cli import main
 from dser_jax.corpora.audformat import load_audformat
-from dser_jax.errors import BadInput, DataError
+from dser_jax.errors import BadInput, DataError, DserError
 
 audformat = pytest.importorskip("audformat")
 
@@ -172,6 +173,14 @@ def test_labels_off_the_scale_and_words_that_are_missing(db, tmp_path):
     bad = BadInput(skip=True)
     assert [u.id for u in load_audformat(tmp_path, scale=(1, 2), bad=bad).utterances] == ["a", "b"]
     assert len(bad.left_out) == 2
+
+
+def test_without_the_library(saved, monkeypatch):
+    monkeypatch.setitem(sys.modules, "audformat", None)
+    with pytest.raises(
+        DserError, match=r"audformat is missing: pip install 'dser_jax\[audformat\]'"
+    ):
+        load_audformat(saved)
 
 
 def test_what_cannot_be_read(saved, tmp_path):

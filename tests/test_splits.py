@@ -76,6 +76,18 @@ def test_column():
     assert [list(part) for part in parts(split)] == [[*range(6)], [6, 7, 8], [9, 10, 11]]
 
 
+def test_column_of_several_test_sets():
+    marks = ["train"] * 4 + ["validation"] * 2 + ["test2", "test1", "test2", "test1", None]
+    utterances = [Utterance(str(i), split=mark) for i, mark in enumerate(marks)]
+    first = make_split(utterances, "column", "strict")
+    assert (first.name, list(first.test)) == ("column (test1)", [7, 9])
+    second = make_split(utterances, "column:test2", "strict")
+    assert (second.name, list(second.test)) == ("column (test2)", [6, 8])
+    assert [list(part) for part in parts(second)[:2]] == [[0, 1, 2, 3], [4, 5]]
+    usual = [*utterances, Utterance("a", split="test"), Utterance("b", split="test")]
+    assert make_split(usual, "column", "strict").name == "column"
+
+
 def test_column_without_validation_takes_it_from_training_rows():
     marks = ["train"] * 10 + ["test"] * 3
     utterances = [Utterance(str(i), f"s{i // 5}", split=m) for i, m in enumerate(marks)]
@@ -90,6 +102,13 @@ def test_column_without_validation_takes_it_from_training_rows():
         ([Utterance("a"), Utterance("b")], "last_session", "paper", "this data set has 0"),
         (corpus(), "session:Ses09", "paper", "Ses01, Ses02, Ses03, Ses04, Ses05"),
         (corpus(), "column", "paper", "0 train, 0 validation, 0 test"),
+        (corpus(), "column:validation", "paper", "names no test set; there are none"),
+        (
+            [Utterance(str(i), split=m) for i, m in enumerate(["train", "test1", "test2"])],
+            "column:test3",
+            "paper",
+            "marked train and test3; .* 1 train, 0 validation, 0 test3, 1 test1, 1 test2",
+        ),
         (
             [Utterance(str(i), split=m) for i, m in enumerate(["train"] * 8 + ["test"] * 2)],
             "column",
