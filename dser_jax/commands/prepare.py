@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from dser_jax.commands.base import Commands, add_command
+from dser_jax.commands.base import Commands, add_command, pairs
 from dser_jax.corpora.utterances import Corpus
 from dser_jax.errors import BadInput, DserError
 from dser_jax.settings import positive
@@ -117,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
     from dser_jax.prepare import prepare
     from dser_jax.prepared import MANIFEST
 
-    acoustic, columns = _pairs("--acoustic", args.acoustic), _pairs("--column", args.column)
+    acoustic, columns = pairs("--acoustic", args.acoustic), pairs("--column", args.column)
     vectors = {name: path for name in ("glove", "fasttext") if (path := getattr(args, name))}
     if args.corpus is None and not (args.features or acoustic or vectors):
         raise DserError("nothing to do: give --corpus, or features to add to the folder --out")
@@ -145,19 +144,6 @@ def run(args: argparse.Namespace) -> None:
 
     for line in summary(prepared, [*dict.fromkeys(args.features), *acoustic, *vectors]):
         print(line)
-
-
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """Parts `NAME=VALUE` arguments."""
-    pairs: dict[str, str] = {}
-    for text in texts:
-        name, mark, value = text.partition("=")
-        if not (name and mark and value):
-            raise DserError(f"{option} {text}: expected NAME=VALUE, without spaces")
-        if name in pairs:
-            raise DserError(f"{option} {text}: {name} is given twice")
-        pairs[name] = value
-    return pairs
 
 
 def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
