@@ -64,10 +64,10 @@ def watch(
                     refresh = seconds if running else None
                     write_page([folder], file, refresh=refresh, cache=cache)
                 shown.at(done)
+            shown.said = f"{folder}: {progress(view)}. Its page: {page}"
     except KeyboardInterrupt:
         write_page([folder], file, cache=cache)
         raise KeyboardInterrupt(f"stopped watching, the sweep goes on; the page: {page}") from None
-    say(f"{folder}: {progress(view)}. Its page: {page}")
     return page
 
 
@@ -81,11 +81,16 @@ def _counts(view: JournalView) -> tuple[int, int]:
 
 
 class _Watching(Progress):
-    """Shows how many runs somebody else has finished."""
+    """Shows how many runs somebody else has finished.
+
+    Attributes:
+      said: What is told in the end.
+    """
 
     def __init__(self, title: str, total: int, done: int) -> None:
         super().__init__(title, total, "runs")
         self._done = self._before = done
+        self.said = ""
 
     def __enter__(self) -> _Watching:
         super().__enter__()
@@ -95,6 +100,10 @@ class _Watching(Progress):
         """Says how many are finished now."""
         self._done = done
         self._show(time.monotonic())
+
+    def summary(self, seconds: float) -> str:
+        """Tells how the sweep ended."""
+        return self.said
 
     def left(self, now: float) -> float | None:
         """Estimates the seconds left from what was finished since the beginning."""
