@@ -1,5 +1,6 @@
 # make demo   talking demo corpus -> features -> 60 runs as lanes -> tables
 # make test   the tests            make lint   style and types
+# make docs   the documentation, in site/
 # make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
 # make bench  what two cores can measure of docs/speed.md; EXTRA=bench compares with PyTorch, too
 # make bench-gpu  all of it, e.g. with EXTRA=cuda13,bench
@@ -26,7 +27,7 @@ PROTOCOL ?= paper
 FLAGS ?=
 GRID_FLAGS ?=
 
-.PHONY: demo paper paper-demo test lint format bench bench-gpu clean
+.PHONY: demo paper paper-demo test lint format docs bench bench-gpu clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,6 +38,10 @@ $(VENV)/.demo$(EXTRA): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 
 $(VENV)/.test$(EXTRA): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	$(call pip,demo$(comma)test)
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	$(call pip,docs)
 	@touch $@
 
 demo: $(VENV)/.demo$(EXTRA)
@@ -77,6 +82,10 @@ format: $(VENV)/.test$(EXTRA)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Nothing is fetched; each link is checked.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(VENV)/.test$(EXTRA)
 	$(BIN)/python benchmarks/all.py
 
@@ -85,4 +94,4 @@ bench-gpu: $(if $(BENCH_PYTHON),,$(VENV)/.test$(EXTRA))
 	$(or $(BENCH_PYTHON),$(BIN)/python) benchmarks/all.py --size gpu
 
 clean:
-	rm -rf $(DEMO) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) site build dist .pytest_cache .ruff_cache .hypothesis

@@ -251,8 +251,8 @@ def test_help_tells_every_command_and_exit_code(capsys):
     for command in COMMANDS:
         assert re.search(rf"^    {command.__name__.rpartition('.')[2]} +[a-z]", said, re.MULTILINE)
     codes = re.findall(r"^  (\d+)  ", said, re.MULTILINE)
-    assert codes == ["0", "1", "2", "70", "75", "130"]
-    documented = (ROOT / "docs" / "exit-codes.md").read_text("utf-8")
+    assert codes == ["0", "1", "2", "3", "70", "75", "130"]
+    documented = (ROOT / "docs" / "command-line.md").read_text("utf-8")
     for code, text in re.findall(r"^  (\d+)  +(.+)", said, re.MULTILINE):
         assert f"| {code} | {text} |" in documented
 
