@@ -71,14 +71,12 @@ def join(
     sides = _sides(load_prepared(train), load_prepared(test), all_rows)
     out = Path(out)
     said: list[str] = []
-    corpus = Corpus(
-        f"{sides[0].name} -> {sides[1].name}",
-        tuple(chain.from_iterable(_utterances(sides, all_rows, said))),
-        SCALE,
-    )
+    rows = _utterances(sides, all_rows, said)
+    name = f"{sides[0].name} -> {sides[1].name}"
+    corpus = Corpus(name, tuple(chain.from_iterable(rows)), SCALE)
     features = _shared_features(sides, said)
     vectors = _vectors(sides, said)
-    spoken = [side.prepared.manifest["has_transcripts"] for side in sides]
+    spoken = [all(utterance.transcript for utterance in own) for own in rows]
     if not features and not all(spoken):
         raise DataError(
             f"{sides[0].name} and {sides[1].name} have neither features nor words in common",

@@ -87,15 +87,16 @@ def of_texts(vectors: Mapping[str, np.ndarray], texts: Sequence[str]) -> Vectors
     """Takes the vectors of the words of some texts, and counts the words.
 
     Args:
-      vectors: By word; at least one is a word of the texts.
+      vectors: By word, all of one width; at least one.
       texts: The transcripts of the corpus.
     """
     counts = Counter(word for text in texts for word in split_words(text))
     words = Tokenizer.fit(texts).words
     known = tuple(word for word in words if word in vectors)
+    dim = len(next(iter(vectors.values())))
     return Vectors(
         words=known,
-        matrix=np.stack([vectors[word] for word in known]),
+        matrix=np.array([vectors[word] for word in known], np.float32).reshape(len(known), dim),
         types=len(words),
         tokens=counts.total(),
         tokens_found=sum(counts[word] for word in known),
