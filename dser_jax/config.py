@@ -77,7 +77,8 @@ class Config:
         named = self.split.startswith(("session:", "column:"))
         if self.split not in ("last_session", "column") and not named:
             raise DserError(
-                f"split is {self.split!r}; expected last_session, session:NAME, column or column:NAME"
+                f"split is {self.split!r}; expected last_session, session:NAME, column or "
+                "column:NAME"
             )
         sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens")
         for name in (*sizes, "batch_size", "max_epochs"):

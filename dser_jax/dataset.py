@@ -30,6 +30,7 @@ class Data(NamedTuple):
       known: Whether there is a label.
       train, validation, test: Row numbers.
       word_vectors: First values of the word embedding, or None for random ones.
+      frames: Steps of each utterance that are no padding; None for functionals.
     """
 
     acoustic: Float32[np.ndarray, "utt step feat"] | None
@@ -40,6 +41,7 @@ class Data(NamedTuple):
     validation: Int32[np.ndarray, "validation"]
     test: Int32[np.ndarray, "test"]
     word_vectors: Float32[np.ndarray, "word dim"] | None
+    frames: Int32[np.ndarray, "utt"] | None = None
 
 
 @dataclass(frozen=True)
@@ -168,10 +170,10 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         if not known[getattr(split, part)].any():
             raise DserError(f"no utterance for {part} has any label")
 
-    acoustic = scaler = tokens = tokenizer = word_vectors = None
+    acoustic = frames = scaler = tokens = tokenizer = word_vectors = None
     words = embedding_dim = 0
     if inputs and config.acoustic is not None:
-        acoustic, scaler = _acoustic(prepared, feature_name(prepared, config), fit_rows)
+        acoustic, frames, scaler = _acoustic(prepared, feature_name(prepared, config), fit_rows)
     if inputs and config.text is not None:
         tokenizer = _fit_tokenizer(prepared, fit_rows)
         tokens = tokenizer.encode([u.transcript or "" for u in utterances], config.max_tokens)
@@ -190,6 +192,7 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         validation=split.validation.astype(np.int32),
         test=split.test.astype(np.int32),
         word_vectors=word_vectors,
+        frames=frames,
     )
     ids = tuple(u.id for u in utterances)
     return Dataset(
@@ -223,19 +226,19 @@ def feature_name(prepared: Prepared, config: Config) -> str:
 
 
 def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):
-    """Standardizes the named features; returns them as [utt, step, feat] and the scaler."""
+    """Standardizes the named features; returns them as [utt, step, feat], frames and scaler."""
     values, offsets = prepared.feature(name)
     values = np.asarray(values, np.float64)
     if offsets is None:
         scaler = _fit_scaler(values[fit_rows])
-        return scaler(values)[:, None], scaler
+        return scaler(values)[:, None], None, scaler
     frames = np.concatenate([np.arange(offsets[i], offsets[i + 1]) for i in fit_rows])
     scaler = _fit_scaler(values[frames])
     lengths = np.diff(offsets)
     padded = np.zeros((len(lengths), lengths.max(), values.shape[1]), np.float32)
     for i, length in enumerate(lengths):
         padded[i, -length:] = scaler(values[offsets[i] : offsets[i + 1]])
-    return padded, scaler
+    return padded, lengths.astype(np.int32), scaler
 
 
 def _fit_scaler(values: np.ndarray) -> Scaler:

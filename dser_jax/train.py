@@ -143,11 +143,12 @@ def make_run(
 
     def take(data: Data, rows: Int[Array, "utt"], real: Bool[Array, "utt"]) -> Batch:
         tokens = None if data.tokens is None else jnp.asarray(data.tokens)[rows]
+        frames = None if data.frames is None else jnp.asarray(data.frames)[rows]
         if acoustic is not None:
-            return Batch(acoustic(rows), tokens, real)
-        return Batch(
-            None if data.acoustic is None else jnp.asarray(data.acoustic)[rows], tokens, real
-        )
+            features = acoustic(rows)
+        else:
+            features = None if data.acoustic is None else jnp.asarray(data.acoustic)[rows]
+        return Batch(features, tokens, real, frames)
 
     def init(key: PRNGKeyArray, data: Data) -> State:
         init_key, run_key = jax.random.split(key)

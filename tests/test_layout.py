@@ -27,7 +27,7 @@ LAYERS = (
     "features.store features.interrupt features.extract features.imported",
     "features.tokenizer features.vectors",
     "prepared staging prepare splits leaks inspect dataset join",
-    "models.recurrence models.layers models.acoustic models.text models.network models",
+    "models.recurrence models.sequences models.layers models.acoustic models.text models.network models",
     "loss train runs program sizing checkpoint lanes handout ray_engine ray_workers",
     "metrics weights grid journal_files journal_plan journal merge",
     "search.space search.base search.random search.halving search.optuna search.trials search",

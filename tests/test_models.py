@@ -5,12 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
 from dser_jax.errors import DserError
 from dser_jax.models import MODELS, Batch, Rates, make_network
-from dser_jax.models.layers import LSTM, BatchNorm, Dropout, dense
+from dser_jax.models.layers import LSTM, BatchNorm, Dropout, dense, orthogonal
+from dser_jax.models.sequences import arrange, every_step
 from dser_jax.train import HParams, make_run, rmsprop
 
 RATES = Rates(*[jnp.float32(0.0)] * 3)
@@ -58,7 +60,7 @@ def test_lstm_stack_equals_keras(keras, steps):
     x = random(3, steps, 5)
     stack = keras.Sequential([keras.layers.LSTM(4, return_sequences=True) for _ in range(3)])
     expected_shape = stack(x).shape
-    ours = jnp.asarray(x)
+    ours = arrange(jnp.asarray(x), jnp.full(3, steps), None)
     for number, layer in enumerate(stack.layers):
         kernel, recurrent, bias = (
             random(*w.shape, seed=7 * number + i, scale=0.5) for i, w in enumerate(layer.weights)
@@ -72,14 +74,15 @@ def test_lstm_stack_equals_keras(keras, steps):
             "recurrent_bias": half,
         }
         ours = LSTM(4).apply({"params": params}, ours)
-    assert ours.shape == expected_shape
-    np.testing.assert_allclose(ours, stack(x), atol=1e-5)
+    states = every_step(ours, None, 3)
+    assert states.shape == expected_shape
+    np.testing.assert_allclose(states, stack(x), atol=1e-5)
 
 
 def test_batch_norm_equals_keras_in_training_and_after(keras):
     layer = keras.layers.BatchNormalization()
     norm = BatchNorm()
-    real = jnp.ones(6, bool)
+    real = jnp.ones((6, 1), bool)
     first = random(6, 3, 4, scale=3)
     variables = norm.init(jax.random.key(0), jnp.asarray(first), real, False)
     for seed in range(3):
@@ -96,7 +99,7 @@ def test_batch_norm_equals_keras_in_training_and_after(keras):
 def test_batch_norm_leaves_filling_rows_out():
     norm = BatchNorm()
     x = jnp.asarray(random(6, 2, 4))
-    real = jnp.arange(6) < 4
+    real = (jnp.arange(6) < 4)[:, None]
     variables = norm.init(jax.random.key(0), x, real, False)
     full, stats = norm.apply(variables, x, real, True, mutable=["batch_stats"])
     part, part_stats = norm.apply(variables, x[:4], real[:4], True, mutable=["batch_stats"])
@@ -140,7 +143,8 @@ def test_rmsprop_adds_epsilon_to_the_root_as_keras_2_did():
 
 
 def test_initial_weights_are_keras_kind():
-    params = LSTM(64).init(jax.random.key(0), jnp.zeros((1, 2, 32)))["params"]
+    steps = arrange(jnp.zeros((1, 2, 32)), jnp.full(1, 2), None)
+    params = LSTM(64).init(jax.random.key(0), steps)["params"]
     limit = np.sqrt(6 / (32 + 256))
     kernel = np.asarray(params["kernel"])
     assert np.abs(kernel).max() <= limit
@@ -150,6 +154,13 @@ def test_initial_weights_are_keras_kind():
     assert (params["bias"] == 0).all()
     forget = np.repeat([0, 1, 0, 0], 64)
     np.testing.assert_array_equal(params["recurrent_bias"], forget)
+
+
+@pytest.mark.parametrize("units", [1, 2, 16, 256])
+def test_recurrent_kernels_are_those_of_a_qr_decomposition(units):
+    shape = (units, 4 * units)
+    theirs = nn.initializers.orthogonal()(jax.random.key(units), shape)
+    np.testing.assert_allclose(orthogonal(jax.random.key(units), shape), theirs, atol=1e-5)
 
 
 def test_embedding_starts_as_keras_does():

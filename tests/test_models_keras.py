@@ -31,7 +31,13 @@ WORDS, TOKENS = 9, 14
 UTTERANCES, FILLING = 6, 2
 FUNCTIONALS, SEQUENCES = (1, 30), (24, 5)
 SMALL = Config(
-    units=4, embedding_dim=5, text_dense=6, fusion=(7, 5), max_tokens=TOKENS, batch_size=8
+    units=4,
+    embedding_dim=5,
+    text_dense=6,
+    fusion=(7, 5),
+    max_tokens=TOKENS,
+    batch_size=8,
+    padding="keras",  # as Keras does without masks; masks: test_models_recurrence
 )
 small = partial(dataclasses.replace, SMALL)
 quick_jit = partial(  # these programs run once: compiling them is what takes time

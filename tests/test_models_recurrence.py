@@ -1,65 +1,229 @@
-"""The recurrence with its own gradient against a plain scan, differentiated by JAX."""
+"""The recurrence and its own gradient against a plain scan over all steps, padding included."""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dser_jax.models.recurrence import recur
+from dser_jax.config import Config
+from dser_jax.errors import DserError
+from dser_jax.models import sequences
+from dser_jax.models.layers import LSTM
+from dser_jax.models.recurrence import Kernels, padding_states, single_step, states
+from dser_jax.models.sequences import (
+    arrange,
+    every_step,
+    last_step,
+    longest_first,
+    ordered,
+    real_steps,
+    token_lengths,
+)
 
-UNITS = 5
+FEAT, UNITS = 3, 4
 
 
-def plain(projected, kernel):
-    """Keras' LSTM, step by step, in as few words as possible."""
+def plain(x, lengths, padding, layers):
+    """Keras' LSTM, step by step, over padding and all, in as few words as possible."""
+    real = real_steps(lengths, x.shape[1])
+    if padding is not None:
+        x = jnp.where(real[..., None], x, padding[None, None])
 
-    def step(carry, gates):
+    def step(kernels, carry, inputs):
+        x, real = inputs
         state, cell = carry
-        i, f, g, o = jnp.split(gates + state @ kernel, 4, axis=-1)
-        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-        state = jax.nn.sigmoid(o) * jnp.tanh(cell)
-        return (state, cell), state
+        gates = x @ kernels.inputs + state @ kernels.recurrent + kernels.bias[None]
+        i, f, g, o = jnp.split(gates, 4, axis=-1)
+        new_cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
+        new_state = jax.nn.sigmoid(o) * jnp.tanh(new_cell)
+        if padding is None:
+            new_state = jnp.where(real[:, None], new_state, 0.0)
+            new_cell = jnp.where(real[:, None], new_cell, 0.0)
+        return (new_state, new_cell), new_state
 
-    zeros = jnp.zeros((projected.shape[1], kernel.shape[0]), projected.dtype)
-    return jax.lax.scan(step, (zeros, zeros), projected)[1]
+    for kernels in layers:
+        zeros = jnp.zeros((x.shape[0], UNITS), x.dtype)
+        inputs = (x.swapaxes(0, 1), real.swapaxes(0, 1))
+        _, x = jax.lax.scan(lambda *a, k=kernels: step(k, *a), (zeros, zeros), inputs)
+        x = x.swapaxes(0, 1)
+    return x
 
 
-def made_up(steps, lanes, kind):
-    random = np.random.default_rng(steps)
-    projected = random.normal(0, 2, (lanes, steps, 3, 4 * UNITS)).astype(kind)
-    kernel = random.normal(0, 0.7, (lanes, UNITS, 4 * UNITS)).astype(kind)
-    weights = random.normal(size=(lanes, steps, 3, UNITS)).astype(kind)
-    return projected, kernel, weights
+def ours(x, lengths, padding, layers, half=False):
+    order = longest_first(lengths, x.shape[1])
+    steps = arrange(ordered(x, order), ordered(lengths, order), padding)
+    for kernels in layers:
+        before = None
+        if x.shape[1] == 1:
+            new = single_step(steps.x, kernels, steps.window, padding is not None)
+        else:
+            if padding is not None:
+                before = padding_states(steps.padding, kernels, jnp.int32(steps.fill), half)
+            new = states(steps.x, kernels, before, steps.window, half)
+        steps = steps._replace(x=new, padding=before and before[0])
+    return every_step(steps, order, len(x))
+
+
+def made_up(rows, steps, lanes, kind, fed):
+    random = np.random.default_rng(rows * steps)
+
+    def normal(*shape, scale=1.0):
+        return random.normal(0, scale, (lanes, *shape)).astype(kind)
+
+    lengths = random.integers(0, steps + 1, (lanes, rows)).astype(np.int32)
+    padding = normal(FEAT) if fed else None
+    x = normal(rows, steps, FEAT)
+    if fed:
+        real = np.arange(steps) >= steps - lengths[..., None]
+        x = np.where(real[..., None], x, padding[:, None, None]).astype(kind)
+    layers = [
+        Kernels(normal(width, 4 * UNITS), normal(UNITS, 4 * UNITS, scale=0.7), normal(4 * UNITS))
+        for width in (FEAT, UNITS)
+    ]
+    return x, lengths, padding, layers, normal(rows, steps, UNITS)
 
 
 def values_and_gradients(function, arrays):
-    def loss(projected, kernel, weights):
-        states = function(projected, kernel)
-        return (weights * states).sum() + (states**3).sum(), states
+    def loss(x, padding, layers, lengths, weights):
+        found = function(x, lengths, padding, layers)
+        return (weights * found).sum() + (found**3).sum(), found
 
-    return jax.jit(jax.vmap(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True)))(*arrays)
+    x, lengths, padding, layers, weights = arrays
+    each = jax.vmap(jax.value_and_grad(loss, argnums=(0, 1, 2), has_aux=True))
+    return jax.jit(each)(x, padding, layers, lengths, weights)
 
 
-@pytest.mark.parametrize("lanes", [1, 4])
-@pytest.mark.parametrize("steps", [1, 2, 3, 40])
-@pytest.mark.parametrize(("kind", "close"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_values_and_gradients_are_those_of_a_plain_scan(steps, lanes, kind, close):
+def without_padding(found, lengths):
+    """Sets to zero the gradient of inputs on padding: a plain scan sees those, we do not."""
+    (loss, states), (d_x, *others) = found
+    real = np.arange(d_x.shape[2]) >= d_x.shape[2] - lengths[..., None]
+    return loss, states, np.where(real[..., None], d_x, 0.0), others
+
+
+@pytest.mark.parametrize("fed", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "steps", "lanes", "kind", "close"),
+    [
+        (3, 1, 2, "float32", 1e-5),
+        (3, 7, 1, "float64", 1e-12),
+        (3, 11, 4, "float32", 1e-5),
+        (10, 12, 3, "float64", 1e-12),
+    ],
+)
+def test_values_and_gradients_are_those_of_a_plain_scan(
+    monkeypatch, rows, steps, lanes, kind, close, fed
+):
+    monkeypatch.setattr(sequences, "ROWS", 4)
+    monkeypatch.setattr(sequences, "CHUNK", 5)
     with jax.enable_x64(kind == "float64"):
-        arrays = made_up(steps, lanes, kind)
-        ours, theirs = (values_and_gradients(f, arrays) for f in (recur, plain))
-        for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        arrays = made_up(rows, steps, lanes, kind, fed)
+        found, expected = (
+            without_padding(values_and_gradients(f, arrays), arrays[1]) for f in (ours, plain)
+        )
+        if fed and steps == 1:  # the only step is fed as it is: its gradient is the input's
+            found, expected = found[:2], expected[:2]
+        for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
             assert one.dtype == other.dtype == kind
             np.testing.assert_allclose(one, other, rtol=close, atol=close)
 
 
+@pytest.mark.parametrize("fed", [False, True])
+def test_a_lane_does_not_depend_on_how_long_its_neighbours_utterances_are(monkeypatch, fed):
+    monkeypatch.setattr(sequences, "ROWS", 4)
+    monkeypatch.setattr(sequences, "CHUNK", 3)
+    x, lengths, padding, layers, weights = made_up(8, 12, 3, "float32", fed)
+    lengths[0] = np.minimum(lengths[0], 3)
+    found = []
+    for others in (3, 12):  # the windows that all lanes share begin late, and at once
+        lengths[1:] = np.minimum(others, 4 * np.ones_like(lengths[1:])) if others < 12 else 12
+        arrays = (x, lengths.copy(), padding, layers, weights)
+        found.append(jax.tree.map(lambda a: np.asarray(a[0]), values_and_gradients(ours, arrays)))
+    jax.tree.map(np.testing.assert_array_equal, *found)
+
+
 def test_gradient_is_that_of_differences():
     with jax.enable_x64(True):
-        projected, kernel, weights = (jnp.asarray(a[0]) for a in made_up(6, 1, "float64"))
+        x, lengths, padding, layers, weights = jax.tree.map(
+            lambda a: jnp.asarray(a[0]), made_up(3, 6, 1, "float64", True)
+        )
 
         def loss(kernel):
-            return (recur(projected, kernel) * weights).sum()
+            changed = [layers[0]._replace(recurrent=kernel), layers[1]]
+            return (ours(x, lengths, padding, changed) * weights).sum()
 
+        kernel = layers[0].recurrent
         gradient = jax.grad(loss)(kernel)
         direction = np.random.default_rng(9).normal(size=kernel.shape)
         difference = (loss(kernel + 1e-6 * direction) - loss(kernel - 1e-6 * direction)) / 2e-6
         assert float((gradient * direction).sum()) == pytest.approx(float(difference), rel=1e-7)
+
+
+def test_a_recurrent_product_in_bfloat16_is_close_and_not_equal():
+    x, lengths, _, layers, _ = jax.tree.map(
+        lambda a: jnp.asarray(a[0]), made_up(3, 11, 1, "float32", False)
+    )
+
+    def loss(layers, half):
+        found = ours(x, lengths, None, layers, half)
+        return (found**2).sum(), found
+
+    exact, near = (jax.value_and_grad(loss, has_aux=True)(layers, half) for half in (False, True))
+    for one, other in zip(jax.tree.leaves(near), jax.tree.leaves(exact), strict=True):
+        assert one.dtype == jnp.float32
+        assert (one != other).any()
+        np.testing.assert_allclose(one, other, atol=0.02 * float(jnp.abs(other).max()))
+
+
+def test_layers_skip_what_keras_masks(keras):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(5, 9, FEAT)).astype(np.float32)
+    lengths = np.array([9, 1, 4, 0, 6])
+    mask = np.arange(9) >= 9 - lengths[:, None]
+    layer = keras.layers.LSTM(UNITS, return_sequences=True, zero_output_for_mask=True)
+    theirs = layer(x, mask=mask)
+    kernel, recurrent, bias = (w.value for w in layer.weights)
+    params = {
+        "kernel": kernel,
+        "recurrent_kernel": recurrent,
+        "bias": bias,
+        "recurrent_bias": jnp.zeros_like(bias),
+    }
+    steps = arrange(jnp.asarray(x), jnp.asarray(lengths), None)
+    found = LSTM(UNITS).apply({"params": params}, steps)
+    np.testing.assert_allclose(every_step(found, None, 5), theirs, atol=1e-6)
+    np.testing.assert_allclose(last_step(found, None, 5), theirs[:, -1], atol=1e-6)
+
+
+def test_windows_hold_all_real_steps_and_little_else(monkeypatch):
+    monkeypatch.setattr(sequences, "ROWS", 4)
+    monkeypatch.setattr(sequences, "CHUNK", 5)
+    lengths = jnp.asarray(np.random.default_rng(1).integers(0, 41, 10))
+    order = longest_first(lengths, 40)
+    assert sorted(set(order.tolist())) == list(range(10))
+    assert len(order) == 12
+    steps = arrange(jnp.zeros((12, 40, 1)), lengths[order], None)
+    assert steps.x.shape == (3, 8, 5, 4, 1)
+    begins = 40 - np.asarray(lengths[order]).reshape(3, 4)
+    np.testing.assert_array_equal(steps.window.first, begins)
+    np.testing.assert_array_equal(steps.window.start, begins.min(1) // 5)
+
+
+def test_tokens_are_counted_from_the_first_word():
+    tokens = jnp.asarray([[0, 0, 3, 1], [0, 0, 0, 0], [2, 0, 0, 5], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(token_lengths(tokens), [2, 0, 4, 4])
+
+
+def test_padding_goes_with_the_protocol_unless_it_is_named():
+    assert Config().padding == "masked"
+    assert Config(protocol="paper").padding == "keras"
+    assert Config(padding="keras").padding == "keras"
+    with pytest.raises(DserError, match="padding is 'zero'; expected one of"):
+        Config(padding="zero")
+
+
+def test_configurations_from_before_the_choice_fed_padding():
+    config = dataclasses.replace(Config(), padding="keras")
+    old = {key: value for key, value in config.to_json().items() if key != "padding"}
+    assert Config.from_json(old) == config

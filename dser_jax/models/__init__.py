@@ -19,13 +19,21 @@ __all__ = ["MODELS", "Batch", "Network", "Rates", "make_network"]
 
 MODELS = {
     "acoustic": {
-        "lstm": lambda config: AcousticLSTM(config.units, config.layers),
+        "lstm": lambda config: AcousticLSTM(
+            config.units, config.layers, config.padding, config.half_recurrence
+        ),
         "cnn": lambda config: AcousticCNN(config.units, config.taps),
         "dense": lambda config: AcousticDense(config.units, config.layers),
     },
     "text": {
         "lstm": lambda config, words, dim: TextLSTM(
-            words, dim, config.units, config.layers, config.text_dense
+            words,
+            dim,
+            config.units,
+            config.layers,
+            config.text_dense,
+            config.padding,
+            config.half_recurrence,
         ),
         "cnn": lambda config, words, dim: TextCNN(
             words, dim, config.units, config.taps, config.text_dense

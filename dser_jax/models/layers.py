@@ -8,7 +8,8 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
 from dser_jax.errors import DserError
-from dser_jax.models.recurrence import recur
+from dser_jax.models.recurrence import Kernels, padding_states, single_step, states
+from dser_jax.models.sequences import Steps
 
 glorot = nn.initializers.glorot_uniform()
 
@@ -24,6 +25,19 @@ def forget_ones(_key, shape: tuple[int], dtype=jnp.float32) -> Float[Array, "gat
     return jnp.zeros(shape, dtype).at[units : 2 * units].set(1.0)
 
 
+def orthogonal(key, shape: tuple[int, int], dtype=jnp.float32) -> Float[Array, "units gates"]:
+    """Draws a matrix with orthonormal rows, of which there are fewer than columns.
+
+    The same matrix as `nn.initializers.orthogonal` draws from a key, but for rounding. That takes a
+    QR decomposition, by far the longest part of making a network; a tall Gaussian matrix is so well
+    conditioned that the Cholesky factor of its Gram matrix will do.
+    """
+    units, gates = shape
+    tall = jax.random.normal(key, (gates, units), dtype)
+    factor = jnp.linalg.cholesky(tall.T @ tall)
+    return jax.scipy.linalg.solve_triangular(factor, tall.T, lower=True)
+
+
 class LSTM(nn.Module):
     """A long short-term memory layer that returns its whole sequence of states.
 
@@ -33,23 +47,30 @@ class LSTM(nn.Module):
 
     Attributes:
       units: Width of the state.
+      half: Whether the recurrent product takes bfloat16, with a float32 state.
     """
 
     units: int
+    half: bool = False
 
     @nn.compact
-    def __call__(self, x: Float[Array, "utt step feat"]) -> Float[Array, "utt step units"]:
-        """Runs over the steps from a zero state."""
+    def __call__(self, steps: Steps) -> Steps:
+        """Runs over the steps from a zero state; the states take the place of the inputs."""
         gates = 4 * self.units
-        kernel = self.param("kernel", glorot, (x.shape[-1], gates))
-        recurrent = self.param(
-            "recurrent_kernel", nn.initializers.orthogonal(), (self.units, gates)
-        )
+        kernel = self.param("kernel", glorot, (steps.x.shape[-1], gates))
+        recurrent = self.param("recurrent_kernel", orthogonal, (self.units, gates))
         bias = self.param("bias", nn.initializers.zeros, (gates,))
         recurrent_bias = self.param("recurrent_bias", forget_ones, (gates,))
+        kernels = Kernels(kernel, recurrent, bias + recurrent_bias)
 
-        projected = jnp.einsum("utf,fg->tug", x, kernel) + (bias + recurrent_bias)[None, None]
-        return recur(projected, jnp.asarray(recurrent)).swapaxes(0, 1)
+        fed = steps.padding is not None
+        if steps.x.shape[1:3] == (1, 1):
+            return steps._replace(x=single_step(steps.x, kernels, steps.window, fed))
+        before = None
+        if fed:
+            before = padding_states(steps.padding, kernels, jnp.int32(steps.fill), self.half)
+        x = states(steps.x, kernels, before, steps.window, self.half)
+        return steps._replace(x=x, padding=None if before is None else before[0])
 
 
 class Conv(nn.Module):
@@ -92,14 +113,14 @@ class Conv(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch normalization over utterances and steps, padding rows left out of the statistics.
+    """Batch normalization over utterances and steps; only real ones enter the statistics.
 
     Momentum 0.99, epsilon 1e-3 and population variances, as Keras has them.
     """
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "utt step feat"], real: Bool[Array, "utt"], train: bool
+        self, x: Float[Array, "utt step feat"], real: Bool[Array, "utt #step"], train: bool
     ) -> Float[Array, "utt step feat"]:
         """Normalizes by the batch's statistics in training, by running ones otherwise."""
         norm = nn.BatchNorm(
@@ -109,7 +130,7 @@ class BatchNorm(nn.Module):
             use_fast_variance=False,
             name="norm",
         )
-        return norm(x, mask=real[:, None, None] if train else None)
+        return norm(x, mask=real[..., None] if train else None)
 
 
 class Dropout(nn.Module):

@@ -16,14 +16,16 @@ class Batch(NamedTuple):
     """Utterances as a network sees them; a half that is absent is None.
 
     Attributes:
-      acoustic: Acoustic features, standardized; one step for functionals.
+      acoustic: Acoustic features, standardized, padded in front; one step for functionals.
       tokens: Word numbers, 0 for padding, padded in front.
       real: False for rows that only fill up the batch.
+      frames: Steps of each utterance that are no padding; None if all are.
     """
 
     acoustic: Float[Array, "utt step feat"] | None
     tokens: Int[Array, "utt token"] | None
     real: Bool[Array, "utt"]
+    frames: Int[Array, "utt"] | None = None
 
 
 class Rates(NamedTuple):
@@ -55,7 +57,10 @@ class Network(nn.Module):
         """Predicts; dropout and the batch's own statistics act in training only."""
         halves = []
         if self.acoustic is not None:
-            encoded = self.acoustic(batch.acoustic, batch.real, train)
+            x, frames = jnp.asarray(batch.acoustic), batch.frames
+            if frames is None:
+                frames = jnp.full(x.shape[0], x.shape[1])
+            encoded = self.acoustic(x, frames, batch.real, train)
             halves.append(Dropout(name="acoustic_dropout")(encoded, rates.acoustic, train))
         if self.text is not None:
             encoded = self.text(batch.tokens)

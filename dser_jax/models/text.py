@@ -7,6 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from dser_jax.models.layers import LSTM, Conv, dense
+from dser_jax.models.sequences import arrange, last_step, longest_first, ordered, token_lengths
 
 
 def uniform_embedding(key, shape, dtype=jnp.float32):
@@ -35,7 +36,13 @@ class Embedding(nn.Module):
 class TextLSTM(nn.Module):
     """Embedding, stacked LSTM layers of which the last gives its last state, a dense layer.
 
-    The padding in front is fed to the network like words, as the authors did (Section IV.A).
+    Attributes:
+      words, embedding_dim: Rows of the embedding, and their width.
+      units, layers: Width and number of the layers.
+      dense_width: Width of the dense layer.
+      padding: "keras": the padding in front is fed to the network like a word, as the authors did
+        (Section IV.A). "masked": it is skipped.
+      half: Whether recurrent products take bfloat16.
     """
 
     words: int
@@ -43,14 +50,24 @@ class TextLSTM(nn.Module):
     units: int
     layers: int
     dense_width: int
+    padding: str = "keras"
+    half: bool = False
 
     @nn.compact
     def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
         """Encodes token sequences."""
-        x = Embedding(self.words, self.embedding_dim, name="embedding")(tokens)
+        lengths = token_lengths(tokens)
+        order = longest_first(lengths, tokens.shape[1])
+        embedding = Embedding(self.words, self.embedding_dim, name="embedding")
+        padding = None
+        if self.padding == "keras":
+            padding = embedding(jnp.zeros((1, 1), tokens.dtype))[0, 0]
+        x = embedding(ordered(tokens, order))
+        sequences = arrange(x, ordered(lengths, order), padding)
         for layer in range(self.layers):
-            x = LSTM(self.units, name=f"lstm_{layer}")(x)
-        return dense(self.dense_width, "dense")(x[:, -1])
+            sequences = LSTM(self.units, self.half, name=f"lstm_{layer}")(sequences)
+        x = last_step(sequences, order, len(tokens))
+        return dense(self.dense_width, "dense")(x)
 
 
 class TextCNN(nn.Module):
