@@ -32,10 +32,16 @@ TOKEN_MEAN, TOKEN_MEDIAN, TOKENS = 11.6, 9.0, 100
 """Tokens of an utterance of IEMOCAP, and its longest."""
 FRAME_MEAN, FRAME_MEDIAN, FRAMES, DESCRIPTORS = 450.0, 360.0, 3409, 23
 """Frames of an utterance (the median is a guess), its longest, and GeMAPS' descriptors."""
+TINY = {"units": 4, "layers": 1, "tokens": 6}
+"""Widths of networks that only show that all of it runs."""
+PAPER = {"units": 256, "layers": 3, "tokens": 100}
+"""The paper's."""
 HELP = {
     "batch": "utterances an optimizer step",
     "epochs": "epochs of each run",
     "lanes": "runs at a time",
+    "layers": "LSTM layers of each half; the paper has 3",
+    "padding": "what is done with padding: keras (fed to the network), masked (skipped), or both",
     "repeats": "turns; the median counts",
     "rows": "utterances; two thirds are for training",
     "runs": "how many runs",
@@ -128,7 +134,7 @@ def made_up(
         text = np.zeros((rows, tokens), np.int32)
         for i, length in enumerate(_for_parts(train, rows, TOKEN_MEAN, TOKEN_MEDIAN, tokens)):
             text[i, -length:] = WORDS ** random.uniform(size=length)  # by Zipf's law
-    real = {}
+    real = None
     if frames is None:
         speech = random.normal(size=(rows, 1, FUNCTIONALS)).astype(np.float32)
     else:
@@ -136,8 +142,7 @@ def made_up(
         sizes = _for_parts(train, rows, FRAME_MEAN, FRAME_MEDIAN, frames)
         for i, length in enumerate(sizes):
             speech[i, -length:] = random.normal(size=(length, DESCRIPTORS))
-        if "frames" in Data._fields:
-            real = {"frames": sizes.astype(np.int32)}
+        real = sizes.astype(np.int32)
     parts = np.split(np.arange(rows, dtype=np.int32), [train, train + validation])
     return Data(
         acoustic=speech,
@@ -148,7 +153,7 @@ def made_up(
         validation=parts[1],
         test=parts[2],
         word_vectors=None,
-        **real,
+        frames=real,
     )
 
 
@@ -175,22 +180,24 @@ def as_dataset(data, config):
     )
 
 
-def paper_config(**settings):
-    """Returns the paper's LSTM + LSTM; the embedding is 300 wide at its 256 units."""
+def paper_config(args: argparse.Namespace, batch: int, **settings):
+    """Returns the paper's LSTM + LSTM at the widths of `args`; 256 units go with 300 of a word."""
     from dser_jax.config import Config
 
-    units = settings.get("units", 256)
-    ours: dict[str, Any] = {"max_epochs": 1000, "embedding_dim": round(units * 300 / 256)}
-    return Config(**{**ours, **settings})
+    ours = Config(
+        units=args.units,
+        layers=args.layers,
+        embedding_dim=round(args.units * 300 / 256),
+        max_tokens=args.tokens,
+        batch_size=batch,
+        max_epochs=1000,
+    )
+    return dataclasses.replace(ours, **settings)
 
 
-def paddings() -> dict[str, dict[str, str]]:
-    """Returns what the engine can do with padding, as settings: feed it to the network, skip it."""
-    from dser_jax.config import Config
-
-    if "padding" not in {field.name for field in dataclasses.fields(Config)}:
-        return {"keras": {}}
-    return {name: {"padding": name} for name in ("keras", "masked")}
+def paddings(wanted: Sequence[str] = ("keras", "masked")) -> dict[str, dict[str, Any]]:
+    """Returns the settings of some ways with padding, by name."""
+    return {name: {"padding": name} for name in wanted}
 
 
 def devices(lanes: int) -> list:

@@ -19,27 +19,27 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import Lanes, finish, made_up, paddings, paper_config, parse, table
+from common import PAPER, TINY, Lanes, finish, made_up, paddings, paper_config, parse, table
 
 SIZES = {
     "small": {
         **{"batch": [4], "lanes": [2], "padding": ["keras"]},
-        **{"units": 4, "tokens": 6, "repeats": 1},
+        **{**TINY, "repeats": 1},
     },
     "cpu": {
         **{"batch": [8, 256], "lanes": [20], "padding": ["keras"]},
-        **{"units": 256, "tokens": 100, "repeats": 1},
+        **{**PAPER, "repeats": 1},
     },
     "gpu": {
         **{"batch": [8, 256], "lanes": [20, 256], "padding": ["keras", "masked"]},
-        **{"units": 256, "tokens": 100, "repeats": 1},
+        **{**PAPER, "repeats": 1},
     },
 }
 PARTS = ("import", "program", "fill", "step", "process")
 TITLES = ("batch", "padding", "lanes", "cache", "import s", "program s", "fill s", "1st step s")
 
 
-def first_step(batch: int, padding: str, lanes: int, units: int, tokens: int) -> dict[str, float]:
+def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> dict[str, float]:
     """Goes from nothing to the first step in this process; returns the seconds of its parts."""
     started = time.perf_counter()
     import jax
@@ -50,10 +50,9 @@ def first_step(batch: int, padding: str, lanes: int, units: int, tokens: int) ->
     enable_compile_cache()
     jax.local_devices()
     imported = time.perf_counter()
-    config = paper_config(
-        units=units, max_tokens=tokens, batch_size=batch, max_epochs=50, **paddings()[padding]
-    )
-    side = Lanes(config, made_up(batch, tokens=tokens), lanes)
+    sizes = argparse.Namespace(**widths)
+    config = paper_config(sizes, batch, max_epochs=50, **paddings()[padding])
+    side = Lanes(config, made_up(batch, tokens=sizes.tokens), lanes)
     stepped = time.perf_counter()
     side.epoch()
     done = time.perf_counter()
@@ -87,12 +86,12 @@ def main() -> None:
     if (given := hidden.parse_known_args()[0].measure) is not None:
         print(json.dumps(first_step(*given)))
         return
-    args = parse(__doc__, SIZES, {"padding": "keras, masked, or both"}, cache=False)
+    args = parse(__doc__, SIZES, cache=False)
     found = []
     for batch in args.batch:
         for padding in args.padding:
             for lanes in args.lanes:
-                program = (batch, padding, lanes, args.units, args.tokens)
+                program = (batch, padding, lanes, {name: getattr(args, name) for name in PAPER})
                 found += measure(program, args.repeats)
     parts = [[row[part] for part in PARTS] for row in found]
     names = [[row[key] for key in ("batch", "padding", "lanes", "cache")] for row in found]

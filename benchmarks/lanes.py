@@ -10,30 +10,43 @@ a row of Table 3: sequences of descriptors, of which 450 of 3409 frames are real
     python benchmarks/lanes.py --batch 8 --lanes 1 20 --plain-lanes 1 20
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from common import FRAMES, Lanes, finish, in_turns, made_up, paddings, paper_config, parse, table
+from common import (
+    FRAMES,
+    PAPER,
+    TINY,
+    Lanes,
+    finish,
+    in_turns,
+    made_up,
+    paddings,
+    paper_config,
+    parse,
+    table,
+)
 from jax.errors import JaxRuntimeError
 from plain import PlainLanes
 
 SIZES = {
     "small": {
-        **{"batch": [4], "steps": [2], "lanes": [1, 2], "plain_lanes": [1]},
+        **{"batch": [4], "steps": [2], "lanes": [2], "plain_lanes": [2], "padding": ["keras"]},
         **{"frames": 12, "frame_lanes": [1], "frame_steps": 1},
-        **{"units": 4, "tokens": 6, "repeats": 1},
+        **{**TINY, "repeats": 1},
     },
     "cpu": {
         **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 4, 16], "plain_lanes": [1, 4]},
         **{"frames": FRAMES, "frame_lanes": [1], "frame_steps": 2},
-        **{"units": 256, "tokens": 100, "repeats": 3},
+        **{**PAPER, "repeats": 3, "padding": ["keras", "masked"]},
     },
     "gpu": {
         **{"batch": [8, 256], "steps": [16, 4]},
         **{"lanes": [1, 2, 4, 8, 16, 20, 32, 64, 128, 256, 512]},
         **{"plain_lanes": [1, 4, 20, 64, 256]},
         **{"frames": FRAMES, "frame_lanes": [1, 4, 20, 64], "frame_steps": 4},
-        **{"units": 256, "tokens": 100, "repeats": 5},
+        **{**PAPER, "repeats": 5, "padding": ["keras", "masked"]},
     },
 }
 HELP = {
@@ -44,16 +57,16 @@ HELP = {
 }
 
 
-def measure(config, data, ours: list[int], plain: list[int], repeats: int) -> list[dict[str, Any]]:
+def measure(config, data, ours: list[int], plain: list[int], args) -> list[dict[str, Any]]:
     """Times an epoch of each side and each number of lanes, in turns.
 
     Numbers of lanes that memory does not hold are left out, and all above them.
     """
     makers: dict[str, tuple[Callable, list[int]]] = {}
-    for name, settings in paddings().items():
-        changed = paper_config(**{**config, **settings})
+    for name, settings in paddings(args.padding).items():
+        changed = dataclasses.replace(config, **settings)
         makers[name] = (lambda n, changed=changed: Lanes(changed, data, n), ours)
-    makers["plain"] = (lambda n: PlainLanes(paper_config(**config), data, n), plain)
+    makers["plain"] = (lambda n: PlainLanes(config, data, n), plain)
     sides, epochs = {}, {}
     for name, (make, counts) in makers.items():
         for count in counts:
@@ -66,8 +79,8 @@ def measure(config, data, ours: list[int], plain: list[int], repeats: int) -> li
                 print(f"{name}: {count} lanes do not fit in memory")
                 break
             sides[name, count], epochs[name, count] = side, side.epoch
-    seconds = in_turns(epochs, repeats)
-    steps = -(-len(data.train) // config["batch_size"])
+    seconds = in_turns(epochs, args.repeats)
+    steps = -(-len(data.train) // config.batch_size)
     rates = {key: key[1] * steps / took for key, took in seconds.items()}
     rows = []
     for (name, count), rate in rates.items():
@@ -97,20 +110,20 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Measures each batch size, then the row of Table 3."""
     args = parse(__doc__, SIZES, HELP)
-    found, both = [], {"units": args.units, "max_tokens": args.tokens}
+    found = []
     for batch, steps in zip(args.batch, args.steps, strict=True):
         data = made_up(steps * batch, tokens=args.tokens)
-        config = {**both, "batch_size": batch}
+        config = paper_config(args, batch)
         fewer = args.lanes if batch <= 64 or args.size != "cpu" else args.lanes[:2]
         plain = [n for n in args.plain_lanes if n in fewer]
-        rows = measure(config, data, fewer, plain, args.repeats)
+        rows = measure(config, data, fewer, plain, args)
         show(f"functionals and {args.tokens} tokens, batch {batch}", rows)
         found.append({"input": "functionals + text", "batch": batch, "rows": rows})
     if args.frames:
         batch = min(8, args.batch[0])
         data = made_up(args.frame_steps * batch, tokens=None, frames=args.frames)
-        config = {**both, "batch_size": batch, "text": None, "features": "gemaps_lld"}
-        rows = measure(config, data, args.frame_lanes, args.frame_lanes, args.repeats)
+        config = paper_config(args, batch, text=None, features="gemaps_lld")
+        rows = measure(config, data, args.frame_lanes, args.frame_lanes, args)
         show(f"{args.frames} frames of descriptors, batch {batch}", rows)
         found.append({"input": "frames", "batch": batch, "rows": rows})
     finish("lanes", args, {"found": found})

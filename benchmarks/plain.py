@@ -16,7 +16,8 @@ from flax import linen as nn
 
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.loss import multitask_loss
-from dser_jax.train import HParams, rmsprop
+from dser_jax.optimizers import rmsprop
+from dser_jax.train import HParams
 
 glorot = nn.initializers.glorot_uniform()
 
@@ -55,24 +56,26 @@ class LSTM(nn.Module):
 
 
 class Acoustic(nn.Module):
-    """Batch normalization and three LSTM layers, all their steps side by side."""
+    """Batch normalization and LSTM layers, all their steps side by side."""
 
     units: int
+    layers: int
 
     @nn.compact
     def __call__(self, x, train: bool):
         """Maps [utt, step, feat] to [utt, step x units]."""
         norm = nn.BatchNorm(not train, momentum=0.99, epsilon=1e-3, use_fast_variance=False)
         x = norm(x)
-        for layer in range(3):
+        for layer in range(self.layers):
             x = LSTM(self.units, name=f"lstm_{layer}")(x)
         return x.reshape(len(x), -1)
 
 
 class Text(nn.Module):
-    """An embedding, three LSTM layers, a dense layer on the last state."""
+    """An embedding, LSTM layers, a dense layer on the last state."""
 
     units: int
+    layers: int
     width: int
     dense: int
 
@@ -80,7 +83,7 @@ class Text(nn.Module):
     def __call__(self, tokens):
         """Maps [utt, token] to [utt, dense]."""
         x = nn.Embed(WORDS, self.width, name="embedding")(tokens)
-        for layer in range(3):
+        for layer in range(self.layers):
             x = LSTM(self.units, name=f"lstm_{layer}")(x)
         return nn.Dense(self.dense, name="dense")(x[:, -1])
 
@@ -89,6 +92,7 @@ class Network(nn.Module):
     """Speech, or speech and text with two dense layers on top; a head an attribute."""
 
     units: int
+    layers: int
     width: int
     dense: int
     fusion: tuple[int, ...]
@@ -104,9 +108,11 @@ class Network(nn.Module):
             keep = jax.random.uniform(self.make_rng("dropout"), x.shape) >= rate
             return jnp.where(keep, x / (1 - rate), 0.0)
 
-        x = dropout(Acoustic(self.units, name="acoustic")(speech, train), hparams.acoustic_dropout)
+        x = Acoustic(self.units, self.layers, name="acoustic")(speech, train)
+        x = dropout(x, hparams.acoustic_dropout)
         if self.text:
-            encoded = Text(self.units, self.width, self.dense, name="text")(tokens)
+            text = Text(self.units, self.layers, self.width, self.dense, name="text")
+            encoded = text(tokens)
             x = jnp.concatenate([x, dropout(encoded, hparams.text_dropout)], -1)
             for i, width in enumerate(self.fusion):
                 x = nn.relu(nn.Dense(width, name=f"fusion_{i}")(x))
@@ -116,8 +122,14 @@ class Network(nn.Module):
 
 def make_network(config) -> Network:
     """Makes the network that a configuration of LSTM halves names."""
-    text = config.text is not None
-    return Network(config.units, config.embedding_dim, config.text_dense, config.fusion, text)
+    return Network(
+        units=config.units,
+        layers=config.layers,
+        width=config.embedding_dim,
+        dense=config.text_dense,
+        fusion=config.fusion,
+        text=config.text is not None,
+    )
 
 
 class PlainLanes:

@@ -33,15 +33,39 @@ from common import (
 
 SIZES = {
     "small": {
-        **{"batch": [4], "steps": [2], "lanes": [2], "units": 4, "tokens": 6},
+        **{
+            "batch": [4],
+            "steps": [2],
+            "lanes": [2],
+            "units": 4,
+            "layers": 1,
+            "padding": ["keras"],
+            "tokens": 6,
+        },
         **{"repeats": 1, "square": 64, "megabytes": 1},
     },
     "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [4, 1], "units": 256, "tokens": 100},
+        **{
+            "batch": [8, 256],
+            "steps": [8, 2],
+            "lanes": [4, 1],
+            "units": 256,
+            "layers": 3,
+            "padding": ["keras", "masked"],
+            "tokens": 100,
+        },
         **{"repeats": 3, "square": 2048, "megabytes": 256},
     },
     "gpu": {
-        **{"batch": [8, 256], "steps": [16, 4], "lanes": [256, 64], "units": 256, "tokens": 100},
+        **{
+            "batch": [8, 256],
+            "steps": [16, 4],
+            "lanes": [256, 64],
+            "units": 256,
+            "layers": 3,
+            "padding": ["keras", "masked"],
+            "tokens": 100,
+        },
         **{"repeats": 5, "square": 8192, "megabytes": 4096},
     },
 }
@@ -60,8 +84,9 @@ def flops_by_hand(config, tokens: float) -> float:
     """
     units, widths = config.units, config.fusion
     gates = 4 * units
-    speech = (FUNCTIONALS + 2 * units) * gates  # one step: nothing recurs
-    text = tokens * gates * (config.embedding_dim + 2 * units + 3 * units)
+    layers = config.layers
+    speech = (FUNCTIONALS + (layers - 1) * units) * gates  # one step: nothing recurs
+    text = tokens * gates * (config.embedding_dim + (layers - 1) * units + layers * units)
     text += units * config.text_dense
     joined = units + config.text_dense
     fusion = joined * widths[0] + widths[0] * widths[1] + 3 * widths[1]
@@ -72,13 +97,13 @@ def bytes_by_hand(config, tokens: float) -> float:
     """Returns bytes that a step must move: the optimizer's arrays, and what backward needs."""
     units = config.units
     gates = 4 * units
-    layer = gates * (units + 2)
+    layers = config.layers
     parameters = WORDS * config.embedding_dim + gates * (config.embedding_dim + FUNCTIONALS)
-    parameters += 6 * layer + 4 * units * gates  # six recurrent kernels, four inputs from a layer
+    parameters += 2 * gates * (layers * (units + 2) + (layers - 1) * units)
     # Parameters and moments are read and written; gradients are written once and read once.
     optimizer = 6 * 4 * parameters
     # Of each layer and step are kept: gates, cell and state, for the way back.
-    kept = 3 * config.batch_size * tokens * (gates + 2 * units)
+    kept = layers * config.batch_size * tokens * (gates + 2 * units)
     return optimizer + 2 * 4 * kept
 
 
@@ -158,11 +183,10 @@ def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
     from dser_jax.train import HParams, make_run
 
     data = made_up(steps * batch, tokens=args.tokens)
-    settings = {"units": args.units, "max_tokens": args.tokens, "batch_size": batch}
     limits = ceilings(args, batch, lanes)
     sides, ours = {name: call for name, (call, _) in limits.items()}, {}
-    for padding, more in paddings().items():
-        config = paper_config(**settings, **more)
+    for padding, more in paddings(args.padding).items():
+        config = paper_config(args, batch, **more)
         side = Lanes(config, data, lanes)
         run = make_run(config, WORDS, config.embedding_dim)
         epoch = jax.make_jaxpr(run.epoch)(HParams(), lane_state(run, data), data)
@@ -181,7 +205,7 @@ def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
             ]
         ],
     )
-    config, rows = paper_config(**settings), []
+    config, rows = paper_config(args, batch), []
     real_tokens = float((np.asarray(data.tokens)[data.train] != 0).sum(1).mean())
     # Fed padding is the same in front of all utterances: once a batch is enough.
     fed = min(args.tokens, real_tokens + args.tokens / batch)

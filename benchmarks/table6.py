@@ -19,20 +19,31 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from common import as_dataset, devices, finish, made_up, paddings, paper_config, parse, table
+from common import (
+    PAPER,
+    TINY,
+    as_dataset,
+    devices,
+    finish,
+    made_up,
+    paddings,
+    paper_config,
+    parse,
+    table,
+)
 
 SIZES = {
     "small": {
         **{"experiment": "table6", "seeds": 1, "alone": 2, "lanes": 0, "rows": 24, "epochs": 2},
-        **{"padding": "", "batch": 0, "units": 4, "tokens": 6},
+        **{"padding": "", "batch": 0, **TINY},
     },
     "cpu": {
         **{"experiment": "table6", "seeds": 2, "alone": 2, "lanes": 0, "rows": 384, "epochs": 2},
-        **{"padding": "", "batch": 0, "units": 256, "tokens": 100},
+        **{"padding": "", "batch": 0, **PAPER},
     },
     "gpu": {
         **{"experiment": "table6", "seeds": 20, "alone": 6, "lanes": 0, "rows": 10039},
-        **{"epochs": 50, "padding": "", "batch": 0, "units": 256, "tokens": 100},
+        **{"epochs": 50, "padding": "", "batch": 0, **PAPER},
     },
 }
 HELP = {
@@ -107,10 +118,9 @@ def main() -> None:
     pairs = PAIRS if args.experiment == "table5" else (("lstm", "lstm"),)
     runs, rows = made_runs(args), []
     for acoustic, text in pairs:
+        halves = {"acoustic": acoustic, "text": text}
         config = paper_config(
-            **{"acoustic": acoustic, "text": text, "batch_size": min(batch, train_rows)},
-            **{"units": args.units, "max_tokens": args.tokens, "max_epochs": args.epochs},
-            **paddings()[padding],
+            args, min(batch, train_rows), max_epochs=args.epochs, **halves, **paddings()[padding]
         )
         dataset = as_dataset(data, config)
         many, lanes, compiling = compiled(dataset, config, len(runs), args.lanes)

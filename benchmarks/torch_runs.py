@@ -18,16 +18,16 @@ state picked; or packed (`pack_padded_sequence`). The last two compute the same.
 
 
 class Network(nn.Module):
-    """Three LSTM layers on functionals, three on words, two dense layers on top, three heads."""
+    """LSTM layers on functionals, others on words, two dense layers on top, three heads."""
 
     def __init__(self, config, padding: str) -> None:
         super().__init__()
-        units, (first, second) = config.units, config.fusion
+        units, layers, (first, second) = config.units, config.layers, config.fusion
         self.padding = padding
         self.norm = nn.BatchNorm1d(FUNCTIONALS, eps=1e-3, momentum=0.01)
-        self.acoustic = nn.LSTM(FUNCTIONALS, units, 3, batch_first=True)
+        self.acoustic = nn.LSTM(FUNCTIONALS, units, layers, batch_first=True)
         self.embedding = nn.Embedding(WORDS, config.embedding_dim)
-        self.text = nn.LSTM(config.embedding_dim, units, 3, batch_first=True)
+        self.text = nn.LSTM(config.embedding_dim, units, layers, batch_first=True)
         self.text_dense = nn.Linear(units, config.text_dense)
         self.acoustic_dropout, self.text_dropout = nn.Dropout(0.1), nn.Dropout(0.4)
         self.fusion = nn.Sequential(

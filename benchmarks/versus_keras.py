@@ -15,20 +15,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import WORDS, Lanes, finish, in_turns, made_up, paddings, paper_config, parse, table
+from common import (
+    PAPER,
+    TINY,
+    WORDS,
+    Lanes,
+    finish,
+    in_turns,
+    made_up,
+    paddings,
+    paper_config,
+    parse,
+    table,
+)
 
 SIZES = {
     "small": {
-        **{"batch": [4], "steps": [2], "lanes": [1, 2]},
-        **{"units": 4, "tokens": 6, "repeats": 1},
+        **{"batch": [4], "steps": [2], "lanes": [2]},
+        **{**TINY, "layers": 3, "repeats": 1},
     },
     "cpu": {
         **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 4]},
-        **{"units": 256, "tokens": 100, "repeats": 3},
+        **{**PAPER, "repeats": 3},
     },
     "gpu": {
         **{"batch": [8, 256], "steps": [16, 4], "lanes": [1, 20, 64, 256]},
-        **{"units": 256, "tokens": 100, "repeats": 5},
+        **{**PAPER, "repeats": 5},
     },
 }
 
@@ -74,8 +86,7 @@ def main() -> int:
     found: list[dict[str, Any]] = []
     for batch, steps in zip(args.batch, args.steps, strict=True):
         data = made_up(steps * batch, tokens=args.tokens)
-        settings = {"units": args.units, "max_tokens": args.tokens, "batch_size": batch}
-        config = paper_config(**settings, **paddings()["keras"])
+        config = paper_config(args, batch, **paddings()["keras"])
         fewer = args.lanes if batch <= 64 or args.size != "cpu" else args.lanes[:1]
         theirs = KerasRun(config, data)
         start = time.perf_counter()

@@ -14,20 +14,31 @@ between the best of each.
 import sys
 from typing import Any
 
-from common import Lanes, finish, in_turns, made_up, paddings, paper_config, parse, table
+from common import (
+    PAPER,
+    TINY,
+    Lanes,
+    finish,
+    in_turns,
+    made_up,
+    paddings,
+    paper_config,
+    parse,
+    table,
+)
 
 SIZES = {
     "small": {
-        **{"batch": [4], "steps": [2], "lanes": [1, 2]},
-        **{"units": 4, "tokens": 6, "repeats": 1},
+        **{"batch": [4], "steps": [2], "lanes": [2]},
+        **{**TINY, "padding": ["keras"], "repeats": 1},
     },
     "cpu": {
         **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 4]},
-        **{"units": 256, "tokens": 100, "repeats": 3},
+        **{**PAPER, "padding": ["keras", "masked"], "repeats": 3},
     },
     "gpu": {
         **{"batch": [8, 256], "steps": [16, 4], "lanes": [1, 20, 64, 256]},
-        **{"units": 256, "tokens": 100, "repeats": 5},
+        **{**PAPER, "padding": ["keras", "masked"], "repeats": 5},
     },
 }
 MISSING = """PyTorch is not installed: nothing to compare with. It is the extra `bench`:
@@ -44,13 +55,12 @@ def measure(batch: int, steps: int, args) -> list[dict[str, Any]]:
     from torch_runs import PADDINGS, TorchRun, pick_device, thread_counts
 
     data = made_up(steps * batch, tokens=args.tokens)
-    settings = {"units": args.units, "max_tokens": args.tokens, "batch_size": batch}
     sides: dict[tuple[str, str, int], Any] = {}
-    for padding, more in paddings().items():
-        config = paper_config(**settings, **more)
+    for padding, more in paddings(args.padding).items():
+        config = paper_config(args, batch, **more)
         for lanes in args.lanes:
             sides["ours", padding, lanes] = Lanes(config, data, lanes)
-    config, device = paper_config(**settings), pick_device()
+    config, device = paper_config(args, batch), pick_device()
     for padding in PADDINGS:
         for threads in thread_counts():
             sides["torch", padding, threads] = TorchRun(config, data, padding, device, threads)
