@@ -17,6 +17,7 @@ from dser_jax.bootstrap import update_intervals
 from dser_jax.checkpoint import Checkpoints
 from dser_jax.compile_cache import enable_compile_cache
 from dser_jax.config import Config
+from dser_jax.cores import use_all_cores
 from dser_jax.corpora.utterances import ATTRS
 from dser_jax.dataset import Dataset, load_dataset
 from dser_jax.environment import environment
@@ -127,6 +128,7 @@ def train_groups(
     Raises:
       DserError: The data set cannot be used as configured, or the journal is another experiment's.
     """
+    use_all_cores()
     if options.ray is None:
         yield from _train_groups(data, out, groups, options, _device())
     else:
@@ -344,6 +346,28 @@ def _device() -> str:
 
     devices = jax.devices()
     return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
+
+
+def load_weights(out: str | Path, run: str) -> dict[str, Any]:
+    """Loads the weights of a run's best epoch, which `keep_weights` saved in a journal.
+
+    Args:
+      out: Folder of the journal.
+      run: The id of the run, `run` of its row.
+
+    Returns:
+      `params` and `stats`, nested dictionaries of arrays, as `train.Weights` has them.
+
+    Raises:
+      DserError: They were not kept.
+    """
+    from orbax.checkpoint import v1 as ocp
+
+    folder = Path(out) / "params" / run
+    if not folder.is_dir():
+        raise DserError(f"{folder} is not there: the weights of this run were not kept")
+    loaded: Any = ocp.load(str(folder.absolute()))
+    return loaded
 
 
 def _save_weights(folder: Path, weights) -> None:

@@ -23,7 +23,7 @@ from dser_jax.errors import DserError, last_line
 from dser_jax.program import Flags, Program, compile_program, from_host, lane_state, send
 from dser_jax.runs import Outcome, RunSpec, stack_hparams
 from dser_jax.signals import Interrupted
-from dser_jax.sizing import choose_lanes, free_bytes, must_stream
+from dser_jax.sizing import affordable, choose_lanes, free_bytes, must_stream
 from dser_jax.sweep_progress import Tick
 from dser_jax.train import HParams, Run, State, make_run
 
@@ -124,6 +124,7 @@ def train_runs(
         run = make_run(config, dataset.words, dataset.embedding_dim, rows)
         data = data._replace(acoustic=None)
     if program is None:
+        devices = affordable(devices, data)
         lanes = lanes or choose_lanes(
             run, config, data, count, devices, at_most, trial=bool(stream)
         )

@@ -16,6 +16,7 @@ import jax
 from dser_jax import __version__
 from dser_jax.compile_cache import enable_compile_cache
 from dser_jax.config import Config
+from dser_jax.cores import use_all_cores
 from dser_jax.dataset import Dataset
 from dser_jax.errors import DserError
 from dser_jax.lanes import Hooks
@@ -137,6 +138,7 @@ class Worker:
     ) -> None:
         hooks = Hooks(self._note_tick, self._note_notice, lambda: None, self._note_shrunk)
         try:
+            use_all_cores()
             for notice in enable_compile_cache():
                 self._note_notice(notice)
             if gpu and jax.default_backend() == "cpu":

@@ -15,7 +15,9 @@ from dser_jax.runs import tree_bytes
 from dser_jax.train import Run
 
 CPU_LANES = 20
-"""Lanes on a processor, where more of them make nothing faster."""
+"""Lanes on a processor, all cores together, where more of them make nothing faster."""
+COPIES = 0.1
+"""Share of the free memory that the data may fill which each core has a copy of."""
 DEVICE_LANES = 256
 """Lanes on an accelerator, beyond which little is gained."""
 SHARE = 0.7
@@ -56,11 +58,13 @@ def choose_lanes(
       trial: Whether to compile in any case, e.g. as `data` does not tell all that a lane needs.
     """
     count = len(devices)
-    most = CPU_LANES if devices[0].platform == "cpu" else DEVICE_LANES
+    most = -(-CPU_LANES // count) if devices[0].platform == "cpu" else DEVICE_LANES
     share = most if runs is None else -(-runs // count)  # of each device
     wanted = min(share, most)
     fits = most
     if (free := free_bytes(devices[0])) is not None:
+        if devices[0].platform == "cpu":
+            free //= count  # what all of them share
         room = SHARE * free - tree_bytes(data)
         state = tree_bytes(lane_state(run, data))
         if trial or SURE * wanted * lane_bytes(config, data, state) > room:
@@ -71,6 +75,14 @@ def choose_lanes(
     # 24 runs are two times 12, not 20 and 4: at the end, when the queue is empty, fewer lanes idle.
     times = -(-share // min(wanted, fits))
     return count * bucket(-(-share // times), fits)
+
+
+def affordable(devices: Sequence[jax.Device], data: Data) -> Sequence[jax.Device]:
+    """Returns the devices to use: of a processor only so many that copies of the data are small."""
+    free = free_bytes(devices[0])
+    if devices[0].platform != "cpu" or free is None:
+        return devices
+    return devices[: max(1, int(COPIES * free / max(1, tree_bytes(data))))]
 
 
 def must_stream(run: Run, config: Config, data: Data, free: int | None) -> bool:

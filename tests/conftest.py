@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 os.environ.setdefault("DSER_NO_COMPILE_CACHE", "1")
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # in each process, whichever test is first
 
 import jax
 import pytest

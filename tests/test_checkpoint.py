@@ -420,10 +420,9 @@ Checkpoints(Path(sys.argv[1]), print).save(state, {1: "one", 5: "five"}, wait=Tr
 
 
 def test_fault_10_lanes_saved_on_three_devices_come_back_on_one(tmp_path, checkpoints, said):
-    devices = "--xla_force_host_platform_device_count=3"
     subprocess.run(
         [sys.executable, "-W", "error", "-c", ELSEWHERE, tmp_path / "lanes"],
-        env={**os.environ, "PYTHONPATH": os.fspath(ROOT), "XLA_FLAGS": devices},
+        env={**os.environ, "PYTHONPATH": os.fspath(ROOT), "JAX_NUM_CPU_DEVICES": "3"},
         check=True,
     )
     one = {"key": jax.random.key(0), "w": jnp.ones(2)}

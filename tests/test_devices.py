@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from dser_jax.cores import available_cores
+
 SCRIPT = """
 import dataclasses, os, sys
 from pathlib import Path
@@ -86,13 +88,51 @@ print("held")
 
 @pytest.mark.usefixtures("quick_compilation")
 def test_lanes_on_two_devices_are_those_on_one(tmp_path):
-    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=2"
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, os.path.dirname(__file__), str(tmp_path)],
-        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "JAX_NUM_CPU_DEVICES": "2", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("held")
+
+
+CORES = """
+import jax
+from dser_jax.cores import use_all_cores
+use_all_cores()
+print(jax.local_device_count())
+jax.numpy.ones(1)
+use_all_cores()  # too late to change anything, which is no error
+print(jax.local_device_count())
+"""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "devices"),
+    [
+        ({}, available_cores()),
+        ({"JAX_NUM_CPU_DEVICES": "3"}, 3),
+        ({"XLA_FLAGS": "--xla_force_host_platform_device_count=3"}, 3),
+    ],
+)
+def test_each_core_is_a_device_unless_a_number_is_chosen(chosen, devices):
+    env = {key: value for key, value in os.environ.items() if key != "JAX_NUM_CPU_DEVICES"}
+    done = subprocess.run(
+        [sys.executable, "-c", CORES],
+        env={**env, "JAX_PLATFORMS": "cpu", **chosen},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [str(devices)] * 2
+
+
+def test_a_container_may_have_fewer_cores(tmp_path):
+    every = available_cores(tmp_path)
+    assert every >= 1
+    for said, cores in (("max 100000", every), ("150000 100000", 1), ("50000 100000", 1)):
+        (tmp_path / "cpu.max").write_text(said + "\n")
+        assert available_cores(tmp_path) == cores

@@ -31,6 +31,14 @@ def wide():
 
 
 @pytest.fixture(scope="module")
+def in_turn():
+    """A program for lanes that count as too wide for a core to train side by side."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dser_jax.program.NARROW", 0)
+        return compiled(LANES)
+
+
+@pytest.fixture(scope="module")
 def reference(program):
     return train(RUNS, program)
 
@@ -52,6 +60,13 @@ def test_a_lane_is_bitwise_the_same_in_any_slot_beside_any_neighbour(program, re
         [RUNS[5], RUNS[0], RUNS[3], *RUNS[1:3], RUNS[4]],
     ):
         assert_same(train(order, program), reference, names)
+
+
+def test_lanes_in_turn_are_those_side_by_side(in_turn, reference):
+    names = [spec.name for spec in RUNS]
+    found = train(RUNS, in_turn)
+    assert_same(found, reference, names, exactly=False)
+    assert_same(train(RUNS[::-1], in_turn), found, names)
 
 
 def test_a_lane_beside_repeats_of_itself_is_bitwise_the_same(program, reference):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dser_jax"
 
 LAYERS = (
-    "errors config atomic lock progress sweep_progress signals environment compile_cache",
+    "errors config atomic lock progress sweep_progress signals environment cores compile_cache",
     "corpora corpora.utterances corpora.reading corpora.iemocap corpora.msp_improv corpora.table",
     "corpora.msp_podcast corpora.emobank corpora.audformat",
     "corpora.demo_text corpora.espeak_worker corpora.espeak corpora.demo",
@@ -27,8 +27,9 @@ LAYERS = (
     "features.store features.interrupt features.extract features.imported",
     "features.tokenizer features.vectors",
     "prepared staging prepare splits leaks inspect dataset join",
-    "models.recurrence models.sequences models.layers models.acoustic models.text models.network models",
-    "loss train runs program sizing checkpoint lanes handout ray_engine ray_workers",
+    "models.recurrence models.sequences models.layers models.acoustic models.text models.network",
+    "models",
+    "loss optimizers train runs program sizing checkpoint lanes handout ray_engine ray_workers",
     "metrics weights grid journal_files journal_plan journal merge",
     "search.space search.base search.random search.halving search.optuna search.trials search",
     "plan rows search.decisions",

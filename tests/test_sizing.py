@@ -12,6 +12,7 @@ from dser_jax.runs import tree_bytes
 from dser_jax.sizing import (
     CPU_LANES,
     _free_of_container,
+    affordable,
     bucket,
     choose_lanes,
     fitting_lanes,
@@ -72,7 +73,7 @@ def test_small_programs_get_all_lanes_without_a_trial(monkeypatch):
     assert choose(24, 10 * GB, monkeypatch) == 12
     assert choose(41, 10 * GB, monkeypatch) == 16
     assert choose(60, 10 * GB, monkeypatch, at_most=5) == 5
-    assert choose(80, 10 * GB, monkeypatch, devices=2) == 2 * CPU_LANES
+    assert choose(80, 10 * GB, monkeypatch, devices=2) == CPU_LANES
     assert choose(6, 10 * GB, monkeypatch, devices=2) == 6
 
 
@@ -107,3 +108,11 @@ def test_features_stay_on_the_host_where_they_do_not_fit_beside_a_lane():
     assert must_stream(run, CONFIG, dataset.data, 2000)
     assert not must_stream(run, CONFIG, dataset.data._replace(acoustic=None), 2000)
     assert not must_stream(run, CONFIG, dataset.data, None)
+
+
+def test_cores_have_copies_of_small_data_only(monkeypatch):
+    data, cores = make_dataset().data, jax.local_devices()[:1] * 8
+    need = tree_bytes(data)
+    for free, used in ((None, 8), (100 * need, 8), (35 * need, 3), (need, 1)):
+        monkeypatch.setattr("dser_jax.sizing.free_bytes", lambda device, free=free: free)
+        assert len(affordable(cores, data)) == used
