@@ -27,7 +27,19 @@ from dser_jax.commands import (
 from dser_jax.errors import DserError
 from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
 
-COMMANDS = (prepare, inspect, join, sweep, report, watch, merge, export, predict, doctor, completion)
+COMMANDS = (
+    prepare,
+    inspect,
+    join,
+    sweep,
+    report,
+    watch,
+    merge,
+    export,
+    predict,
+    doctor,
+    completion,
+)
 """In the order in which `dser --help` lists them."""
 
 EXIT_UNEXPECTED = 70

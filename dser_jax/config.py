@@ -42,6 +42,9 @@ class Config:
       padding: What LSTM networks make of the padding in front of shorter utterances. "masked": they
         skip it. "keras": it is fed to them like words or frames, as the authors did. By default
         as the protocol has it: masked under "strict", keras under "paper".
+      loss: Loss of each attribute, by its name in `loss.LOSSES`.
+      weighting: How these become one number, by its name in `loss.WEIGHTINGS`.
+      optimizer: By its name in `optimizers.OPTIMIZERS`.
       half_recurrence: Whether the recurrent products of LSTM networks take bfloat16 (states and
         sums stay float32): quicker where a device has units for it, and close, not equal.
     """
@@ -63,6 +66,9 @@ class Config:
     split: str = "last_session"
     padding: str = ""
     half_recurrence: bool = False
+    loss: str = "ccc"
+    weighting: str = "fixed"
+    optimizer: str = "rmsprop"
 
     def __post_init__(self) -> None:
         if self.acoustic is None and self.text is None:

@@ -41,7 +41,7 @@ EXTRAS = {
 }
 """What the optional parts are for, where their name does not tell."""
 
-NOT_ASKED = ("test", "docs", "cuda12", "cuda13")
+NOT_ASKED = ("test", "docs", "bench", "cuda12", "cuda13")
 """Extras for developers, and those that the device tells of."""
 
 IMPORTED_AS = {"scikit-learn": "sklearn", "orbax-checkpoint": "orbax.checkpoint"}

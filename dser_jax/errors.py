@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class DserError(Exception):
@@ -53,6 +57,17 @@ class DataError(DserError):
 def _rebuild(problem, file, line, value, expected) -> DataError:
     """Restores a `DataError` that crossed a process boundary."""
     return DataError(problem, file=file, line=line, value=value, expected=expected)
+
+
+def look_up(table: Mapping[str, T], name: str, what: str) -> T:
+    """Returns what a table has under a name.
+
+    Raises:
+      DserError: Nothing; the message lists what there is.
+    """
+    if name not in table:
+        raise DserError(f"no {what} is called {name!r}; there are {', '.join(table)}")
+    return table[name]
 
 
 @dataclass

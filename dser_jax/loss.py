@@ -1,9 +1,19 @@
-"""The concordance correlation coefficient as a loss, and its multitask weighting."""
+"""Losses of each attribute, the paper's CCC first, and how the three become one number."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+Loss = Callable[
+    [Float[Array, "utt attr"], Float[Array, "utt attr"], Float[Array, "utt attr"]],
+    Float[Array, "attr"],
+]
+"""Takes labels, predictions and the weight of each label (0 where it is missing) to the loss of
+each attribute, which must be finite, and 0 for an attribute without labels."""
 
 TINY = 1e-12
 """Denominators below it are those of constant, equal vectors in float32."""
@@ -50,14 +60,61 @@ def ccc_loss(
     return jnp.where(weight.sum(0) > 0, 1.0 - ccc(gold, pred, weight), 0.0)
 
 
+def mse_loss(
+    gold: Float[Array, "utt attr"],
+    pred: Float[Array, "utt attr"],
+    weight: Float[Array, "utt attr"],
+) -> Float[Array, "attr"]:
+    """Computes ``mean((x - y)^2)`` of each attribute, 0 for one without labels."""
+    return (weight * (gold - pred) ** 2).sum(0) / jnp.maximum(weight.sum(0), 1.0)
+
+
+LOSSES: dict[str, Loss] = {"ccc": ccc_loss, "mse": mse_loss}
+"""What `Config.loss` names; the paper's is CCC. Add your own."""
+
+
 def multitask_loss(
     gold: Float[Array, "utt attr"],
     pred: Float[Array, "utt attr"],
     weight: Float[Array, "utt attr"],
     loss_weights: Float[Array, "attr"],
+    loss: Loss = ccc_loss,
 ) -> Float[Array, ""]:
     """Computes ``alpha CCCL_V + beta CCCL_A + gamma CCCL_D`` (eq. 6; eq. 4 and 5 are cases of it).
 
     An attribute of weight 0 gives its head no gradient at all.
     """
-    return (loss_weights * ccc_loss(gold, pred, weight)).sum()
+    return (loss_weights * loss(gold, pred, weight)).sum()
+
+
+class Weighting(NamedTuple):
+    """How the losses of the attributes become the one number that is trained on.
+
+    Validation has no part in it: its loss is always the sum by the weights that a run was given,
+    so that epochs compare.
+
+    Attributes:
+      combine: Takes what is learned, what is remembered, the losses [attr] of a batch and the loss
+        weights [attr] of the run to a number.
+      learned: What is trained along with the network, as it begins: a pytree of float32 arrays. It
+        is `params["weighting"]` of a run's weights.
+      memory: What is carried from epoch to epoch, as it begins: a pytree of arrays.
+      remember: Takes the memory and the mean losses [attr] of an epoch to the next epoch's memory;
+        None where there is nothing to remember.
+    """
+
+    combine: Callable[[Any, Any, Float[Array, "attr"], Float[Array, "attr"]], Float[Array, ""]]
+    learned: Any = ()
+    memory: Any = ()
+    remember: Callable[[Any, Float[Array, "attr"]], Any] | None = None
+
+
+def weighted_sum(
+    learned: Any, memory: Any, losses: Float[Array, "attr"], loss_weights: Float[Array, "attr"]
+) -> Float[Array, ""]:
+    """Computes eq. 6: the sum by the weights that the run was given."""
+    return (loss_weights * losses).sum()
+
+
+WEIGHTINGS: dict[str, Weighting] = {"fixed": Weighting(weighted_sum)}
+"""What `Config.weighting` names; the paper's is fixed. Add your own."""

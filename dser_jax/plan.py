@@ -18,7 +18,7 @@ from dser_jax.prepared import Prepared
 from dser_jax.runs import RunSpec
 from dser_jax.search import Search
 from dser_jax.search.space import hparams_at
-from dser_jax.train import HParams
+from dser_jax.train import HParams, named
 
 Plan = dict[str, RunSpec]
 """Runs by their ids."""
@@ -96,7 +96,8 @@ def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Gro
     for group in groups:
         rows = _few(list(dict.fromkeys(spec.name for spec in group.runs))) or "search"
         try:
-            make_network(group.config)  # names an unknown network before anything is written
+            make_network(group.config)  # names what is unknown before anything is written
+            named(group.config)
             for note in check_inputs(prepared, group.config):
                 print(f"{rows}: {note}", flush=True)
             usable.append(group)

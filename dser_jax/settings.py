@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dser_jax.config import PROTOCOLS, Config
+from dser_jax.config import PADDINGS, PROTOCOLS, Config
 from dser_jax.errors import DserError
 
 if TYPE_CHECKING:
@@ -29,16 +29,21 @@ _SIZES = {
     "batch_size": "utterances an optimizer step",
     "max_epochs": "epochs at most",
 }
+_NAMED = {
+    "loss": "of each attribute: ccc, mse",
+    "weighting": "of the losses of the three: fixed",
+    "optimizer": "rmsprop, adam, sgd",
+}
 _RATES = {
     "acoustic_dropout": (0.1, "dropout of the acoustic network"),
     "text_dropout": (0.4, "dropout of the text network"),
     "fusion_dropout": (0.4, "dropout after the fusion"),
-    "learning_rate": (1e-3, "step size of RMSprop"),
+    "learning_rate": (1e-3, "step size of the optimizer"),
     "patience": (10, "epochs without a better validation loss before a run stops"),
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
+def add_arguments(parser: argparse.ArgumentParser, **own: int | float | str) -> None:
     """Adds the flags of an experiment: data, folder, seeds, lanes, sizes, rates and protocol.
 
     Args:
@@ -73,6 +78,18 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
         f"several test sets ({defaults.split})",
     )
     parser.add_argument(
+        "--padding",
+        choices=PADDINGS,
+        default="",
+        help="what LSTM networks make of padding: skip it, or take it like words, as the authors "
+        "did (masked under strict, keras under paper)",
+    )
+    parser.add_argument(
+        "--half-recurrence",
+        action="store_true",
+        help="recurrent products in bfloat16: quicker on some devices, and not the same",
+    )
+    parser.add_argument(
         "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
     )
     parser.add_argument(
@@ -85,6 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float) -> None:
         default = own.get(name, getattr(defaults, name))
         parser.add_argument(
             _flag(name), type=int, default=default, metavar="N", help=f"{text} ({default})"
+        )
+    for name, text in _NAMED.items():
+        default = own.get(name, getattr(defaults, name))
+        parser.add_argument(
+            _flag(name), default=default, metavar="NAME", help=f"{text} ({default})"
         )
     parser.add_argument(
         "--fusion",
@@ -136,7 +158,7 @@ def _add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_parser(docstring: str, **own: int | float) -> argparse.ArgumentParser:
+def make_parser(docstring: str, **own: int | float | str) -> argparse.ArgumentParser:
     """Makes the parser of an experiment file, whose docstring is its help, with its defaults."""
     parser = argparse.ArgumentParser(
         description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter

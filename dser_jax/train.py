@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -13,8 +14,10 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
-from dser_jax.loss import ccc, multitask_loss
+from dser_jax.errors import look_up
+from dser_jax.loss import LOSSES, WEIGHTINGS, Loss, Weighting, ccc, multitask_loss
 from dser_jax.models import Batch, Rates, make_network
+from dser_jax.optimizers import OPTIMIZERS, Optimizer
 
 EVAL_BATCH = 256
 """Utterances that are predicted at once in evaluation; bounds memory, changes no result."""
@@ -32,7 +35,7 @@ class HParams(NamedTuple):
       loss_weights: alpha, beta, gamma of eq. 6, float32 [attr]; the others are scalars.
       acoustic_dropout, text_dropout: Rates in [0, 1) before the concatenation, or heads.
       fusion_dropout: Rate after the fusion's dense layers.
-      learning_rate: RMSprop's step size.
+      learning_rate: The optimizer's step size.
       patience: Epochs without a better validation loss after which the run stops.
     """
 
@@ -45,7 +48,10 @@ class HParams(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """What a network has learned: trainable parameters and running statistics."""
+    """What a network has learned: trainable parameters and running statistics.
+
+    A weighting of the losses that learns has its numbers in `params["weighting"]`.
+    """
 
     params: Params
     stats: Params
@@ -68,7 +74,7 @@ class History(NamedTuple):
 
 
 class State(NamedTuple):
-    """What an epoch carries to the next."""
+    """What an epoch carries to the next; `memory` is that of the weighting of the losses."""
 
     key: PRNGKeyArray
     weights: Weights
@@ -79,6 +85,7 @@ class State(NamedTuple):
     wait: Int[Array, ""]
     stopped: Bool[Array, ""]
     diverged: Bool[Array, ""]
+    memory: Any = ()
 
 
 class Result(NamedTuple):
@@ -112,17 +119,17 @@ class Run(NamedTuple):
     result: Callable[[State, Data], Result]
 
 
-def rmsprop(
-    learning_rate: Float[Array, ""] | float, epsilon_inside: bool = False
-) -> optax.GradientTransformation:
-    """Makes RMSprop with Keras' constants: rho 0.9, epsilon 1e-7.
+def named(config: Config) -> tuple[Loss, Weighting, Optimizer]:
+    """Looks up the loss, its weighting and the optimizer that a configuration names.
 
-    Args:
-      learning_rate: Step size.
-      epsilon_inside: Whether epsilon is added under the root, as Keras 3 does. The paper's Keras 2
-        added it to the root, which matters for gradients around 1e-3 and below.
+    Raises:
+      DserError: One of that name does not exist.
     """
-    return optax.rmsprop(learning_rate, decay=0.9, eps=1e-7, eps_in_sqrt=epsilon_inside)
+    return (
+        look_up(LOSSES, config.loss, "loss"),
+        look_up(WEIGHTINGS, config.weighting, "weighting"),
+        look_up(OPTIMIZERS, config.optimizer, "optimizer"),
+    )
 
 
 def make_run(
@@ -140,6 +147,7 @@ def make_run(
       acoustic: Gives the acoustic features of some rows, where `Data` does not hold them.
     """
     network = make_network(config, words, embedding_dim)
+    loss_of, weighting, make_optimizer = named(config)
 
     def take(data: Data, rows: Int[Array, "utt"], real: Bool[Array, "utt"]) -> Batch:
         tokens = None if data.tokens is None else jnp.asarray(data.tokens)[rows]
@@ -158,11 +166,13 @@ def make_run(
         if data.word_vectors is not None:
             table = {"embedding": {"embedding": jnp.asarray(data.word_vectors)}}
             params["text"] = {**params["text"], **table}
+        if jax.tree.leaves(weighting.learned):
+            params["weighting"] = jax.tree.map(jnp.asarray, weighting.learned)
         weights = Weights(params, stats)
         return State(
             key=run_key,
             weights=weights,
-            optimizer=rmsprop(1.0).init(params),
+            optimizer=make_optimizer(1.0).init(params),
             best=Best(weights, jnp.float32(jnp.inf), jnp.int32(0)),
             history=History(
                 jnp.full(config.max_epochs, jnp.nan, jnp.float32),
@@ -173,9 +183,10 @@ def make_run(
             wait=jnp.int32(0),
             stopped=jnp.bool_(False),
             diverged=jnp.bool_(False),
+            memory=jax.tree.map(jnp.asarray, weighting.memory),
         )
 
-    def train_loss(params, stats, batch, gold, weight, hparams, key):
+    def train_loss(params, stats, memory, batch, gold, weight, hparams, key):
         rates = Rates(hparams.acoustic_dropout, hparams.text_dropout, hparams.fusion_dropout)
         pred, updated = network.apply(
             {"params": params, "batch_stats": stats},
@@ -185,15 +196,18 @@ def make_run(
             rngs={"dropout": key},
             mutable=["batch_stats"],
         )
-        loss = multitask_loss(gold, pred, weight, hparams.loss_weights)
-        return loss, updated.get("batch_stats", {})
+        losses = loss_of(gold, pred, weight)
+        learned = params.get("weighting", ())
+        loss = weighting.combine(learned, memory, losses, hparams.loss_weights)
+        remembered = losses if weighting.remember else ()
+        return loss, (updated.get("batch_stats", {}), remembered)
 
     def train_epoch(hparams, state: State, data: Data):
-        """Takes one step a batch over the shuffled training rows; returns weights and mean loss."""
+        """Takes one step a batch over the shuffled training rows; returns what came of it."""
         shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
         order = jax.random.permutation(shuffle_key, jnp.asarray(data.train))
         rows, real = _batches(order, config.batch_size)
-        optimizer = rmsprop(hparams.learning_rate)
+        optimizer = make_optimizer(hparams.learning_rate)
 
         def step(carry, inputs):
             weights, opt_state = carry
@@ -202,18 +216,22 @@ def make_run(
             weight = (jnp.asarray(data.known)[rows] & real[:, None]).astype(jnp.float32)
             key = jax.random.fold_in(dropout_key, number)
             gold = jnp.asarray(data.gold)[rows]
-            (loss, stats), gradient = jax.value_and_grad(train_loss, has_aux=True)(
-                weights.params, weights.stats, batch, gold, weight, hparams, key
+            (loss, (stats, losses)), gradient = jax.value_and_grad(train_loss, has_aux=True)(
+                weights.params, weights.stats, state.memory, batch, gold, weight, hparams, key
             )
-            updates, opt_state = optimizer.update(gradient, opt_state)
+            updates, opt_state = optimizer.update(gradient, opt_state, weights.params)
             params = optax.apply_updates(weights.params, updates)
-            return (Weights(params, stats), opt_state), loss * real.sum().astype(jnp.float32)
+            count = real.sum().astype(jnp.float32)
+            return (Weights(params, stats), opt_state), (loss * count, losses)
 
         steps = jnp.arange(rows.shape[0])
-        (weights, opt_state), losses = jax.lax.scan(
+        (weights, opt_state), (totals, losses) = jax.lax.scan(
             step, (state.weights, state.optimizer), (steps, rows, real)
         )
-        return weights, opt_state, losses.sum() / len(data.train)
+        memory = state.memory
+        if weighting.remember:
+            memory = weighting.remember(memory, losses.mean(0))
+        return weights, opt_state, memory, totals.sum() / len(data.train)
 
     def predict(weights: Weights, rows: Int[Array, "utt"], data: Data):
         batched, real = _batches(jnp.asarray(rows), EVAL_BATCH)
@@ -227,10 +245,10 @@ def make_run(
 
     def validation_loss(gold, pred, known, loss_weights):
         if config.protocol == "strict":
-            return multitask_loss(gold, pred, known, loss_weights)
+            return multitask_loss(gold, pred, known, loss_weights, loss_of)
         # Paper: Keras averages the loss over the validation batches, in file order.
         rows, real = _batches(jnp.arange(len(gold)), config.batch_size)
-        losses = jax.vmap(multitask_loss, in_axes=(0, 0, 0, None))(
+        losses = jax.vmap(partial(multitask_loss, loss=loss_of), in_axes=(0, 0, 0, None))(
             gold[rows],
             pred[rows],
             known[rows] * real[..., None].astype(jnp.float32),
@@ -239,7 +257,7 @@ def make_run(
         return (losses * real.sum(1).astype(jnp.float32)).sum() / len(gold)
 
     def epoch(hparams: HParams, state: State, data: Data) -> State:
-        weights, opt_state, loss = train_epoch(hparams, state, data)
+        weights, opt_state, memory, loss = train_epoch(hparams, state, data)
         pred = predict(weights, jnp.asarray(data.validation), data)
         gold = jnp.asarray(data.gold)[data.validation]
         known = jnp.asarray(data.known)[data.validation].astype(jnp.float32)
@@ -265,6 +283,7 @@ def make_run(
             wait=wait,
             stopped=(wait >= hparams.patience) | (number >= config.max_epochs) | diverged,
             diverged=diverged,
+            memory=memory,
         )
         return _choose(state.stopped, state, after)
 

@@ -17,6 +17,7 @@ from tiny import CONFIG, make_dataset
 from dser_jax import experiment
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.errors import DserError
+from dser_jax.experiment import load_weights
 from dser_jax.intervals import read_intervals
 from dser_jax.journal import read_journal
 from dser_jax.leaks import MARKS
@@ -213,6 +214,30 @@ def test_failed_runs_are_trained_again_where_that_is_asked(data, finished, tmp_p
     kept = run_experiment(data, out, groups, lanes=4)
     assert [row["status"] for row in kept.rows].count("failed") == 1
     assert run_experiment(data, out, groups, lanes=4, retry_failed=True).rows == finished.rows
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"loss": "ccl"}, "no loss is called 'ccl'; there are ccc, mse"),
+        ({"weighting": "free"}, "no weighting is called 'free'; there are fixed"),
+        ({"optimizer": "adan"}, "no optimizer is called 'adan'; there are rmsprop, adam, sgd"),
+    ],
+)
+def test_an_unknown_name_is_refused_before_anything_is_written(data, tmp_path, setting, message):
+    config = dataclasses.replace(CONFIG, **setting)
+    with pytest.raises(DserError, match=message):
+        run_experiment(data, tmp_path / "out", [Group(config, paired_runs(NAMED, range(2)))])
+    assert not (tmp_path / "out").exists()
+
+
+def test_kept_weights_can_be_loaded(finished):
+    run = finished.rows[0]["run"]
+    loaded = load_weights(finished.folder, run)
+    assert loaded.keys() == {"params", "stats"}
+    assert {"acoustic", "text", "valence"} <= loaded["params"].keys()
+    with pytest.raises(DserError, match="the weights of this run were not kept"):
+        load_weights(finished.folder, "0" * 16)
 
 
 def test_one_run_under_two_names_is_refused(data, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dser_jax.loss import ccc, ccc_loss, multitask_loss
+from dser_jax.loss import LOSSES, WEIGHTINGS, ccc, ccc_loss, mse_loss, multitask_loss
 from dser_jax.weights import no_weights, single_task, three_weights, two_weights
 
 
@@ -97,3 +97,30 @@ def test_weight_zero_gives_no_gradient():
     )
     assert (gradient[:, 1:] == 0).all()
     assert (gradient[:, 0] != 0).any()
+
+
+def test_squared_errors_are_means_over_the_labels_that_are_there():
+    gold = jnp.array([[1.0, 0, 5], [3, 0, 5], [7, 0, 5]])
+    pred = jnp.array([[0.0, 0, 1], [1, 3, 1], [0, 0, 1]])
+    weight = jnp.array([[1.0, 1, 0], [1, 1, 0], [0, 1, 0]])
+    # (1 + 4) / 2, 9 / 3, and nothing.
+    np.testing.assert_allclose(mse_loss(gold, pred, weight), [2.5, 3, 0])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_finite_and_0_without_labels(name):
+    gold = jnp.array([[0.5, 0.1, 0], [0.5, -0.3, 0]])
+    weight = jnp.array([[1.0, 1, 0], [1, 1, 0]])
+    for pred in (gold, jnp.zeros_like(gold), gold[::-1]):
+        value, gradient = jax.value_and_grad(lambda p: LOSSES[name](gold, p, weight).sum())(pred)
+        assert jnp.isfinite(value)
+        assert jnp.isfinite(gradient).all()
+    assert LOSSES[name](gold, pred, weight)[2] == 0
+    assert LOSSES[name](gold, gold, weight)[1] == pytest.approx(0, abs=1e-6)
+
+
+def test_the_fixed_weighting_is_the_papers():
+    losses, weights = jnp.array([0.5, 0.25, 1.0]), jnp.array([0.7, 0.2, 0.1])
+    fixed = WEIGHTINGS["fixed"]
+    assert float(fixed.combine((), (), losses, weights)) == pytest.approx(0.35 + 0.05 + 0.1)
+    assert (fixed.learned, fixed.memory, fixed.remember) == ((), (), None)

@@ -13,7 +13,8 @@ from dser_jax.errors import DserError
 from dser_jax.models import MODELS, Batch, Rates, make_network
 from dser_jax.models.layers import LSTM, BatchNorm, Dropout, dense, orthogonal
 from dser_jax.models.sequences import arrange, every_step
-from dser_jax.train import HParams, make_run, rmsprop
+from dser_jax.optimizers import rmsprop
+from dser_jax.train import HParams, make_run
 
 RATES = Rates(*[jnp.float32(0.0)] * 3)
 

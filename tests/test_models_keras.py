@@ -23,7 +23,8 @@ from dser_jax.config import Config
 from dser_jax.dataset import Data
 from dser_jax.loss import multitask_loss
 from dser_jax.models import MODELS, Batch, Rates, make_network
-from dser_jax.train import HParams, Weights, make_run, rmsprop
+from dser_jax.optimizers import OPTIMIZERS, rmsprop
+from dser_jax.train import HParams, Weights, make_run
 
 NO_DROPOUT = Rates(*[jnp.float32(0.0)] * 3)
 LOSS_WEIGHTS = (0.7, 0.2, 0.1)
@@ -322,7 +323,7 @@ def test_values_are_drawn_as_keras_draws_them(keras):
 def test_epochs_equal_keras_fit(monkeypatch):
     # Batches of 8, 8 and 6 utterances in the rows' order, validation batches of 8 and 5.
     pytest.importorskip("keras")
-    monkeypatch.setattr("dser_jax.train.rmsprop", partial(rmsprop, epsilon_inside=True))
+    monkeypatch.setitem(OPTIMIZERS, "rmsprop", partial(rmsprop, epsilon_inside=True))
     monkeypatch.setattr(jax.random, "permutation", lambda key, rows: rows)
     config = small(acoustic="dense", text=None, protocol="paper", max_epochs=8)
     arrays = make_arrays(config, FUNCTIONALS, 35)

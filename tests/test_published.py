@@ -258,6 +258,16 @@ def test_unknown_and_mixed_settings_do_not_compare():
     assert "units not known, published 256" in cell(rows, "table6").reason
 
 
+def test_another_loss_or_optimizer_is_not_the_papers():
+    rows = rows_of("table6", "two", exactly(0.508, 0.002, 5))
+    assert cell(rows, "table6").verdict == AGREES
+    for row in rows:
+        row["config"] |= {"loss": "mse", "weighting": "fixed", "optimizer": "adam"}
+    found = cell(rows, "table6")
+    assert found.verdict == NOT_COMPARABLE
+    assert found.reason == "loss mse, published ccc; optimizer adam, published rmsprop"
+
+
 def test_lost_runs_are_left_out_and_said():
     rows = rows_of("table6", "two", [*exactly(0.508, 0.002, 5), None, None, 0.9])
     rows[-2]["status"], rows[-1]["status"] = "failed", "pruned"
