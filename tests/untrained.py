@@ -37,10 +37,13 @@ def make_model(
     features: str = "paa_hsf",
     steps: int = 1,
     members: int = 3,
+    padding: str = "masked",
     **changes,
 ) -> Predictor:
     """Makes a model; `changes` are fields of its `Bundle`."""
-    config = dataclasses.replace(CONFIG, acoustic=acoustic, text=text, features=features)
+    config = dataclasses.replace(
+        CONFIG, acoustic=acoustic, text=text, features=features, padding=padding
+    )
     about = scaler = tokenizer = None
     x = tokens = None
     if acoustic is not None:
@@ -59,7 +62,11 @@ def make_model(
     networks = []
     for seed in range(members):
         variables = network.init(jax.random.key(seed), batch, rates, False)
-        weights = flat(jax.tree.map(np.asarray, dict(variables)))
+        random = np.random.default_rng(seed)  # Biases start at zero, and trained ones are not.
+        weights = {
+            name: (array + random.normal(0, 0.1, array.shape)).astype(np.float32)
+            for name, array in flat(dict(variables)).items()
+        }
         networks.append(Member(f"run{seed}", seed, weights))
     bundle = Bundle(
         name="untrained",

@@ -197,9 +197,10 @@ def show(
     several = len(files) < len(shown)
     unique = len({file.name for file in files}) == len(files)
     words = any(each.piece.text for each in shown)
-    spread = ", ± the deviation of the networks" if len(bundle.members) > 1 else ""
+    count = len(bundle.members)
+    spread = f", ± the deviation of {count} networks" if count > 1 else ""
     table = Table(
-        title=f"{escape(bundle.name)}: from {low:g} to {high:g}{spread}",
+        title=escape(f"{bundle.title}; values from {low:g} to {high:g}{spread}"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",

@@ -96,6 +96,11 @@ class Bundle:
     scores: dict[str, Any]
     made_with: dict[str, Any]
 
+    @property
+    def title(self) -> str:
+        """Names a model by what it reads, what it learned from, and its row of the results."""
+        return f"{self.config.inputs} on {self.corpus}: {self.name}"
+
 
 def is_bundle(folder: Path) -> bool:
     """Tells whether a folder looks like a shared model."""

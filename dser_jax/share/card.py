@@ -87,7 +87,7 @@ def _metadata(bundle: Bundle, licence: str | None) -> dict[str, Any]:
         "tags": ["emotion", "emotion-recognition", *inputs, *bundle.attrs, "jax", "flax"],
         "model-index": [
             {
-                "name": _title(bundle),
+                "name": bundle.title,
                 "results": [{"task": task, "dataset": dataset, "metrics": metrics}],
             }
         ],
@@ -143,7 +143,7 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         known = f"{len(bundle.tokenizer.words):,}"
         limits.append(f"It knows {known} words, those of its training, and passes over all others.")
     parts = [
-        f"# {_title(bundle)}",
+        f"# {bundle.title}",
         f"{what} {_listed(bundle.attrs)} from {' and '.join(inputs)}, trained on the corpus "
         f"`{bundle.corpus}` by dser_jax, after Atmaja & Akagi (2020). Values are on [-1, 1], and "
         f"on the corpus' scale from {low:g} to {high:g}.",
@@ -174,11 +174,6 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         PAPER,
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _title(bundle: Bundle) -> str:
-    """Names a model by what it reads, what it learned from, and its row of the results table."""
-    return f"{bundle.config.inputs} on {bundle.corpus}: {bundle.name}"
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -263,6 +258,9 @@ def _without(bundle: Bundle) -> str:
             f"`tokens` are `[utterance, {bundle.config.max_tokens}]`: the place of each word in "
             f"`{TOKENIZER}`, counted from 1, with zeros in front."
         )
+    if bundle.features is not None and bundle.features.kind == "lld":
+        arguments.append("np.int32(frames)")
+        said.append("`frames` are `[utterance]`: how many of the steps are no padding.")
     lines += [f'program = open("{names[0]}", "rb").read()']
     lines += ["network = jax.export.deserialize(bytearray(program))"]
     lines += [f"print(network.call({', '.join(arguments)}))  # [utterance, 3], on [-1, 1]"]

@@ -28,16 +28,21 @@ class Inputs(NamedTuple):
     Attributes:
       acoustic: Standardized features; one step for functionals, padded in front otherwise.
       tokens: Word numbers, 0 for padding, which is in front.
+      frames: Steps of each utterance that are no padding; None for functionals.
     """
 
     acoustic: Float32[np.ndarray, "utt step feat"] | None
     tokens: Int32[np.ndarray, "utt token"] | None
+    frames: Int32[np.ndarray, "utt"] | None = None
 
 
 def rows_of(data: Data, rows: np.ndarray) -> Inputs:
     """Takes rows of a prepared data set."""
     return Inputs(
-        *(None if a is None else np.asarray(a)[rows] for a in (data.acoustic, data.tokens))
+        *(
+            None if a is None else np.asarray(a)[rows]
+            for a in (data.acoustic, data.tokens, data.frames)
+        )
     )
 
 
@@ -52,18 +57,20 @@ def encode(
         frames than the network has steps, the last are taken. Only for a model that reads speech.
       texts: For each utterance its words. Only for a model that reads text.
     """
-    acoustic = tokens = None
+    acoustic = tokens = frames = None
     if bundle.features is not None and bundle.scaler is not None:
         assert speech is not None
         steps = bundle.features.steps
         acoustic = np.zeros((len(speech), steps, len(bundle.features.columns)), np.float32)
-        for row, frames in zip(acoustic, speech, strict=True):
-            last = bundle.scaler(frames[-steps:].astype(np.float64))
+        for row, values in zip(acoustic, speech, strict=True):
+            last = bundle.scaler(values[-steps:].astype(np.float64))
             row[steps - len(last) :] = last
+        if bundle.features.kind == "lld":
+            frames = np.array([min(len(values), steps) for values in speech], np.int32)
     if bundle.tokenizer is not None:
         assert texts is not None
         tokens = bundle.tokenizer.encode(texts, bundle.config.max_tokens)
-    return Inputs(acoustic, tokens)
+    return Inputs(acoustic, tokens, frames)
 
 
 Forward = Callable[[Any, Inputs], Float32[Array, "utt attr"]]
@@ -80,8 +87,8 @@ def make_forward(config: Config, words: int) -> Forward:
 
     def forward(weights: Mapping[str, Any], inputs: Inputs) -> Array:
         there = [each for each in inputs if each is not None]
-        acoustic, tokens = (None if each is None else jnp.asarray(each) for each in inputs)
-        batch = Batch(acoustic, tokens, jnp.ones(there[0].shape[0], bool))
+        acoustic, tokens, frames = (None if a is None else jnp.asarray(a) for a in inputs)
+        batch = Batch(acoustic, tokens, jnp.ones(there[0].shape[0], bool), frames)
         rates = Rates(*[jnp.float32(0.0)] * 3)
         return jnp.asarray(network.apply(nested(weights), batch, rates, False))
 

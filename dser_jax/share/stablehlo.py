@@ -16,9 +16,11 @@ PLATFORMS = ("cpu", "cuda")
 def export_networks(bundle: Bundle, folder: Path) -> None:
     """Writes each network, weights included, as `jax.export` serializes it.
 
-    `jax.export.deserialize(FILE).call(acoustic, tokens)` predicts `[utt, 3]`: valence, arousal and
-    dominance on [-1, 1], for any number of utterances. `acoustic` is float32 `[utt, step, feat]`,
-    standardized; `tokens` is int32 `[utt, token]`. What a network does not read is left out.
+    `jax.export.deserialize(FILE).call(acoustic, tokens, frames)` predicts `[utt, 3]`: valence,
+    arousal and dominance on [-1, 1], for any number of utterances. `acoustic` is float32
+    `[utt, step, feat]`, standardized; `tokens` is int32 `[utt, token]`; `frames`, for a model of
+    frames alone, is int32 `[utt]`, the steps that are no padding. What a network does not read is
+    left out.
     """
     from jax import export
 
@@ -29,6 +31,8 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
         given["acoustic"] = jax.ShapeDtypeStruct(shape, jnp.float32)
     if bundle.tokenizer is not None:
         given["tokens"] = jax.ShapeDtypeStruct((utt, bundle.config.max_tokens), jnp.int32)
+    if bundle.features is not None and bundle.features.kind == "lld":
+        given["frames"] = jax.ShapeDtypeStruct((utt,), jnp.int32)
     words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
     forward = make_forward(bundle.config, words)
     for name, member in zip(program_names(len(bundle.members)), bundle.members, strict=True):
