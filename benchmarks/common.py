@@ -81,6 +81,9 @@ def parse(
             help={**HELP, **(text or {})}[name],
         )
     args = parser.parse_args()
+    from dser_jax.cores import use_all_cores
+
+    use_all_cores()
     if cache:
         from dser_jax.compile_cache import enable_compile_cache
 

@@ -46,7 +46,9 @@ def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> 
 
     import dser_jax.lanes  # noqa: F401
     from dser_jax.compile_cache import enable_compile_cache
+    from dser_jax.cores import use_all_cores
 
+    use_all_cores()
     enable_compile_cache()
     jax.local_devices()
     imported = time.perf_counter()

@@ -35,7 +35,7 @@ SIZES = {
         **{**TINY, "layers": 3, "repeats": 1},
     },
     "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 4]},
+        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 8]},
         **{**PAPER, "repeats": 3},
     },
     "gpu": {
@@ -87,7 +87,7 @@ def main() -> int:
     for batch, steps in zip(args.batch, args.steps, strict=True):
         data = made_up(steps * batch, tokens=args.tokens)
         config = paper_config(args, batch, **paddings()["keras"])
-        fewer = args.lanes if batch <= 64 or args.size != "cpu" else args.lanes[:1]
+        fewer = args.lanes if batch <= 64 or args.size != "cpu" else [2]
         theirs = KerasRun(config, data)
         start = time.perf_counter()
         theirs.epoch()

@@ -33,7 +33,7 @@ SIZES = {
         **{**TINY, "padding": ["keras"], "repeats": 1},
     },
     "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 4]},
+        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 8]},
         **{**PAPER, "padding": ["keras", "masked"], "repeats": 3},
     },
     "gpu": {
@@ -93,7 +93,7 @@ def main() -> int:
         return 3
     found: list[dict[str, Any]] = []
     for batch, steps in zip(args.batch, args.steps, strict=True):
-        fewer = args.lanes if batch <= 64 or args.size != "cpu" else args.lanes[:1]
+        fewer = args.lanes if batch <= 64 or args.size != "cpu" else [2]
         rows = measure(batch, steps, type(args)(**{**vars(args), "lanes": fewer}))
         found.append({"batch": batch, "rows": rows, "ours_over_torch": ratios(rows)})
         print(f"\nbatch {batch}, {args.tokens} tokens")
