@@ -24,6 +24,7 @@ from dser_jax.commands import (
     sweep,
     watch,
 )
+from dser_jax.commands.base import Parser
 from dser_jax.errors import DserError
 from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
 
@@ -138,7 +139,7 @@ def _say(text: str) -> None:
 
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line; `run` is the function of the subcommand."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dser",
         description="Dimensional speech emotion recognition: many training runs as one program.",
         epilog=_CODES,

@@ -102,7 +102,15 @@ def read_journal(folder: str | os.PathLike) -> JournalView:
     folder = Path(folder)
     manifest = read_manifest(folder)
     if manifest is None:
-        raise DserError(f"{folder} holds no journal: {folder / 'manifest.json'} is missing")
+        raise DserError(
+            f"{folder} holds no journal: {folder / 'manifest.json'} is missing; expected what "
+            "`dser sweep --out` named"
+        )
+    if "utterances_sha256" in manifest:
+        raise DserError(
+            f"{folder} is a prepared data set; expected the journal of a sweep, which "
+            "`dser sweep --out` named"
+        )
     _check_schema(folder, manifest)
     path = folder / "rows.jsonl"
     rows, _, notices = parse_rows(path, read_bytes(path))

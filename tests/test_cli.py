@@ -257,6 +257,25 @@ def test_help_tells_every_command_and_exit_code(capsys):
         assert f"| {code} | {text} |" in documented
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (
+            ["sweep", "--data", "x"],
+            "the following arguments are required: --out; `dser sweep --help`",
+        ),
+        (["sweep", "--data", "x", "--out", "y", "--seeds", "0"], "0 is less than 1"),
+        (["report"], "required: DIR; `dser report --help` shows what there is"),
+    ],
+)
+def test_wrong_arguments_are_one_paragraph(capsys, given, message):
+    said = fails(capsys, *given)
+    assert message in said
+    assert said.startswith("dser: ")
+    assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_gets_what_completes(shell, capsys):
     main(["completion", shell])

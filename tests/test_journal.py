@@ -303,6 +303,12 @@ def test_no_journal_is_said(tmp_path):
             read_journal(folder)
 
 
+def test_a_prepared_folder_is_no_journal(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"schema": 1, "utterances_sha256": "aa"}')
+    with pytest.raises(DserError, match="is a prepared data set; expected the journal of a sweep"):
+        read_journal(tmp_path)
+
+
 def test_rows_without_a_manifest_are_not_adopted(folder):
     Journal.open(folder, MANIFEST).close()
     (folder / "rows.jsonl").write_text("{}\n")

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from dser_jax.errors import DserError
 
 Commands = Any
 """What `ArgumentParser.add_subparsers` returns; argparse keeps the name of its class private."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one paragraph, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong with the arguments and where help is; exits with code 2."""
+        self.exit(2, f"dser: {message}; `{self.prog} --help` shows what there is\n")
 
 
 def add_command(
