@@ -131,14 +131,20 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     number = jax.ShapeDtypeStruct((), np.int32)
     seed = jax.ShapeDtypeStruct((), np.uint32)
     fill, put, advance, harvest = _functions(run, mesh)
-    lowered = (
-        fill.lower(state, number, seed, data),
-        put.lower(state, number, one),
-        advance.lower(hparams, state, data),
-        harvest.lower(state, number, data),
-    )
-    with ThreadPoolExecutor(len(lowered)) as pool:
-        fill, put, advance, harvest = pool.map(lambda each: each.compile(), lowered)
+    # `put` only copies: unoptimized it is compiled in half the time. `fill` draws its random
+    # numbers four times as fast for being optimized.
+    plain = {"xla_backend_optimization_level": 0} if mesh.devices.flat[0].platform == "cpu" else {}
+    with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
+        compiling = [
+            pool.submit(function.lower(*arguments).compile, options)
+            for function, arguments, options in (
+                (advance, (hparams, state, data), {}),
+                (fill, (state, number, seed, data), {}),
+                (harvest, (state, number, data), {}),
+                (put, (state, number, one), plain),
+            )
+        ]
+        advance, fill, harvest, put = (each.result() for each in compiling)
     each = NamedSharding(mesh, _EACH)
     blank = jax.jit(partial(_blank, one, lanes), out_shardings=each)
     return Program(

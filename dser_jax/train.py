@@ -58,11 +58,15 @@ class Weights(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The weights of the epoch with the lowest validation loss; epoch 0 is before training."""
+    """The weights of the epoch with the lowest validation loss; epoch 0 is before training.
+
+    `pred` is what they predict of the validation rows, 0 before there is such an epoch.
+    """
 
     weights: Weights
     loss: Float[Array, ""]
     epoch: Int[Array, ""]
+    pred: Float[Array, "validation attr"]
 
 
 class History(NamedTuple):
@@ -173,7 +177,9 @@ def make_run(
             key=run_key,
             weights=weights,
             optimizer=make_optimizer(1.0).init(params),
-            best=Best(weights, jnp.float32(jnp.inf), jnp.int32(0)),
+            best=Best(
+                weights, jnp.float32(jnp.inf), jnp.int32(0), jnp.zeros((len(data.validation), 3))
+            ),
             history=History(
                 jnp.full(config.max_epochs, jnp.nan, jnp.float32),
                 jnp.full(config.max_epochs, jnp.nan, jnp.float32),
@@ -265,7 +271,7 @@ def make_run(
 
         number = state.epoch + 1
         better = val_loss < state.best.loss  # False for NaN, as in Keras
-        best = _choose(better, Best(weights, val_loss, number), state.best)
+        best = _choose(better, Best(weights, val_loss, number, pred), state.best)
         wait = jnp.where(better, 0, state.wait + 1)
         diverged = ~(jnp.isfinite(loss) & jnp.isfinite(val_loss))
         history = History(
@@ -288,12 +294,9 @@ def make_run(
         return _choose(state.stopped, state, after)
 
     def result(state: State, data: Data) -> Result:
-        # Both parts in one go: half the program to compile.
-        rows = jnp.concatenate([jnp.asarray(data.validation), jnp.asarray(data.test)])
-        pred = predict(state.best.weights, rows, data)
         return Result(
-            validation_pred=pred[: len(data.validation)],
-            test_pred=pred[len(data.validation) :],
+            validation_pred=state.best.pred,
+            test_pred=predict(state.best.weights, jnp.asarray(data.test), data),
             history=state.history,
             epochs=state.epoch,
             best_epoch=state.best.epoch,
