@@ -23,6 +23,8 @@ SLOW = (
     "cli_sweep",
     "search_cli",
     "search_decisions",
+    "examples",
+    "docs_snippets",
     "lanes",
 )
 """Files that begin first, so that no process is left with a long one at the end."""
