@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from dser_jax import __version__
 from dser_jax.compile_cache import cache_root
+from dser_jax.cores import available_cores
 from dser_jax.errors import last_line
 
 SECONDS = 180
@@ -197,8 +198,8 @@ def devices(
         little = about["free"] < LITTLE_MEMORY
         mend = "close what fills it, or train fewer runs at a time: --lanes 4" if little else ""
         found.append(Finding("note" if little else "ok", text, mend))
-    found.append(Finding("ok", f"{cores()} CPU cores, {_size(_host_memory())} of memory in all"))
-    return found
+    machine = f"{available_cores()} CPU cores, {_size(_host_memory())} of memory in all"
+    return [*found, Finding("ok", machine)]
 
 
 def _idle_gpu(driver: str, environment: Mapping[str, str]) -> Finding:
@@ -226,11 +227,6 @@ def nvidia_driver(proc: Path = Path("/proc/driver/nvidia/version")) -> str | Non
     except OSError:
         return None
     return next((word for word in words if word[:1].isdigit() and "." in word), None)
-
-
-def cores() -> int:
-    """Returns how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def disk(folder: Path, purpose: str) -> list[Finding]:
