@@ -73,6 +73,13 @@ def test_equations_are_mathml(site):
     assert Loads((site / "method.html").read_text("utf-8")).maths >= 15
 
 
+def test_names_that_share_a_line_are_entries_of_their_own(site):
+    text = re.sub("<[^>]+>", "", (site / "api" / "sweeps.html").read_text("utf-8"))
+    # `acoustic_dropout, text_dropout: Rates in ...` of HParams.
+    assert "acoustic_dropout," not in text.partition("dser_jax.runs.RunSpec")[0]
+    assert len(re.findall("Rates in \\[0, 1\\) before the concatenation", text)) == 2
+
+
 def test_every_page_is_in_the_navigation():
     text = (ROOT / "mkdocs.yml").read_text("utf-8")
     named = set(re.findall(r": ([\w/-]+\.md)$", text, re.MULTILINE))
