@@ -17,7 +17,7 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
-SECONDS = 60.0
+SECONDS = 20.0
 
 
 def find() -> str | None:
@@ -153,9 +153,15 @@ class Page:
     def wait(self, script: str, seconds: float = SECONDS) -> None:
         """Waits until an expression is true."""
         end = time.monotonic() + seconds
-        while not self.run(script):
+        while not self._holds(script):
             assert time.monotonic() < end, f"in vain: {script}; {self.complaints()}"
             time.sleep(0.02)
+
+    def _holds(self, script: str) -> bool:
+        try:
+            return bool(self.run(script))
+        except (RuntimeError, AssertionError):  # The page is only just being read.
+            return False
 
     def resize(self, width: int, height: int) -> None:
         """Gives the tab a size, in pixels."""

@@ -120,7 +120,6 @@ async function start() {
   startCopying();
   startNavigation();
   startPrinting();
-  watchFile();
   document.querySelectorAll("details").forEach((each, i) => {
     if (state.open[i] !== undefined) each.open = state.open[i];
   });
@@ -152,7 +151,9 @@ async function start() {
   document.documentElement.dataset.ready = "true";
 }
 
-start().catch((error) => {
-  document.getElementById("broken").hidden = false;
-  console.error(error);
-});
+start()
+  .catch((error) => {
+    document.getElementById("broken").hidden = false;
+    console.error(error);
+  })
+  .finally(watchFile);  // Not before: a slow machine would never come to the end of it.

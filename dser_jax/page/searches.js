@@ -60,7 +60,9 @@ function startSearches() {
     });
     const part = () => state.searchPart[number];
     chart(map, () => searchMap(search, part()), () => map.on("plotly_click", ({ points }) => {
-      showPoint(search, [points[0].x, points[0].y].map(Number));
+      const [row, column] = points[0].pointNumber;
+      const { x, y } = gridOf(search, part());
+      showPoint(search, [x[column], y[row]]);
     }));
     const back = figure.querySelector(".turn-back");
     if (!hasWebGL()) {

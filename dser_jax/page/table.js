@@ -179,7 +179,7 @@ function makeRunTable(root) {
     box.checked = chosen >= 0;
     box.tabIndex = place === active ? 0 : -1;
     box.setAttribute("aria-label", `curves of ${runs.text(i, "name")}, seed ${runs.text(i, "seed")}`);
-    if (runs.baseline[i]) box.disabled = true;
+    if (runs.baseline[i]) box.setAttribute("aria-disabled", "true");  // The keyboard passes over it.
     first.append(box);
     if (chosen >= 0) first.style.setProperty("--mark", lineLook(chosen).color);
     for (const key of keys) {
