@@ -75,7 +75,11 @@ def draw(axes, part: dict[str, Any], size: str) -> None:
     ticks = sorted({row["lanes"] for row in part["rows"]})
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, list(map(str, ticks)))
-    axes.set_yscale("log")
+    speeds = [row["lane_steps_per_second"] for row in part["rows"]]
+    if max(speeds) > 20 * min(speeds):
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
     axes.set_xlabel("runs at a time")
     axes.set_title(f"batch {part['batch']}", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
@@ -86,7 +90,7 @@ def main() -> None:
     """Draws a panel a batch size, of a GPU where there are results of one."""
     size = "gpu" if load("lanes", "gpu") else "cpu"
     parts = [part for part in load("lanes", size) if part["input"] != "frames"]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(5.5 + 3 * (len(parts) - 1), 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
     for axes, part in zip(panels, parts, strict=True):
