@@ -12,7 +12,9 @@ import json
 import math
 import os
 import platform
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -288,6 +290,11 @@ def finish(benchmark: str, args: argparse.Namespace, result: Mapping[str, Any]) 
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
+    # Where it lies on this machine is nobody's business.
+    given = [
+        text for text in sys.argv[1:] if args.out is None or text not in ("--out", f"{args.out}")
+    ]
+    about["command"] = shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *given])
     settings = {key: value for key, value in vars(args).items() if key != "out"}
     whole = {
         "benchmark": benchmark,
