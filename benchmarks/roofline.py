@@ -39,7 +39,7 @@ SIZES = {
             "lanes": [2],
             "units": 4,
             "layers": 1,
-            "padding": ["keras"],
+            "padding": ["masked"],
             "tokens": 6,
         },
         **{"repeats": 1, "square": 64, "megabytes": 1},

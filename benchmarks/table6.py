@@ -34,7 +34,7 @@ from common import (
 
 SIZES = {
     "small": {
-        **{"experiment": "table6", "seeds": 1, "alone": 2, "lanes": 0, "rows": 24, "epochs": 2},
+        **{"experiment": "table6", "seeds": 1, "alone": 2, "lanes": 1, "rows": 24, "epochs": 2},
         **{"padding": "", "batch": 0, **TINY},
     },
     "cpu": {
@@ -129,7 +129,7 @@ def main() -> None:
             seconds = train(dataset, config, runs, lanes, many)
             rows.append({**row, "compile_seconds": compiling, "lanes_seconds": seconds})
             continue
-        one, _, _ = compiled(dataset, config, len(runs), 1)
+        one = many if lanes == 1 else compiled(dataset, config, len(runs), 1)[0]
         alone = runs[: args.alone]
         middle = len(alone) // 2
         before = train(dataset, config, alone[:middle], 1, one) if middle else 0.0
