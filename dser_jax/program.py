@@ -133,10 +133,11 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     fill, put, advance, harvest = _functions(run, mesh)
     # `put` only copies: unoptimized it is compiled in half the time. `fill` draws its random
     # numbers four times as fast for being optimized.
-    plain = {"xla_backend_optimization_level": 0} if mesh.devices.flat[0].platform == "cpu" else {}
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    plain = {"xla_backend_optimization_level": "0"} if on_cpu else {}
     with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
         compiling = [
-            pool.submit(function.lower(*arguments).compile, options)
+            pool.submit(function.lower(*arguments).compile, compiler_options=options)
             for function, arguments, options in (
                 (advance, (hparams, state, data), {}),
                 (fill, (state, number, seed, data), {}),
