@@ -134,14 +134,14 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     # `put` only copies: unoptimized it is compiled in half the time. `fill` draws its random
     # numbers four times as fast for being optimized.
     on_cpu = mesh.devices.flat[0].platform == "cpu"
-    plain = {"xla_backend_optimization_level": "0"} if on_cpu else {}
+    plain: dict[str, bool | str] = {"xla_backend_optimization_level": "0"} if on_cpu else {}
     with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
         compiling = [
             pool.submit(function.lower(*arguments).compile, compiler_options=options)
             for function, arguments, options in (
-                (advance, (hparams, state, data), {}),
-                (fill, (state, number, seed, data), {}),
-                (harvest, (state, number, data), {}),
+                (advance, (hparams, state, data), None),
+                (fill, (state, number, seed, data), None),
+                (harvest, (state, number, data), None),
                 (put, (state, number, one), plain),
             )
         ]
