@@ -367,6 +367,18 @@ def test_the_card_of_a_corpus_that_may_not_be_shared():
     assert yaml.safe_load(licensed.split("---\n")[1])["license"] == "cc-by-sa-4.0"
 
 
+@pytest.mark.parametrize(
+    ("corpus", "said"),
+    [
+        ("iemocap", "IEMOCAP is licensed to its holder"),
+        ("msp_podcast -> demo", "MSP-Podcast is licensed to its holder"),
+        ("mine", "is for the licence of the corpus to say"),
+    ],
+)
+def test_the_card_tells_the_licence_of_what_a_model_was_trained_on(corpus, said):
+    assert said in make_card(dataclasses.replace(text_bundle(), corpus=corpus), None)
+
+
 def test_a_damaged_folder_is_named(tmp_path):
     def broken(change) -> str:
         folder = tmp_path / change.__name__

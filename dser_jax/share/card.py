@@ -233,7 +233,8 @@ def _size(bundle: Bundle) -> int:
 
 
 def _licence(bundle: Bundle, licence: str | None) -> str:
-    said = LICENCES.get(bundle.corpus, _UNKNOWN)
+    # Of a joined set, "iemocap -> demo", the model comes from the first; the second was its test.
+    said = LICENCES.get(bundle.corpus.split(" -> ")[0], _UNKNOWN)
     if bundle.tokenizer is not None:
         said += f" Of its transcripts, `{TOKENIZER}` has the words, and nothing else."
     return f"`{licence}`. {said}" if licence else said
