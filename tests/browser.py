@@ -9,6 +9,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +19,16 @@ from typing import Any
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 SECONDS = 20.0
+
+WIRE = """
+import os, sys
+for given, safe in zip(sys.argv[1:3], (100, 101)):  # one of them may be a 3 or a 4 itself
+    os.dup2(int(given), safe)
+os.dup2(100, 3)
+os.dup2(101, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Becomes a browser, which reads from 3 and writes to 4, without forking this process."""
 
 
 def find() -> str | None:
@@ -34,17 +45,21 @@ def running() -> Iterator[Browser]:
     theirs_in, ours_out = os.pipe()
     profile = tempfile.mkdtemp()
 
-    def wire() -> None:
-        os.dup2(theirs_in, 3)
-        os.dup2(theirs_out, 4)
-
     flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"]
     flags += ["--remote-debugging-pipe", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
     flags += ["--disable-background-networking", "--no-first-run", f"--user-data-dir={profile}"]
     process = subprocess.Popen(
-        [program, *flags, "about:blank"],
-        preexec_fn=wire,
-        pass_fds=(3, 4),
+        [
+            sys.executable,
+            "-c",
+            WIRE,
+            f"{theirs_in}",
+            f"{theirs_out}",
+            program,
+            *flags,
+            "about:blank",
+        ],
+        pass_fds=(theirs_in, theirs_out),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -25,6 +25,9 @@ SLOW = (
     "search_decisions",
     "examples",
     "docs_snippets",
+    "benchmarks",
+    "page_browser",
+    "export",
     "lanes",
 )
 """Files that begin first, so that no process is left with a long one at the end."""

@@ -579,7 +579,7 @@ def test_fault_22_prepared_files_appear_all_together(table, tmp_path, monkeypatc
     feature = Feature(PAIRS, "hsf", ("x_mean", "y_mean", "x_std", "y_std"))
     monkeypatch.setitem(FEATURES, "pairs_hsf", feature)
     with monkeypatch.context() as patch:
-        patch.setattr("dser_jax.prepare.write_table", fail)
+        patch.setattr("dser_jax.staging.write_table", fail)
         with pytest.raises(KeyboardInterrupt):
             prepare(None, tmp_path / "out", features=["pairs_hsf"])
     assert load_prepared(tmp_path / "out").manifest == before

@@ -132,9 +132,12 @@ def gather(
             utterance = parse(row)
             first = utterances.get(utterance.id)
             if first is not None:
+                file, _, line = utterance.source.rpartition(":")
+                numbered = line.isdigit()
                 raise DataError(
                     "this id came before",
-                    file=utterance.source,
+                    file=file if numbered else utterance.source,
+                    line=int(line) if numbered else None,
                     value=utterance.id,
                     expected=f"each id once, and {first.source} has it",
                 )

@@ -61,7 +61,7 @@ class LSTM(nn.Module):
         recurrent = self.param("recurrent_kernel", orthogonal, (self.units, gates))
         bias = self.param("bias", nn.initializers.zeros, (gates,))
         recurrent_bias = self.param("recurrent_bias", forget_ones, (gates,))
-        kernels = Kernels(kernel, recurrent, bias + recurrent_bias)
+        kernels = Kernels(jnp.asarray(kernel), jnp.asarray(recurrent), bias + recurrent_bias)
 
         fed = steps.padding is not None
         if steps.x.shape[1:3] == (1, 1):

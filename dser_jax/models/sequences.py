@@ -13,7 +13,7 @@ from dser_jax.models.recurrence import Window
 ROWS = 32
 """Utterances in a group; of more utterances the shorter ones are spared the longer ones' steps."""
 
-CHUNK = 10
+CHUNK = 5
 """Steps in a chunk, at most; a group's window is a number of chunks."""
 
 
