@@ -200,11 +200,6 @@ def paper_config(args: argparse.Namespace, batch: int, **settings):
     return dataclasses.replace(ours, **settings)
 
 
-def paddings(wanted: Sequence[str] = ("keras", "masked")) -> dict[str, dict[str, Any]]:
-    """Returns the settings of some ways with padding, by name."""
-    return {name: {"padding": name} for name in wanted}
-
-
 def devices(lanes: int) -> list:
     """Returns as many devices as the lanes can be divided among."""
     import jax

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import PAPER, TINY, Lanes, finish, made_up, paddings, paper_config, parse, table
+from common import PAPER, TINY, Lanes, finish, made_up, paper_config, parse, table
 
 SIZES = {
     "small": {
@@ -53,7 +53,7 @@ def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> 
     jax.local_devices()
     imported = time.perf_counter()
     sizes = argparse.Namespace(**widths)
-    config = paper_config(sizes, batch, max_epochs=50, **paddings()[padding])
+    config = paper_config(sizes, batch, max_epochs=50, padding=padding)
     side = Lanes(config, made_up(batch, tokens=sizes.tokens), lanes)
     stepped = time.perf_counter()
     side.epoch()

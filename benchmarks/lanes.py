@@ -23,7 +23,6 @@ from common import (
     finish,
     in_turns,
     made_up,
-    paddings,
     paper_config,
     parse,
     table,
@@ -64,8 +63,8 @@ def measure(config, data, ours: list[int], plain: list[int], args) -> list[dict[
     Numbers of lanes that memory does not hold are left out, and all above them.
     """
     makers: dict[str, tuple[Callable, list[int]]] = {}
-    for name, settings in paddings(args.padding).items():
-        changed = dataclasses.replace(config, **settings)
+    for name in args.padding:
+        changed = dataclasses.replace(config, padding=name)
         makers[name] = (lambda n, changed=changed: Lanes(changed, data, n), ours)
     makers["plain"] = (lambda n: PlainLanes(config, data, n), plain)
     sides, epochs = {}, {}

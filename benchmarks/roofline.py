@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from common import (
     FUNCTIONALS,
+    PAPER,
+    TINY,
     TOKEN_MEAN,
     WORDS,
     Lanes,
     finish,
     in_turns,
     made_up,
-    paddings,
     paper_config,
     parse,
     table,
@@ -33,39 +34,16 @@ from common import (
 
 SIZES = {
     "small": {
-        **{
-            "batch": [4],
-            "steps": [2],
-            "lanes": [2],
-            "units": 4,
-            "layers": 1,
-            "padding": ["masked"],
-            "tokens": 6,
-        },
-        **{"repeats": 1, "square": 64, "megabytes": 1},
+        **{"batch": [4], "steps": [2], "lanes": [2], "padding": ["masked"]},
+        **{**TINY, "repeats": 1, "square": 64, "megabytes": 1},
     },
     "cpu": {
-        **{
-            "batch": [8, 256],
-            "steps": [8, 2],
-            "lanes": [8, 2],
-            "units": 256,
-            "layers": 3,
-            "padding": ["keras", "masked"],
-            "tokens": 100,
-        },
-        **{"repeats": 3, "square": 2048, "megabytes": 256},
+        **{"batch": [8, 256], "steps": [8, 2], "lanes": [8, 2], "padding": ["keras", "masked"]},
+        **{**PAPER, "repeats": 3, "square": 2048, "megabytes": 256},
     },
     "gpu": {
-        **{
-            "batch": [8, 256],
-            "steps": [16, 4],
-            "lanes": [256, 64],
-            "units": 256,
-            "layers": 3,
-            "padding": ["keras", "masked"],
-            "tokens": 100,
-        },
+        **{"batch": [8, 256], "steps": [16, 4], "lanes": [256, 64]},
+        **{**PAPER, "padding": ["keras", "masked"]},
         **{"repeats": 5, "square": 8192, "megabytes": 4096},
     },
 }
@@ -185,8 +163,8 @@ def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
     data = made_up(steps * batch, tokens=args.tokens)
     limits = ceilings(args, batch, lanes)
     sides, ours = {name: call for name, (call, _) in limits.items()}, {}
-    for padding, more in paddings(args.padding).items():
-        config = paper_config(args, batch, **more)
+    for padding in args.padding:
+        config = paper_config(args, batch, padding=padding)
         side = Lanes(config, data, lanes)
         run = make_run(config, WORDS, config.embedding_dim)
         epoch = jax.make_jaxpr(run.epoch)(HParams(), lane_state(run, data), data)

@@ -23,7 +23,6 @@ from common import (
     finish,
     in_turns,
     made_up,
-    paddings,
     paper_config,
     parse,
     table,
@@ -86,7 +85,7 @@ def main() -> int:
     found: list[dict[str, Any]] = []
     for batch, steps in zip(args.batch, args.steps, strict=True):
         data = made_up(steps * batch, tokens=args.tokens)
-        config = paper_config(args, batch, **paddings()["keras"])
+        config = paper_config(args, batch, padding="keras")
         fewer = args.lanes if batch <= 64 or args.size != "cpu" else [2]
         theirs = KerasRun(config, data)
         start = time.perf_counter()

@@ -21,7 +21,6 @@ from common import (
     finish,
     in_turns,
     made_up,
-    paddings,
     paper_config,
     parse,
     table,
@@ -56,8 +55,8 @@ def measure(batch: int, steps: int, args) -> list[dict[str, Any]]:
 
     data = made_up(steps * batch, tokens=args.tokens)
     sides: dict[tuple[str, str, int], Any] = {}
-    for padding, more in paddings(args.padding).items():
-        config = paper_config(args, batch, **more)
+    for padding in args.padding:
+        config = paper_config(args, batch, padding=padding)
         for lanes in args.lanes:
             sides["ours", padding, lanes] = Lanes(config, data, lanes)
     config, device = paper_config(args, batch), pick_device()

@@ -89,11 +89,11 @@ def test_keras(keras, tmp_path, monkeypatch, capfd):
 @functools.cache
 def make_parts(padding):
     """Makes a tiny data set, its configuration, and the state of a run."""
-    from common import WORDS, made_up, paddings, paper_config
+    from common import WORDS, made_up, paper_config
 
     data = made_up(6, tokens=7)
     widths = argparse.Namespace(units=4, layers=2, tokens=7)
-    config = paper_config(widths, 6, **paddings()[padding])
+    config = paper_config(widths, 6, padding=padding)
     engine = make_run(config, WORDS, config.embedding_dim)
     return data, config, jax.jit(engine.init)(jax.random.key(1), data)
 

@@ -100,8 +100,7 @@ def padding_states(
       first: First step; those before it only fill up the first chunk.
       half: As in `states`.
     """
-    found, cells, _ = _forward(_alone(x), kernels, None, _all(first), half, keep=True)
-    return _only(found), _only(cells)
+    return _padding_forward(x, kernels, first, half)[0]
 
 
 def _padding_forward(x, kernels, first, half):
