@@ -37,7 +37,7 @@ SIZES = {
         **{**TINY, "repeats": 1},
     },
     "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 2, 8], "plain_lanes": [1, 2]},
+        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 2, 8], "plain_lanes": [1, 8]},
         **{"frames": FRAMES, "frame_lanes": [1], "frame_steps": 2},
         **{**PAPER, "repeats": 3, "padding": ["keras", "masked"]},
     },

@@ -97,6 +97,11 @@ def lane_state(run: Run, data: Data) -> State:
     return jax.eval_shape(run.init, jax.eval_shape(jax.random.key, 0), data)
 
 
+def takes_turns(device: jax.Device, lane: State) -> bool:
+    """Returns whether lanes are too wide for a processor to train side by side on one core."""
+    return device.platform == "cpu" and tree_bytes(lane.weights.params) > NARROW
+
+
 def send(data: Data, devices: Sequence[jax.Device]) -> Data:
     """Copies the data to each device, where all lanes share them."""
     return jax.device_put(data, NamedSharding(_mesh(devices), _ALL))
@@ -207,7 +212,8 @@ def _functions(run: Run, mesh: Mesh):
         return put(state, slot, run.init(jax.random.key(seed), data))
 
     def advance(hparams: HParams, state: State, data: Data) -> tuple[State, Flags]:
-        if _one_by_one(mesh, state):
+        lane = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), state)
+        if takes_turns(mesh.devices.flat[0], lane):
             state = in_turn(hparams, state, data)
         else:
             state = jax.vmap(run.epoch, in_axes=(0, 0, None))(hparams, state, data)
@@ -240,12 +246,6 @@ def _functions(run: Run, mesh: Mesh):
         jax.jit(split(advance, (_EACH, _EACH, _ALL), _EACH), donate_argnums=1),
         jax.jit(split(harvest, (_EACH, _ALL, _ALL), _EACH)),
     )
-
-
-def _one_by_one(mesh: Mesh, state: State) -> bool:
-    """Returns whether lanes are too wide for a processor to train side by side on one core."""
-    lane = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), state.weights.params)
-    return mesh.devices.flat[0].platform == "cpu" and tree_bytes(lane) > NARROW
 
 
 def _take(many, slot):

@@ -10,9 +10,9 @@ import jax
 
 from dser_jax.config import Config
 from dser_jax.dataset import Data
-from dser_jax.program import lane_state, temporary_bytes
+from dser_jax.program import lane_state, takes_turns, temporary_bytes
 from dser_jax.runs import tree_bytes
-from dser_jax.train import Run
+from dser_jax.train import EVAL_BATCH, Run
 
 CPU_LANES = 20
 """Lanes on a processor, all cores together, where more of them make nothing faster."""
@@ -27,8 +27,8 @@ SURE = 4
 
 _STATES = 3
 """Copies of a run's state while it trains: itself, gradients and updates in the making."""
-_VALUES = 24
-"""Float32 values kept for the backward pass by each unit at each step (measured: 19-21)."""
+_TRAINED, _PREDICTED = 10.0, 1.2
+"""Float32 values kept by each unit at each step, to train and to predict (measured: 9.3, 1.1)."""
 _SMALL = 2, 4
 """Lanes of the two compilations that tell what a lane needs."""
 
@@ -66,8 +66,11 @@ def choose_lanes(
         if devices[0].platform == "cpu":
             free //= count  # what all of them share
         room = SHARE * free - tree_bytes(data)
-        state = tree_bytes(lane_state(run, data))
-        if trial or SURE * wanted * lane_bytes(config, data, state) > room:
+        lane = lane_state(run, data)
+        state = tree_bytes(lane)
+        working = lane_bytes(config, data, state) - state
+        at_a_time = 1 if takes_turns(devices[0], lane) else wanted
+        if trial or SURE * (wanted * state + at_a_time * working) > room:
             few, more = (temporary_bytes(run, data, lanes) for lanes in _SMALL)
             fits = fitting_lanes(room, state, few, more)
     if at_most is not None:
@@ -124,7 +127,7 @@ def lane_bytes(config: Config, data: Data, state_bytes: int) -> int:
     """Estimates the memory of one lane while it trains.
 
     Measured with XLA's own analysis on a CPU at the paper's widths and 100 tokens: 0.23 GB at batch
-    8 and 1.6 GB at batch 256; this estimate gives 0.19 and 1.9 GB.
+    8 and 0.89 GB at batch 256; this estimate gives 0.24 and 0.94 GB.
 
     Args:
       config: Widths and batch size.
@@ -134,7 +137,9 @@ def lane_bytes(config: Config, data: Data, state_bytes: int) -> int:
     halves = (data.acoustic, data.tokens)
     steps = sum(half.shape[1] for half in halves if half is not None)
     batch = min(config.batch_size, len(data.train))
-    return _STATES * state_bytes + 4 * _VALUES * batch * steps * config.units * config.layers
+    predicted = min(EVAL_BATCH, max(len(data.validation), len(data.test)))
+    values = max(_TRAINED * batch, _PREDICTED * predicted)
+    return _STATES * state_bytes + int(4 * values * steps * config.units * config.layers)
 
 
 def free_bytes(device: jax.Device) -> int | None:

@@ -61,7 +61,7 @@ def test_lstm_stack_equals_keras(keras, steps):
     x = random(3, steps, 5)
     stack = keras.Sequential([keras.layers.LSTM(4, return_sequences=True) for _ in range(3)])
     expected_shape = stack(x).shape
-    ours = arrange(jnp.asarray(x), jnp.full(3, steps), None)
+    ours = arrange(jnp.asarray(x), jnp.full(3, steps))
     for number, layer in enumerate(stack.layers):
         kernel, recurrent, bias = (
             random(*w.shape, seed=7 * number + i, scale=0.5) for i, w in enumerate(layer.weights)
@@ -75,7 +75,7 @@ def test_lstm_stack_equals_keras(keras, steps):
             "recurrent_bias": half,
         }
         ours = LSTM(4).apply({"params": params}, ours)
-    states = every_step(ours, None, 3)
+    states = every_step(ours)
     assert states.shape == expected_shape
     np.testing.assert_allclose(states, stack(x), atol=1e-5)
 
@@ -144,7 +144,7 @@ def test_rmsprop_adds_epsilon_to_the_root_as_keras_2_did():
 
 
 def test_initial_weights_are_keras_kind():
-    steps = arrange(jnp.zeros((1, 2, 32)), jnp.full(1, 2), None)
+    steps = arrange(jnp.zeros((1, 2, 32)), jnp.full(1, 2))
     params = LSTM(64).init(jax.random.key(0), steps)["params"]
     limit = np.sqrt(6 / (32 + 256))
     kernel = np.asarray(params["kernel"])

@@ -14,10 +14,10 @@ from dser_jax.models.layers import LSTM
 from dser_jax.models.recurrence import Kernels, padding_states, single_step, states
 from dser_jax.models.sequences import (
     arrange,
+    before_first,
     every_step,
+    find_places,
     last_step,
-    longest_first,
-    ordered,
     real_steps,
     token_lengths,
 )
@@ -52,18 +52,20 @@ def plain(x, lengths, padding, layers):
 
 
 def ours(x, lengths, padding, layers, half=False):
-    order = longest_first(lengths, x.shape[1])
-    steps = arrange(ordered(x, order), ordered(lengths, order), padding)
+    count = x.shape[1]
+    steps = arrange(x, lengths, padding)
     for kernels in layers:
-        before = None
-        if x.shape[1] == 1:
-            new = single_step(steps.x, kernels, steps.window, padding is not None)
+        before, after = None, None
+        if count == 1:
+            new = single_step(steps.x, kernels)
+            after = None if padding is None else single_step(steps.padding, kernels)[None]
         else:
             if padding is not None:
-                before = padding_states(steps.padding, kernels, jnp.int32(steps.fill), half)
-            new = states(steps.x, kernels, before, steps.window, half)
-        steps = steps._replace(x=new, padding=before and before[0])
-    return every_step(steps, order, len(x))
+                after = padding_states(steps.padding, kernels, jnp.int32(steps.fill), half)
+                before = tuple(before_first(each, steps.places) for each in after)
+            new = states(steps.x, kernels, before, steps.places.window, half)
+        steps = steps._replace(x=new, padding=after if after is None else after[0])
+    return every_step(steps)
 
 
 def made_up(rows, steps, lanes, kind, fed):
@@ -110,12 +112,12 @@ def without_padding(found, lengths):
         (3, 7, 1, "float64", 1e-12),
         (3, 11, 4, "float32", 1e-5),
         (10, 12, 3, "float64", 1e-12),
+        (21, 12, 2, "float32", 1e-5),
     ],
 )
 def test_values_and_gradients_are_those_of_a_plain_scan(
     monkeypatch, rows, steps, lanes, kind, close, fed
 ):
-    monkeypatch.setattr(sequences, "ROWS", 4)
     monkeypatch.setattr(sequences, "CHUNK", 5)
     with jax.enable_x64(kind == "float64"):
         arrays = made_up(rows, steps, lanes, kind, fed)
@@ -131,7 +133,6 @@ def test_values_and_gradients_are_those_of_a_plain_scan(
 
 @pytest.mark.parametrize("fed", [False, True])
 def test_a_lane_does_not_depend_on_how_long_its_neighbours_utterances_are(monkeypatch, fed):
-    monkeypatch.setattr(sequences, "ROWS", 4)
     monkeypatch.setattr(sequences, "CHUNK", 3)
     x, lengths, padding, layers, weights = made_up(8, 12, 3, "float32", fed)
     lengths[0] = np.minimum(lengths[0], 3)
@@ -190,24 +191,55 @@ def test_layers_skip_what_keras_masks(keras):
         "bias": bias,
         "recurrent_bias": jnp.zeros_like(bias),
     }
-    steps = arrange(jnp.asarray(x), jnp.asarray(lengths), None)
-    found = LSTM(UNITS).apply({"params": params}, steps)
-    np.testing.assert_allclose(every_step(found, None, 5), theirs, atol=1e-6)
-    np.testing.assert_allclose(last_step(found, None, 5), theirs[:, -1], atol=1e-6)
+    found = LSTM(UNITS).apply({"params": params}, arrange(jnp.asarray(x), jnp.asarray(lengths)))
+    np.testing.assert_allclose(every_step(found), theirs, atol=1e-6)
+    np.testing.assert_allclose(last_step(found), theirs[:, -1], atol=1e-6)
 
 
-def test_windows_hold_all_real_steps_and_little_else(monkeypatch):
-    monkeypatch.setattr(sequences, "ROWS", 4)
-    monkeypatch.setattr(sequences, "CHUNK", 5)
-    lengths = jnp.asarray(np.random.default_rng(1).integers(0, 41, 10))
-    order = longest_first(lengths, 40)
-    assert sorted(set(order.tolist())) == list(range(10))
-    assert len(order) == 12
-    steps = arrange(jnp.zeros((12, 40, 1)), lengths[order], None)
-    assert steps.x.shape == (3, 8, 5, 4, 1)
-    begins = 40 - np.asarray(lengths[order]).reshape(3, 4)
-    np.testing.assert_array_equal(steps.window.first, begins)
-    np.testing.assert_array_equal(steps.window.start, begins.min(1) // 5)
+@pytest.mark.parametrize("count", [1, 2, 5, 8, 33, 256])
+@pytest.mark.parametrize("kind", ["like speech", "any", "all the longest", "none"])
+def test_each_step_has_its_place_and_rows_are_nearly_alike(count, kind):
+    random = np.random.default_rng(count)
+    lengths = {
+        "like speech": np.clip(np.exp(random.normal(2.2, 0.7, count)), 1, 40).astype(int),
+        "any": random.integers(0, 41, count),
+        "all the longest": np.full(count, 40),
+        "none": np.zeros(count, int),
+    }[kind]
+    places = jax.jit(find_places, static_argnums=1)(jnp.asarray(lengths), 40)
+    chunks, size, rows = places.source.shape
+    at, source, begins = map(np.asarray, (places.at, places.source, places.window.begins))
+    none = chunks * size * rows
+
+    here = np.sort(at[at < none])
+    assert len(here) == len(set(here)) == lengths.sum()  # a place for each, and each for one
+    np.testing.assert_array_equal(here, np.flatnonzero(source.reshape(-1) < count * 40))
+    real = np.arange(40) >= 40 - lengths[:, None]
+    np.testing.assert_array_equal(at < none, real)
+    back = source.reshape(-1)[at[real]]  # back and forth
+    np.testing.assert_array_equal(back, np.flatnonzero(real.reshape(-1)))
+    for utterance in np.flatnonzero(lengths):  # in one row, one after the other
+        own = at[utterance][at[utterance] < none]
+        np.testing.assert_array_equal(own, own[0] + rows * np.arange(lengths[utterance]))
+        assert begins.reshape(-1)[own[0]] == utterance
+    assert (begins >= 0).sum() == (lengths > 0).sum()
+
+    filled = source < count * 40
+    load = filled.sum((0, 1))
+    assert load.max() - load.min() <= lengths.max()
+    flush = filled.reshape(-1, rows)[::-1]
+    for row in range(rows):  # to the end, without a gap
+        assert flush[: load[row], row].all()
+    assert int(places.window.start) == chunks - -(-load.max() // size)
+
+
+def test_few_places_stay_empty_where_lengths_are_those_of_speech():
+    random = np.random.default_rng(0)
+    lengths = np.clip(np.round(np.exp(random.normal(2.2, 0.72, 256))), 1, 100).astype(int)
+    places = find_places(jnp.asarray(lengths), 100)
+    chunks, size, rows = places.source.shape
+    computed = (chunks - int(places.window.start)) * size * rows
+    assert computed < 1.15 * lengths.sum()
 
 
 def test_tokens_are_counted_from_the_first_word():

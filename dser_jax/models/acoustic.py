@@ -11,7 +11,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
 from dser_jax.models.layers import LSTM, BatchNorm, Conv, dense
-from dser_jax.models.sequences import arrange, every_step, longest_first, ordered, real_steps
+from dser_jax.models.sequences import arrange, every_step, real_steps
 
 
 class AcousticLSTM(nn.Module):
@@ -42,9 +42,7 @@ class AcousticLSTM(nn.Module):
     ) -> Float[Array, "utt encoded"]:
         """Encodes features; rows that are not `real` stay out of the batch's statistics."""
         count, steps = x.shape[:2]
-        order = longest_first(lengths, steps)
-        x, lengths, real = (ordered(each, order) for each in (x, lengths, real))
-        real = (real & (jnp.arange(len(real)) < count))[:, None]
+        real = real[:, None]
         if self.padding == "masked":
             real = real & real_steps(lengths, steps)
         norm, padding = BatchNorm(name="input_norm"), None
@@ -57,7 +55,7 @@ class AcousticLSTM(nn.Module):
         sequences = arrange(x, lengths, padding)
         for layer in range(self.layers):
             sequences = LSTM(self.units, self.half, name=f"lstm_{layer}")(sequences)
-        return every_step(sequences, order, count).reshape(count, -1)
+        return every_step(sequences).reshape(count, -1)
 
 
 class AcousticCNN(nn.Module):

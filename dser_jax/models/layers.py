@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from dser_jax.errors import DserError
 from dser_jax.models.recurrence import Kernels, padding_states, single_step, states
-from dser_jax.models.sequences import Steps
+from dser_jax.models.sequences import Steps, before_first
 
 glorot = nn.initializers.glorot_uniform()
 
@@ -63,14 +63,15 @@ class LSTM(nn.Module):
         recurrent_bias = self.param("recurrent_bias", forget_ones, (gates,))
         kernels = Kernels(jnp.asarray(kernel), jnp.asarray(recurrent), bias + recurrent_bias)
 
-        fed = steps.padding is not None
-        if steps.x.shape[1:3] == (1, 1):
-            return steps._replace(x=single_step(steps.x, kernels, steps.window, fed))
-        before = None
-        if fed:
-            before = padding_states(steps.padding, kernels, jnp.int32(steps.fill), self.half)
-        x = states(steps.x, kernels, before, steps.window, self.half)
-        return steps._replace(x=x, padding=None if before is None else before[0])
+        if steps.x.shape[:2] == (1, 1):
+            padding = None if steps.padding is None else single_step(steps.padding, kernels)
+            return steps._replace(x=single_step(steps.x, kernels), padding=padding)
+        before, after = None, None
+        if steps.padding is not None:
+            after = padding_states(steps.padding, kernels, jnp.int32(steps.fill), self.half)
+            before = tuple(before_first(each, steps.places) for each in after)
+        x = states(steps.x, kernels, before, steps.places.window, self.half)
+        return steps._replace(x=x, padding=None if after is None else after[0])
 
 
 class Conv(nn.Module):

@@ -1,96 +1,141 @@
-"""Sequences of unlike length as the recurrence takes them: in groups of like length, in chunks."""
+"""Sequences of unlike length, laid end to end in rows, as the recurrence takes them."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, Int32, Shaped
 
 from dser_jax.models.recurrence import Window
 
-ROWS = 32
-"""Utterances in a group; of more utterances the shorter ones are spared the longer ones' steps."""
+CROWD = 0.62
+"""A batch has so many rows: its size to this power, e.g. 4 for 8 utterances, 32 for 256.
 
-CHUNK = 5
-"""Steps in a chunk, at most; a group's window is a number of chunks."""
+A row then is about as long as the batch's longest utterance, where lengths are spread as those of
+speech are; fewer rows would need more steps, more rows would stay empty.
+"""
+
+CHUNK = 10
+"""Steps in a chunk, at most; a window is a number of chunks."""
+
+
+class Places(NamedTuple):
+    """Where the steps of a batch's utterances lie: in a row after one another, ends flush.
+
+    What has no place, padding, and a place with nothing in it, have the number behind the last.
+
+    Attributes:
+      window: The chunks to compute, and where in them utterances begin.
+      at: The place of each step, counted over chunks, steps and rows.
+      source: What lies at a place: a step, counted over all utterances, padding included.
+      lead: Steps of padding in front of each utterance.
+    """
+
+    window: Window
+    at: Int32[Array, "utt all"]
+    source: Int32[Array, "chunk step row"]
+    lead: Int32[Array, "utt"]
+
+    def lay(self, x: Shaped[Array, "utt all *feat"], empty=0) -> Shaped[Array, "..."]:
+        """Brings each step to its place; `empty` is what to put where there is none."""
+        flat = x.reshape(-1, *x.shape[2:])
+        return jnp.take(flat, self.source, axis=0, mode="fill", fill_value=empty)
 
 
 class Steps(NamedTuple):
-    """A batch of sequences, padded in front, on their way through recurrent layers.
+    """A batch of sequences on their way through recurrent layers.
 
     Attributes:
-      x: Inputs or states. The first chunk is filled up in front.
-      window: Where the utterances begin.
-      padding: What stands on padding, where it is fed to the network; None where it is skipped.
-      fill: Steps by which the first chunk was filled up.
+      x: Inputs or states, each in its place.
+      places: Where that is.
+      padding: What stands on padding, where it is fed to the network, divided into chunks of which
+        the first is filled up in front; None where padding is skipped.
     """
 
-    x: Float[Array, "group chunk step row feat"]
-    window: Window
-    padding: Float[Array, "chunk step feat"] | None
-    fill: int
+    x: Float[Array, "chunk step row feat"]
+    places: Places
+    padding: Float[Array, "chunk_of_padding step feat"] | None
+
+    @property
+    def fill(self) -> int:
+        """How many steps fill up the first chunk of padding."""
+        assert self.padding is not None
+        return self.padding.shape[0] * self.padding.shape[1] - self.places.at.shape[1]
 
 
-def longest_first(lengths: Int[Array, "utt"], steps: int) -> Int[Array, "row"] | None:
-    """Returns the order in which utterances are grouped, or None if there is nothing to group.
-
-    It ends with repetitions where the last group is not full.
-    """
-    count = len(lengths)
-    if count <= ROWS or steps == 1:
-        return None
-    order = jnp.argsort(lengths, descending=True, stable=True)
-    return jnp.concatenate([order, jnp.broadcast_to(order[-1:], (-count % ROWS,))])
-
-
-def ordered(x: Array, order: Int[Array, "row"] | None) -> Array:
-    """Puts what is given by utterance into an order; it should need no gradient."""
-    return x if order is None else x[order]
+def find_places(lengths: Int[Array, "utt"], steps: int) -> Places:
+    """Finds a place for each step of utterances that were padded in front to so many steps."""
+    count, lengths = len(lengths), lengths.astype(jnp.int32)
+    chunks, size = _chunks(steps)
+    rows = count if steps == 1 else math.ceil(count**CROWD)
+    row, behind, load = _deal(lengths, rows)
+    if rows < count:  # Rows differ by an utterance at most: see `_deal`.
+        chunks = -(-(count + rows - 1) * steps // (rows * size))
+    none = chunks * size * rows
+    time = jnp.arange(steps, dtype=jnp.int32)[None]
+    place = (chunks * size - behind[:, None] - steps + time) * rows + row[:, None]
+    at = jnp.where(real_steps(lengths, steps), place, none)
+    every = jnp.arange(count * steps, dtype=jnp.int32)
+    source = jnp.full(none, count * steps, jnp.int32).at[at.reshape(-1)].set(every, mode="drop")
+    first = jnp.where(lengths > 0, place[:, -1] - (lengths - 1) * rows, none)
+    utterances = jnp.arange(count, dtype=jnp.int32)
+    begins = jnp.full(none, -1, jnp.int32).at[first].set(utterances, mode="drop")
+    start = shared_minimum(chunks - -(-load.max() // size))
+    shape = (chunks, size, rows)
+    return Places(Window(start, begins.reshape(shape)), at, source.reshape(shape), steps - lengths)
 
 
 def arrange(
-    x: Float[Array, "row step feat"],
-    lengths: Int[Array, "row"],
-    padding: Float[Array, "feat"] | None,
+    x: Float[Array, "utt all feat"],
+    lengths: Int[Array, "utt"],
+    padding: Float[Array, "feat"] | None = None,
 ) -> Steps:
-    """Divides sequences, ordered by `longest_first`, into groups and chunks.
+    """Lays sequences out for recurrent layers.
 
     Args:
       x: Sequences, padded in front.
       lengths: Real steps of each.
       padding: What stands on padding, if it is fed to the network.
     """
-    rows, steps, feat = x.shape
-    groups = 1 if rows % ROWS else rows // ROWS
-    chunks = -(-steps // CHUNK)
-    size = -(-steps // chunks)
-    fill = chunks * size - steps
-    x = jnp.pad(x, ((0, 0), (fill, 0), (0, 0)))
-    x = x.reshape(groups, rows // groups, chunks, size, feat).transpose(0, 2, 3, 1, 4)
-    first = (fill + steps - lengths.astype(jnp.int32)).reshape(groups, rows // groups)
-    start = shared_minimum(jnp.minimum(first.min(1) // size, chunks - 1))
-    if padding is not None:
-        padding = jnp.broadcast_to(padding[None, None], (chunks, size, feat))
-    return Steps(x, Window(first, start), padding, fill)
+    places = find_places(lengths, x.shape[1])
+    return Steps(places.lay(x), places, None if padding is None else feed(padding, x.shape[1]))
 
 
-def every_step(
-    steps: Steps, order: Int[Array, "row"] | None, count: int
-) -> Float[Array, "utt step feat"]:
-    """Returns what `arrange` divided, in the order of the utterances."""
-    groups, chunks, size, rows, feat = steps.x.shape
-    x = steps.x.transpose(0, 3, 1, 2, 4).reshape(groups * rows, chunks * size, feat)
-    return _restored(x[:, steps.fill :], order, count)
+def feed(padding: Float[Array, "feat"], steps: int) -> Float[Array, "chunk step feat"]:
+    """Repeats what stands on padding over so many steps, in chunks."""
+    return jnp.broadcast_to(padding[None, None], (*_chunks(steps), len(padding)))
 
 
-def last_step(
-    steps: Steps, order: Int[Array, "row"] | None, count: int
-) -> Float[Array, "utt feat"]:
-    """Returns the last step of each sequence, in the order of the utterances."""
-    groups, _, _, rows, feat = steps.x.shape
-    return _restored(steps.x[:, -1, -1].reshape(groups * rows, feat), order, count)
+def before_first(
+    found: Float[Array, "chunk step units"], places: Places
+) -> Float[Array, "utt units"]:
+    """Picks what each utterance begins from out of states on padding; zero, if it has none.
+
+    By a product, whose gradient is one as well: the same sum each time, where adding up at indices
+    may take any order on a GPU.
+    """
+    steps = places.at.shape[1]
+    flat = found.reshape(-1, found.shape[-1])[-steps:]
+    picked = jax.nn.one_hot(places.lead - 1, steps, dtype=flat.dtype)
+    return jnp.matmul(picked, flat, precision=lax.Precision.HIGHEST)
+
+
+def every_step(steps: Steps) -> Float[Array, "utt all feat"]:
+    """Returns what lies at each step of each utterance; zero on padding, if that is skipped."""
+    at, padding = steps.places.at, None
+    if steps.padding is not None:
+        padding = steps.padding.reshape(-1, steps.padding.shape[-1])[None, -at.shape[1] :]
+    return _taken(steps.x, at, padding)
+
+
+def last_step(steps: Steps) -> Float[Array, "utt feat"]:
+    """Returns what lies at the last step of each utterance."""
+    padding = None if steps.padding is None else steps.padding[-1, -1][None]
+    return _taken(steps.x, steps.places.at[:, -1], padding)
 
 
 def real_steps(lengths: Int[Array, "utt"], steps: int) -> Bool[Array, "utt step"]:
@@ -119,24 +164,39 @@ def _shared(_size, batched, x):
     return shared_minimum(x.min(0)) if batched[0] else x, False
 
 
-def _restored(x: Array, order: Int[Array, "row"] | None, count: int) -> Array:
-    return x if order is None else _back(x, order[:count])
+def _chunks(steps: int) -> tuple[int, int]:
+    """Divides steps into equal chunks; returns their number and their size."""
+    chunks = -(-steps // CHUNK)
+    return chunks, -(-steps // chunks)
 
 
-@jax.custom_vjp
-def _back(x: Float[Array, "row ..."], order: Int[Array, "utt"]) -> Float[Array, "utt ..."]:
-    """Undoes an order; its gradient gathers, where that of indexing would scatter."""
-    return x[jnp.argsort(order)]
+def _deal(lengths: Int32[Array, "utt"], rows: int):
+    """Deals utterances out to rows, the longest first, a few at a time to the emptiest rows.
+
+    The rows end up nearly alike: two never differ by more than the longest utterance, as a hand
+    goes to the emptiest, and the longest of a hand to the emptiest of those.
+
+    Returns:
+      The row of each utterance, how many steps lie behind it there, and how many in each row.
+    """
+    count, hand = len(lengths), max(1, rows // 4)
+    if rows == count:
+        return jnp.arange(count, dtype=jnp.int32), jnp.zeros_like(lengths), lengths
+    order = jnp.argsort(lengths, descending=True, stable=True)
+    hands = jnp.pad(lengths[order], (0, -count % hand)).reshape(-1, hand)
+
+    def deal(load: Int32[Array, "row"], lengths):
+        row = jnp.argsort(load, stable=True)[:hand].astype(jnp.int32)
+        return load.at[row].add(lengths, unique_indices=True), (row, load[row])
+
+    load, dealt = lax.scan(deal, jnp.zeros(rows, jnp.int32), hands)
+    back = jnp.argsort(order)
+    row, behind = (each.reshape(-1)[back] for each in dealt)
+    return row, behind, load
 
 
-def _back_forward(x, order):
-    return _back(x, order), (order, x.shape[0])
-
-
-def _back_backward(remembered, gradient):
-    order, rows = remembered
-    extra = [(0, rows - len(order))] + [(0, 0)] * (gradient.ndim - 1)
-    return jnp.pad(gradient[order], extra), None
-
-
-_back.defvjp(_back_forward, _back_backward)
+def _taken(x: Array, at: Int32[Array, "..."], padding: Array | None) -> Array:
+    found = jnp.take(x.reshape(-1, x.shape[-1]), at, axis=0, mode="fill", fill_value=0)
+    if padding is None:
+        return found
+    return jnp.where((at < x.size // x.shape[-1])[..., None], found, padding)

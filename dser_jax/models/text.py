@@ -7,7 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from dser_jax.models.layers import LSTM, Conv, dense
-from dser_jax.models.sequences import arrange, last_step, longest_first, ordered, token_lengths
+from dser_jax.models.sequences import Steps, feed, find_places, last_step, token_lengths
 
 
 def uniform_embedding(key, shape, dtype=jnp.float32):
@@ -27,10 +27,10 @@ class Embedding(nn.Module):
     dim: int
 
     @nn.compact
-    def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt token dim"]:
-        """Looks up the vector of each word."""
+    def __call__(self, tokens: Int[Array, "*shape"]) -> Float[Array, "*shape dim"]:
+        """Looks up the vector of each word; zero beyond the last word."""
         table = self.param("embedding", uniform_embedding, (self.words, self.dim))
-        return jnp.take(table, tokens, axis=0, mode="clip")
+        return jnp.take(table, tokens, axis=0, mode="fill", fill_value=0)
 
 
 class TextLSTM(nn.Module):
@@ -56,18 +56,16 @@ class TextLSTM(nn.Module):
     @nn.compact
     def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
         """Encodes token sequences."""
-        lengths = token_lengths(tokens)
-        order = longest_first(lengths, tokens.shape[1])
+        places = find_places(token_lengths(tokens), tokens.shape[1])
         embedding = Embedding(self.words, self.embedding_dim, name="embedding")
         padding = None
         if self.padding == "keras":
-            padding = embedding(jnp.zeros((1, 1), tokens.dtype))[0, 0]
-        x = embedding(ordered(tokens, order))
-        sequences = arrange(x, ordered(lengths, order), padding)
+            padding = feed(embedding(jnp.zeros((1, 1), tokens.dtype))[0, 0], tokens.shape[1])
+        nothing = self.words  # is no word: its vector is zero, and has no gradient
+        sequences = Steps(embedding(places.lay(tokens, nothing)), places, padding)
         for layer in range(self.layers):
             sequences = LSTM(self.units, self.half, name=f"lstm_{layer}")(sequences)
-        x = last_step(sequences, order, len(tokens))
-        return dense(self.dense_width, "dense")(x)
+        return dense(self.dense_width, "dense")(last_step(sequences))
 
 
 class TextCNN(nn.Module):
