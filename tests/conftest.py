@@ -1,10 +1,17 @@
 """Strict JAX for every test: no silent promotion of dtypes or ranks, only typed keys."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-os.environ.setdefault("DSER_NO_COMPILE_CACHE", "1")
+# Programs are kept while the tests run, for the many processes that they start, and no longer.
+os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/matplotlib"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="dser-jax-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # in each process, whichever test is first
 
 import jax

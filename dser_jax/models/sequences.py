@@ -71,7 +71,7 @@ def find_places(lengths: Int[Array, "utt"], steps: int) -> Places:
     """Finds a place for each step of utterances that were padded in front to so many steps."""
     count, lengths = len(lengths), lengths.astype(jnp.int32)
     chunks, size = _chunks(steps)
-    rows = count if steps == 1 else math.ceil(count**CROWD)
+    rows = count if steps == 1 else row_count(count)
     row, behind, load = _deal(lengths, rows)
     if rows < count:  # Rows differ by an utterance at most: see `_deal`.
         chunks = -(-(count + rows - 1) * steps // (rows * size))
@@ -87,6 +87,11 @@ def find_places(lengths: Int[Array, "utt"], steps: int) -> Places:
     start = shared_minimum(chunks - -(-load.max() // size))
     shape = (chunks, size, rows)
     return Places(Window(start, begins.reshape(shape)), at, source.reshape(shape), steps - lengths)
+
+
+def row_count(count: int) -> int:
+    """Returns in how many rows so many utterances lie."""
+    return math.ceil(count**CROWD)
 
 
 def arrange(
