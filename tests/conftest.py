@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -17,6 +18,9 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # in each process, whichever 
 import jax
 import pytest
 from keras_reference import usual_promotion
+
+# In the background of a shell Ctrl-C is ignored, by all processes that are started here as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
