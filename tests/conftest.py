@@ -8,17 +8,17 @@ import tempfile
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-# Programs are kept while the tests run, for the many processes that they start, and no longer.
-os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/matplotlib"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="dser-jax-tests-")
-atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # in each process, whichever test is first
 
 import jax
 import pytest
 from keras_reference import usual_promotion
 
+# Programs are kept while the tests run, for the many processes that they start, and no longer.
+os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/matplotlib"))
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="dser-jax-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 # In the background of a shell Ctrl-C is ignored, by all processes that are started here as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
