@@ -26,7 +26,7 @@ CHUNK = 10
 class Places(NamedTuple):
     """Where the steps of a batch's utterances lie: in a row after one another, ends flush.
 
-    What has no place, padding, and a place with nothing in it, have the number behind the last.
+    Padding has no place, and some places hold nothing; both have the number behind the last.
 
     Attributes:
       window: The chunks to compute, and where in them utterances begin.
