@@ -135,7 +135,7 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     state = _on(mesh, _EACH, _stacked(one, lanes))
     number = jax.ShapeDtypeStruct((), np.int32)
     seed = jax.ShapeDtypeStruct((), np.uint32)
-    fill, put, advance, harvest = _functions(run, mesh)
+    fill, put, advance, harvest = _functions(run, mesh, one)
     # `put` only copies: unoptimized it is compiled in half the time. `fill` draws its random
     # numbers four times as fast for being optimized.
     on_cpu = mesh.devices.flat[0].platform == "cpu"
@@ -168,10 +168,11 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
 def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
     """Returns what an epoch of so many lanes needs on one device beside state and data."""
     mesh = _mesh(jax.local_devices()[:1])
-    state = _on(mesh, _EACH, _stacked(lane_state(run, data), lanes))
+    one = lane_state(run, data)
+    state = _on(mesh, _EACH, _stacked(one, lanes))
     hparams = jax.eval_shape(lambda: stack_hparams([HParams()] * lanes))
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), data)
-    advance = _functions(run, mesh)[2]
+    advance = _functions(run, mesh, one)[2]
     lowered = advance.lower(_on(mesh, _EACH, hparams), state, _on(mesh, _ALL, shapes))
     analysis = lowered.compile().memory_analysis()
     if analysis is None:
@@ -181,8 +182,9 @@ def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
     return analysis.temp_size_in_bytes
 
 
-def _functions(run: Run, mesh: Mesh):
-    """Maps a run's functions over the lanes of each device of a mesh."""
+def _functions(run: Run, mesh: Mesh, one: State):
+    """Maps a run's functions over the lanes of each device of a mesh; `one` is a lane's state."""
+    turns = takes_turns(mesh.devices.flat[0], one)
 
     def split(function, inputs, outputs):
         return jax.shard_map(
@@ -212,8 +214,7 @@ def _functions(run: Run, mesh: Mesh):
         return put(state, slot, run.init(jax.random.key(seed), data))
 
     def advance(hparams: HParams, state: State, data: Data) -> tuple[State, Flags]:
-        lane = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), state)
-        if takes_turns(mesh.devices.flat[0], lane):
+        if turns:
             state = in_turn(hparams, state, data)
         else:
             state = jax.vmap(run.epoch, in_axes=(0, 0, None))(hparams, state, data)

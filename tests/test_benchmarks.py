@@ -211,26 +211,25 @@ def test_flops_are_counted_as_they_are():
     assert counted == pytest.approx(flops_by_hand(config, 7), rel=0.05)
 
 
-def test_what_is_not_installed_is_left_out(tmp_path):
-    (tmp_path / "torch.py").write_text("raise ImportError('no torch here')")
-    done = subprocess.run(
+def suite_with(torch: str, folder) -> subprocess.CompletedProcess:
+    """Runs the suite's comparison with PyTorch where PyTorch is a file of a line."""
+    (folder / "torch.py").write_text(torch)
+    return subprocess.run(
         [sys.executable, BENCHMARKS / "all.py", "--size", "small", "--only", "versus_torch"],
-        env={**os.environ, "PYTHONPATH": os.fspath(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.fspath(folder)},
         capture_output=True,
         text=True,
     )
+
+
+def test_what_is_not_installed_is_left_out(tmp_path):
+    done = suite_with("raise ImportError('no torch here')", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "PyTorch is not installed" in done.stdout
     assert "left out, as something is not installed: versus_torch" in done.stdout
 
 
 def test_a_failure_is_told(tmp_path):
-    (tmp_path / "torch.py").write_text("raise RuntimeError('broken')")
-    done = subprocess.run(
-        [sys.executable, BENCHMARKS / "all.py", "--size", "small", "--only", "versus_torch"],
-        env={**os.environ, "PYTHONPATH": os.fspath(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
+    done = suite_with("raise RuntimeError('broken')", tmp_path)
     assert done.returncode == 1
     assert "failed: versus_torch" in done.stdout

@@ -11,10 +11,9 @@ from dser_jax.config import Config
 from dser_jax.errors import DserError
 from dser_jax.models import sequences
 from dser_jax.models.layers import LSTM
-from dser_jax.models.recurrence import Kernels, padding_states, single_step, states
+from dser_jax.models.recurrence import Kernels
 from dser_jax.models.sequences import (
     arrange,
-    before_first,
     every_step,
     find_places,
     last_step,
@@ -52,19 +51,15 @@ def plain(x, lengths, padding, layers):
 
 
 def ours(x, lengths, padding, layers, half=False):
-    count = x.shape[1]
     steps = arrange(x, lengths, padding)
     for kernels in layers:
-        before, after = None, None
-        if count == 1:
-            new = single_step(steps.x, kernels)
-            after = None if padding is None else single_step(steps.padding, kernels)[None]
-        else:
-            if padding is not None:
-                after = padding_states(steps.padding, kernels, jnp.int32(steps.fill), half)
-                before = tuple(before_first(each, steps.places) for each in after)
-            new = states(steps.x, kernels, before, steps.places.window, half)
-        steps = steps._replace(x=new, padding=after if after is None else after[0])
+        params = {
+            "kernel": kernels.inputs,
+            "recurrent_kernel": kernels.recurrent,
+            "bias": kernels.bias,
+            "recurrent_bias": jnp.zeros_like(kernels.bias),
+        }
+        steps = LSTM(UNITS, half).apply({"params": params}, steps)
     return every_step(steps)
 
 
