@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.environment import environment
+from dser_jax.journal import environment
 
 WORDS = 3438
 """Vocabulary of IEMOCAP, padding included."""
@@ -83,11 +83,11 @@ def parse(
             help={**HELP, **(text or {})}[name],
         )
     args = parser.parse_args()
-    from dser_jax.cores import use_all_cores
+    from dser_jax.system import use_all_cores
 
     use_all_cores()
     if cache:
-        from dser_jax.compile_cache import enable_compile_cache
+        from dser_jax.system import enable_compile_cache
 
         enable_compile_cache()
     if args.size is None:
@@ -130,7 +130,7 @@ def made_up(
       tokens: Length of the padded texts; None for none.
       frames: Length of the padded sequences of descriptors; None for functionals.
     """
-    from dser_jax.dataset import Data
+    from dser_jax.data import Data
 
     random = np.random.default_rng(1)
     rows = train + validation + test
@@ -169,8 +169,7 @@ def _for_parts(train: int, rows: int, mean: float, median: float, longest: int) 
 
 def as_dataset(data, config):
     """Wraps `Data` for the engine."""
-    from dser_jax.dataset import Dataset
-    from dser_jax.splits import Split
+    from dser_jax.data import Dataset, Split
 
     return Dataset(
         data,
@@ -212,9 +211,9 @@ class Lanes:
     """A program with a run in each lane; none of them stops."""
 
     def __init__(self, config, data, lanes: int) -> None:
-        from dser_jax.program import compile_program, lane_state, send
-        from dser_jax.runs import stack_hparams, tree_bytes
-        from dser_jax.train import HParams, make_run
+        from dser_jax.engine import compile_program, lane_state, send
+        from dser_jax.plan import stack_hparams, tree_bytes
+        from dser_jax.training import HParams, make_run
 
         where = devices(lanes)
         start = time.perf_counter()

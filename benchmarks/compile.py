@@ -44,9 +44,8 @@ def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> 
     started = time.perf_counter()
     import jax
 
-    import dser_jax.lanes  # noqa: F401
-    from dser_jax.compile_cache import enable_compile_cache
-    from dser_jax.cores import use_all_cores
+    import dser_jax.engine.lanes  # noqa: F401
+    from dser_jax.system import enable_compile_cache, use_all_cores
 
     use_all_cores()
     enable_compile_cache()

@@ -39,7 +39,7 @@ HELP = {
 
 def made_up(count: int) -> list[np.ndarray]:
     """Makes signals of 2 to 6 seconds: a buzz that comes and goes, and noise."""
-    from dser_jax.features.audio import RATE
+    from dser_jax.features import RATE
 
     random = np.random.default_rng(0)
     signals = []
@@ -55,7 +55,7 @@ def made_up(count: int) -> list[np.ndarray]:
 
 def as_it_comes() -> Callable[[np.ndarray], np.ndarray]:
     """Imports pyAudioAnalysis and returns its own function."""
-    from dser_jax.features.audio import HOP, RATE, WINDOW
+    from dser_jax.features import HOP, RATE, WINDOW
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -108,11 +108,9 @@ def extractors(signals: list[np.ndarray], repeats: int) -> dict[str, Any]:
 
 def openings(files: list[Path], repeats: int) -> dict[str, Any]:
     """Times ways to run openSMILE over files, in turns; prints files a second."""
-    from dser_jax.corpora.utterances import Utterance
-    from dser_jax.errors import BadInput
-    from dser_jax.features import EXTRACTORS
-    from dser_jax.features.audio import read
-    from dser_jax.features.extract import extract
+    from dser_jax.corpora import Utterance
+    from dser_jax.features import EXTRACTORS, extract, read
+    from dser_jax.system import BadInput
 
     gemaps = EXTRACTORS["gemaps_lld"]
     utterances = [Utterance(f"{i}", file=file) for i, file in enumerate(files)]
@@ -153,7 +151,7 @@ def main() -> int:
         import pyAudioAnalysis  # noqa: F401
         import soundfile
 
-        from dser_jax.features.audio import RATE, read
+        from dser_jax.features import RATE, read
     except ImportError as error:
         print(f"the audio libraries are not installed ({error}): nothing to measure")
         return 3

@@ -29,8 +29,8 @@ SIZES = {
 
 def prepare_toy(folder: Path) -> Path:
     """Makes a prepared data set of a few dozen labelled functionals."""
-    from dser_jax.corpora.utterances import Corpus, Utterance
-    from dser_jax.prepare import prepare
+    from dser_jax.corpora import Corpus, Utterance
+    from dser_jax.data import prepare
 
     random = np.random.default_rng(0)
     gold = random.uniform(1, 5, (ROWS, 3))
@@ -54,8 +54,8 @@ def measure(data: Path, out: Path, runs: int, lanes: int, results) -> None:
     """Sweeps so many runs and puts what it cost into `results`."""
     import jax
 
-    from dser_jax import lanes as engine
     from dser_jax.config import Config
+    from dser_jax.engine import lanes as engine
     from dser_jax.experiment import run_experiment
     from dser_jax.plan import Group, product
 

@@ -14,10 +14,9 @@ import optax
 from common import WORDS
 from flax import linen as nn
 
-from dser_jax.corpora.utterances import ATTRS
+from dser_jax.corpora import ATTRS
 from dser_jax.loss import multitask_loss
-from dser_jax.optimizers import rmsprop
-from dser_jax.train import HParams
+from dser_jax.training import HParams, rmsprop
 
 glorot = nn.initializers.glorot_uniform()
 

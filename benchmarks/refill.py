@@ -16,11 +16,10 @@ import numpy as np
 from common import as_dataset, finish, parse
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data, Dataset
-from dser_jax.lanes import Hooks, train_runs
-from dser_jax.program import compile_program, send
-from dser_jax.runs import RunSpec
-from dser_jax.train import HParams, make_run
+from dser_jax.data import Data, Dataset
+from dser_jax.engine import Hooks, compile_program, send, train_runs
+from dser_jax.plan import RunSpec
+from dser_jax.training import HParams, make_run
 
 ROWS, FEATURES = 400, 46
 SIZES = {

@@ -125,7 +125,7 @@ def ceilings(args, batch: int, lanes: int) -> dict[str, tuple[Any, float]]:
     import jax
     import jax.numpy as jnp
 
-    from dser_jax.models.sequences import row_count
+    from dser_jax.models import row_count
 
     units = args.units
     rows = row_count(batch)
@@ -166,8 +166,8 @@ def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
     """Counts and times a lane-step and the ceilings; prints and returns them."""
     import jax
 
-    from dser_jax.program import lane_state
-    from dser_jax.train import HParams, make_run
+    from dser_jax.engine import lane_state
+    from dser_jax.training import HParams, make_run
 
     data = made_up(steps * batch, tokens=args.tokens)
     limits = ceilings(args, batch, lanes)

@@ -68,8 +68,8 @@ def weightings(experiment: str) -> list[tuple[float, float, float]]:
 
 def made_runs(args) -> list[tuple[str, Any]]:
     """Makes each weighting's runs; none of them stops early."""
-    from dser_jax.runs import RunSpec
-    from dser_jax.train import HParams
+    from dser_jax.plan import RunSpec
+    from dser_jax.training import HParams
 
     runs = []
     for weights, seed in product(weightings(args.experiment), range(args.seeds)):
@@ -80,7 +80,7 @@ def made_runs(args) -> list[tuple[str, Any]]:
 
 def train(dataset, config, runs, lanes: int, program) -> float:
     """Trains runs by the engine; returns its seconds."""
-    from dser_jax.lanes import train_runs
+    from dser_jax.engine import train_runs
 
     start = time.perf_counter()
     done = list(train_runs(dataset, config, runs, lanes=lanes, program=program))
@@ -95,9 +95,8 @@ def compiled(dataset, config, count: int, lanes: int):
     """Compiles a program for so many runs; returns it with its lanes and the seconds it took."""
     import jax
 
-    from dser_jax.program import compile_program, send
-    from dser_jax.sizing import choose_lanes
-    from dser_jax.train import make_run
+    from dser_jax.engine import choose_lanes, compile_program, send
+    from dser_jax.training import make_run
 
     start = time.perf_counter()
     run = make_run(config, dataset.words, dataset.embedding_dim)

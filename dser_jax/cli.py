@@ -25,8 +25,7 @@ from dser_jax.commands import (
     watch,
 )
 from dser_jax.commands.base import Parser
-from dser_jax.errors import DserError
-from dser_jax.signals import EXIT_INTERRUPTED, Interrupted
+from dser_jax.system import EXIT_INTERRUPTED, DserError, Interrupted
 
 COMMANDS = (
     prepare,

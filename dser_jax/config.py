@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 PROTOCOLS = ("strict", "paper")
 PADDINGS = ("masked", "keras")

@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 from dser_jax.cli import guarded
-from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.inspect import inspect
-from dser_jax.prepare import prepare
+from dser_jax.corpora import Corpus, Utterance
+from dser_jax.data import inspect, prepare
 
 
 def load_lines(path: Path) -> Corpus:

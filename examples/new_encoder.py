@@ -7,8 +7,7 @@ from flax import linen as nn
 
 from dser_jax import Config, product, sweep
 from dser_jax.cli import guarded
-from dser_jax.models import MODELS
-from dser_jax.models.text import Embedding
+from dser_jax.models import MODELS, Embedding
 
 
 class AttentionPooling(nn.Module):

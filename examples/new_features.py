@@ -11,8 +11,7 @@ import numpy as np
 
 from dser_jax import Config, product, sweep
 from dser_jax.cli import guarded
-from dser_jax.prepare import prepare
-from dser_jax.prepared import load_prepared
+from dser_jax.data import load_prepared, prepare
 
 
 def embed(utterance) -> np.ndarray:

@@ -9,7 +9,7 @@ import optax
 
 from dser_jax import Config, product, sweep
 from dser_jax.cli import guarded
-from dser_jax.optimizers import OPTIMIZERS
+from dser_jax.training import OPTIMIZERS
 
 
 def clipped_lion(learning_rate):

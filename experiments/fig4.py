@@ -12,10 +12,8 @@ Command, for a prepared IEMOCAP (121 runs a seed, one program):
 """
 
 from dser_jax.cli import guarded
-from dser_jax.conduct import conduct
-from dser_jax.plan import Group, paired_runs
-from dser_jax.settings import make_config, make_hparams, make_parser
-from dser_jax.weights import two_weights
+from dser_jax.experiment import conduct, make_config, make_hparams, make_parser
+from dser_jax.plan import Group, paired_runs, two_weights
 
 TENTHS = [i / 10 for i in range(11)]
 

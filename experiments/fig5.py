@@ -10,10 +10,8 @@ Command, for a prepared IEMOCAP (31 runs a seed, one program; the point 1/1/1 is
 """
 
 from dser_jax.cli import guarded
-from dser_jax.conduct import conduct
-from dser_jax.plan import Group, paired_runs
-from dser_jax.settings import make_config, make_hparams, make_parser
-from dser_jax.weights import no_weights, three_weights
+from dser_jax.experiment import conduct, make_config, make_hparams, make_parser
+from dser_jax.plan import Group, no_weights, paired_runs, three_weights
 
 WEIGHTS = ("alpha", "beta", "gamma")
 TENTHS = [i / 10 for i in range(10)]

@@ -15,10 +15,8 @@ Command, for a prepared IEMOCAP (100 runs a seed, one program):
 """
 
 from dser_jax.cli import guarded
-from dser_jax.conduct import conduct
-from dser_jax.plan import Group, paired_runs
-from dser_jax.settings import make_config, make_hparams, make_parser
-from dser_jax.weights import no_weights
+from dser_jax.experiment import conduct, make_config, make_hparams, make_parser
+from dser_jax.plan import Group, no_weights, paired_runs
 
 TENTHS = [i / 10 for i in range(10)]
 

@@ -13,10 +13,8 @@ Command, for a prepared IEMOCAP (eight programs; frames are 3,400 steps long and
 """
 
 from dser_jax.cli import guarded
-from dser_jax.conduct import conduct
-from dser_jax.plan import Group, paired_runs
-from dser_jax.settings import make_config, make_hparams, make_parser
-from dser_jax.weights import two_weights
+from dser_jax.experiment import conduct, make_config, make_hparams, make_parser
+from dser_jax.plan import Group, paired_runs, two_weights
 
 FEATURES = ("paa_lld", "paa_hsf", "gemaps_lld", "gemaps_hsf")
 

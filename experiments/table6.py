@@ -14,10 +14,8 @@ Command, for a prepared IEMOCAP with these features (60 runs, one compiled progr
 """
 
 from dser_jax.cli import guarded
-from dser_jax.conduct import conduct
-from dser_jax.plan import Group, paired_runs
-from dser_jax.settings import make_config, make_hparams, make_parser
-from dser_jax.weights import no_weights, three_weights, two_weights
+from dser_jax.experiment import conduct, make_config, make_hparams, make_parser
+from dser_jax.plan import Group, no_weights, paired_runs, three_weights, two_weights
 
 WEIGHTINGS = {
     "no weights": ("none", no_weights()),

@@ -31,14 +31,14 @@ SLOW = (
     "demo_claims",
     "faults_kills",
     "ray",
-    "cli_sweep",
+    "sweep",
     "search_cli",
-    "search_decisions",
+    "decisions",
     "examples",
-    "docs_snippets",
+    "snippets",
     "benchmarks",
     "page_browser",
-    "export",
+    "exporting",
     "lanes",
 )
 """Files that begin first, so that no process is left with a long one at the end."""

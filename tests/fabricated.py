@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dser_jax.journal import Journal, run_id
-from dser_jax.metrics import scores
+from dser_jax.journal.journal import Journal
+from dser_jax.plan import run_id
+from dser_jax.training.metrics import scores
 
 NAMES = {
     "speech LSTM": ("lstm", "gemaps_hsf", (0.38, 0.65, 0.52)),

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 from tiny import CONFIG, make_dataset
 
-from dser_jax.lanes import train_runs
-from dser_jax.program import compile_program, send
-from dser_jax.train import HParams, make_run
+from dser_jax.engine.lanes import train_runs
+from dser_jax.engine.program import compile_program, send
+from dser_jax.training.run import HParams, make_run
 
 DATASET = make_dataset()
 LANES = 4

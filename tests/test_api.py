@@ -1,16 +1,21 @@
 """What `import dser_jax` gives: a grid search in ten lines."""
 
 import pytest
-from test_experiment import data  # noqa: F401
+from sixty import prepare_sixty
 from tiny import CONFIG
 
 import dser_jax
-from dser_jax.errors import DserError
+from dser_jax.system.errors import DserError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
-def test_a_grid_search_in_ten_lines(data, tmp_path):  # noqa: F811
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return prepare_sixty(tmp_path_factory.mktemp("data"))
+
+
+def test_a_grid_search_in_ten_lines(data, tmp_path):
     from dser_jax import product, results, sweep
 
     runs = product(alpha=[0.2, 0.7], beta=[0.1, 0.2], seed=range(2))
@@ -25,7 +30,7 @@ def test_a_grid_search_in_ten_lines(data, tmp_path):  # noqa: F811
     assert list(sweep(data, CONFIG, runs, tmp_path, lanes=4, baselines=False)) == []
 
 
-def test_a_sweep_that_the_reader_leaves_goes_on_where_it_was(data, tmp_path):  # noqa: F811
+def test_a_sweep_that_the_reader_leaves_goes_on_where_it_was(data, tmp_path):
     runs = dser_jax.product(learning_rate=[0.001, 0.01], seed=range(3))
     options = {"lanes": 2, "baselines": False}
     for row in dser_jax.sweep(data, CONFIG, runs, tmp_path, **options):

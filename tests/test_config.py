@@ -4,7 +4,7 @@ import pytest
 from tiny import CONFIG
 
 from dser_jax.config import Config
-from dser_jax.errors import DserError
+from dser_jax.system.errors import DserError
 
 
 @pytest.mark.parametrize("config", [Config(), CONFIG, Config(text=None, taps=(2,))])

@@ -17,12 +17,12 @@ import soundfile
 from scipy import signal
 
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.journal import read_journal
-from dser_jax.loss import LOSSES, WEIGHTINGS
-from dser_jax.models import MODELS
-from dser_jax.optimizers import OPTIMIZERS
-from dser_jax.prepare import prepare
-from dser_jax.prepared import load_prepared
+from dser_jax.data.prepared import load_prepared
+from dser_jax.data.preparing import prepare
+from dser_jax.journal.journal import read_journal
+from dser_jax.loss.losses import LOSSES, WEIGHTINGS
+from dser_jax.models.table import MODELS
+from dser_jax.training.optimizers import OPTIMIZERS
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

@@ -1,6 +1,8 @@
 """What the code base promises of itself: see docs/design.md."""
 
 import ast
+import graphlib
+import importlib
 import os
 import re
 import shutil
@@ -13,45 +15,39 @@ from pathlib import Path
 import pytest
 
 import dser_jax
+from dser_jax.system import names
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "dser_jax"
 
-LAYERS = (
-    "errors config atomic lock progress sweep_progress signals environment cores compile_cache",
-    "corpora corpora.utterances corpora.reading corpora.iemocap corpora.msp_improv corpora.table",
-    "corpora.msp_podcast corpora.emobank corpora.audformat",
-    "corpora.demo_text corpora.espeak_worker corpora.espeak corpora.demo",
-    "features.audio features.extractor features.functionals",
-    "features.gemaps features.paa features.paa_fast features",
-    "features.store features.interrupt features.extract features.imported",
-    "features.tokenizer features.vectors",
-    "prepared staging prepare splits leaks inspect dataset join",
-    "models.recurrence models.sequences models.layers models.acoustic models.text models.network",
+ROOMS = (
+    "system",
+    "config",
+    "corpora",
+    "features",
+    "data",
     "models",
-    "loss optimizers train runs program sizing checkpoint lanes handout ray_engine ray_workers",
-    "metrics weights grid journal_files journal_plan journal merge",
-    "search.space search.base search.random search.halving search.optuna search.trials search",
-    "plan rows search.decisions",
-    "frame intervals stats tables subsets",
-    "published.numbers published.compare published.patterns published",
-    "report_text report_sections report_paper report_leaks report_search report_files",
-    "searches report_searches",
-    "figures.style figures.curves figures.scatter figures.heat figures.lines",
-    "figures.parts figures.searched figures.trials figures report",
-    "run_settings page.pack page.markup page.sweep page.scores page.runs page.curves",
-    "page.predictions page.searched page.compare page.library page.build page watch",
-    "trackers.tracked trackers.tensorboard trackers.wandb trackers",
-    "bootstrap baselines experiment settings conduct collection doctor",
-    "share share.bundle share.choice share.forward share.gather share.card share.stablehlo",
-    "share.export predict predict.estimate predict.predictor predict.segment predict.transcribe",
-    "predict.recordings predict.pipeline predict.output",
-    "commands commands.base commands.prepare commands.inspect commands.join commands.sweep",
-    "commands.report commands.watch commands.merge commands.export commands.predict",
-    "commands.doctor commands.completion cli",
+    "loss",
+    "training",
+    "plan",
+    "engine",
+    "journal",
+    "search",
+    "stats",
+    "report",
+    "experiment",
+    "share",
+    "predict",
+    "commands",
+    "cli",
 )
-ORDER = [module for layer in LAYERS for module in layer.split()]
-"""Every module; each may import those before it, wherever in its file it does so."""
+"""In this order: each imports those before it, wherever in a file it does so."""
+
+LONGEST = 500
+"""Lines of a file."""
+
+RE_EXPORTS = ("optimizers",)
+"""Modules beside the rooms that only show, under a documented name, what is in one of them."""
 
 
 def name_of(path: Path) -> str:
@@ -61,42 +57,160 @@ def name_of(path: Path) -> str:
 
 
 MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+FOLDERS = [path for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"]
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yields the modules of the package that a file imports, also in functions and for types."""
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+
+
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """Yields (module, name) of what a file imports of the package, also in functions, for types."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found = [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found = [(node.module or "", alias.name) for alias in node.names]
         else:
             continue
-        for name in names:
-            package, _, module = name.partition(".")
+        for module, name in found:
+            package, _, rest = module.partition(".")
             if package == "dser_jax":
-                yield module if module in MODULES else module.rpartition(".")[0]
+                yield rest, name
 
 
-def test_every_module_has_its_place():
-    assert sorted(ORDER) == sorted(MODULES.keys() - {""})
-    assert set(imported(MODULES[""])) < set(ORDER)  # for types alone: test_imports_cost ...
+def exported(room: str) -> dict[str, str]:
+    """Returns what a room shows to others, and the module that has it."""
+    path = PACKAGE / room / "__init__.py"
+    if not path.exists():
+        return {}
+    blocks = filter(is_for_types, ast.parse(path.read_text("utf-8")).body)
+    return {
+        alias.name: (node.module or "").removeprefix("dser_jax.")
+        for block in blocks
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_imports_point_backwards(module):
-    before = {"", *ORDER[: ORDER.index(module)]}
-    assert not set(imported(MODULES[module])) - before
+def test_every_module_is_in_a_room():
+    folders = {path.name for path in FOLDERS}
+    files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    assert folders | files == {*ROOMS, *RE_EXPORTS}
+    assert len(files) + 1 <= 4
+    assert len(folders) <= 17
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_a_room_is_small_and_says_what_it_is_for(folder):
+    assert len(list(folder.glob("*.py"))) <= 12
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8"))) or ""
+    assert 1 < len(said.splitlines()) <= 10
+    assert "first" in said  # Which file to open.
+    for name in re.findall(r"`(\w+\.py)`", said):
+        assert (folder / name).exists()
+
+
+@pytest.mark.parametrize("path", MODULES.values(), ids=name_of)
+def test_no_file_is_long(path):
+    lines = path.read_text("utf-8").count("\n")
+    assert lines <= LONGEST
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_room_imports_rooms_before_it_and_what_they_export(module):
+    room = room_of(module)
+    # The package itself and re-exports show what is in the rooms, and are imported by none.
+    before = ROOMS if room in ("", *RE_EXPORTS) else ROOMS[: ROOMS.index(room)]
+    for other, name in imports(MODULES[module]):
+        if other == "":
+            assert name == "__version__", f"{module}: import {name} from its room"
+        elif room_of(other) == room:
+            found = f"{other}.{name}" in MODULES or other != room
+            assert found, f"{module}: import {name} from its file, not from {room}"
+        elif (module, other) != ("", "system.names") and other != "system.names":
+            assert room_of(other) in before, f"{module}: {other} is in no room before {room}"
+            if room == "cli" and room_of(other) == "commands":
+                continue  # It lists them.
+            assert "." not in other, f"{module}: import what {other} exports, from its room"
+            door = PACKAGE / other / "__init__.py"
+            if door.exists():
+                assert name in exported(other), f"{module}: {other} does not export {name}"
+
+
+@pytest.mark.parametrize("module", RE_EXPORTS)
+def test_no_module_imports_a_re_export(module):
+    for other in MODULES:
+        assert all(module != where for where, _ in imports(MODULES[other])), other
+
+
+@pytest.mark.parametrize("room", [path.name for path in FOLDERS if path.name != "commands"])
+def test_what_a_room_exports_is_there(room):
+    found = exported(room)
+    door = importlib.import_module(f"dser_jax.{room}")
+    assert set(door.__all__) == set(found)
+    for name, module in found.items():
+        assert room_of(module) == room
+        # A module of the same name would hide it as soon as it is imported.
+        assert not (PACKAGE / room / f"{name}.py").exists(), name
+        assert getattr(door, name) is getattr(importlib.import_module(f"dser_jax.{module}"), name)
+
+
+def test_modules_import_each_other_in_no_circle():
+    graph = {
+        module: {
+            other if f"{other}.{name}".strip(".") not in MODULES else f"{other}.{name}".strip(".")
+            for other, name in imports(path)
+            if room_of(other) == room_of(module) != ""
+        }
+        for module, path in MODULES.items()
+    }
+    for door in [module for module in graph if "." not in module]:
+        graph[door] = set()  # What it exports it loads later.
+    graphlib.TopologicalSorter(graph).prepare()
 
 
 def test_the_documents_tell_the_same_order():
     design = (ROOT / "docs" / "design.md").read_text("utf-8")
-    rows = re.findall(r"^\| (`.+?`) \|", design, re.MULTILINE)
-    assert [name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)] == ORDER
+    assert re.findall(r"^\| `(\w+)/?` \|", design, re.MULTILINE) == list(ROOMS)
     listed = re.findall(r"^    (\w+)  ", dser_jax.__doc__ or "", re.MULTILINE)
     assert len(listed) > 9
-    assert listed == [module for module in ORDER if module in listed]
+    assert listed == [room for room in ROOMS if room in listed]
+
+
+def test_the_tests_stand_in_the_same_rooms():
+    folders = {path.name for path in (ROOT / "tests").iterdir() if list(path.glob("test_*.py"))}
+    assert folders >= {path.name for path in FOLDERS}
+    assert folders <= {*ROOMS, "docs", "benchmarks", "frozen"}
+
+
+@pytest.mark.parametrize("former", sorted(names.FormerNames().present))
+def test_a_module_is_found_by_its_former_name(former):
+    present = names.FormerNames().present[former]
+    assert importlib.import_module(former) is importlib.import_module(present)
+
+
+def test_what_the_documents_name_is_where_they_say():
+    tables = ["dser_jax.loss.LOSSES", "dser_jax.loss.WEIGHTINGS", "dser_jax.models.MODELS"]
+    tables += ["dser_jax.optimizers.OPTIMIZERS", "dser_jax.features.FEATURES"]
+    page = (ROOT / "docs" / "extend.md").read_text("utf-8")
+    for table in tables:
+        module, _, name = table.rpartition(".")
+        assert f"`{table}`" in page
+        assert isinstance(getattr(importlib.import_module(module), name), dict)
+
+
+def test_completion_shows_the_public_names():
+    shown = [name for name in dir(dser_jax) if not name.startswith("_")]
+    assert "sweep" in shown
+    assert set(dser_jax.__all__) <= set(shown)
+    assert not {"exports", "TYPE_CHECKING", "keep_former_names"} & set(shown)
 
 
 AUDIO = ("opensmile", "pyAudioAnalysis", "soundfile", "espeakng_loader")
@@ -121,14 +235,14 @@ def python(*arguments: str) -> str:
         ("dser_jax", LIGHT),
         ("dser_jax.cli", LIGHT),
         (
-            ", ".join(f"dser_jax.{name}" for name in ORDER if name.startswith("corpora.")),
+            ", ".join(f"dser_jax.{name}" for name in MODULES if name.startswith("corpora.")),
             (*LIGHT, "audformat", "pandas"),
         ),
         ("dser_jax.journal", LIGHT),
-        ("dser_jax.tables", LIGHT),
+        ("dser_jax.stats.table", LIGHT),
         ("dser_jax.report", LIGHT),
-        ("dser_jax.train", HEAVY),
-        ("dser_jax.lanes", HEAVY),
+        ("dser_jax.training.run", HEAVY),
+        ("dser_jax.engine.lanes", HEAVY),
         ("dser_jax.experiment", HEAVY),
     ],
 )

@@ -3,8 +3,8 @@
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data, Dataset
-from dser_jax.splits import Split
+from dser_jax.data.dataset import Data, Dataset
+from dser_jax.data.splits import Split
 
 CONFIG = Config(
     features="toy_hsf",

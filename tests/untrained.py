@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.dataset import Scaler
-from dser_jax.features import FEATURES
+from dser_jax.data.dataset import Scaler
+from dser_jax.features.sets import FEATURES
 from dser_jax.features.tokenizer import Tokenizer
-from dser_jax.models import Batch, Rates, make_network
+from dser_jax.models.network import Batch, Rates
+from dser_jax.models.table import make_network
 from dser_jax.predict.predictor import Predictor
 from dser_jax.share.bundle import Bundle, Features, Member
 from dser_jax.share.forward import flat

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from dser_jax import results
-from dser_jax.corpora.utterances import ATTRS
+from dser_jax.corpora import ATTRS
 
 COLOURS = {"speech": "#3b6fb6", "text": "#d9822b", "speech + text": "#2e8b57"}
 

@@ -14,7 +14,7 @@ import browser  # noqa: E402
 from fabricated import weight_grid  # noqa: E402
 
 from dser_jax.journal import Journal  # noqa: E402
-from dser_jax.page import write_page  # noqa: E402
+from dser_jax.report import write_page  # noqa: E402
 
 SIZE = (1120, 720)
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from dser_jax.metrics import BATCH, ccc, ccc_batch32
+from dser_jax.training import BATCH, ccc, ccc_batch32
 
 DIALOGUES, TURNS = 60, 36
 

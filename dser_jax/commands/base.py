@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 Commands = Any
 """What `ArgumentParser.add_subparsers` returns; argparse keeps the name of its class private."""

@@ -59,11 +59,8 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser export`."""
-    from dser_jax.compile_cache import enable_compile_cache
-    from dser_jax.progress import say
-    from dser_jax.share.choice import Choice
-    from dser_jax.share.export import export
-    from dser_jax.share.gather import gather
+    from dser_jax.share import Choice, export, gather
+    from dser_jax.system import enable_compile_cache, say
 
     for notice in enable_compile_cache():
         say(notice)

@@ -22,7 +22,6 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser inspect`."""
-    from dser_jax.inspect import inspect
-    from dser_jax.prepared import load_prepared
+    from dser_jax.data import inspect, load_prepared
 
     inspect(load_prepared(args.folder))

@@ -45,9 +45,8 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser join`."""
-    from dser_jax.features.functionals import NONZERO
-    from dser_jax.inspect import summary
-    from dser_jax.join import join
+    from dser_jax.data import join, summary
+    from dser_jax.features import NONZERO
 
     joined = join(args.train, args.test, args.out, all_rows=args.all_rows, command=args.command)
     print(f"{joined.manifest['corpus']}, labels from -1 to 1")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 _HELP = """\
 Joins the parts of a sweep that `dser sweep --part I/N` trained, e.g. each on
@@ -29,9 +29,9 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser merge`."""
-    from dser_jax.bootstrap import update_intervals
-    from dser_jax.merge import merge
+    from dser_jax.journal import merge
     from dser_jax.report import write_report
+    from dser_jax.stats import update_intervals
 
     if len(args.folders) == 1:
         out = args.out or args.folders[0]

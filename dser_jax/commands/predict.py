@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dser_jax.commands.base import Commands, add_command, pairs
-from dser_jax.errors import DserError
-from dser_jax.settings import positive
+from dser_jax.experiment import positive
+from dser_jax.system import DserError
 
 if TYPE_CHECKING:
-    from dser_jax.predict.pipeline import Prediction
-    from dser_jax.predict.predictor import Predictor
+    from dser_jax.predict import Prediction, Predictor
 
 EXIT_SOME_FAILED = 3
 """What `dser predict` ends with where it could not predict some of what it was given."""
@@ -91,8 +90,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser predict`."""
-    from dser_jax.predict.output import format_of
-    from dser_jax.predict.recordings import find
+    from dser_jax.predict import find, format_of
 
     asked = find(
         args.recordings,
@@ -106,12 +104,8 @@ def run(args: argparse.Namespace) -> None:
     elif format is not None:
         raise DserError("--format belongs to --out")
 
-    from dser_jax.compile_cache import enable_compile_cache
-    from dser_jax.predict.output import show, write
-    from dser_jax.predict.pipeline import predict
-    from dser_jax.predict.predictor import load
-    from dser_jax.predict.transcribe import make_transcriber
-    from dser_jax.progress import say
+    from dser_jax.predict import load, make_transcriber, predict, show, write
+    from dser_jax.system import enable_compile_cache, say
 
     for notice in enable_compile_cache():
         say(notice)
@@ -147,7 +141,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _words(model: Predictor, found: Sequence[Prediction]) -> list[str]:
     """Says how many words the model knows, of those that it was given."""
-    from dser_jax.features.tokenizer import split_words
+    from dser_jax.features import split_words
 
     texts = [each.piece.text or "" for each in found if each.estimate is not None]
     total = sum(len(split_words(text)) for text in texts)

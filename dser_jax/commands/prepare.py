@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command, pairs
-from dser_jax.corpora.utterances import Corpus
-from dser_jax.errors import BadInput, DserError
-from dser_jax.settings import positive
+from dser_jax.corpora import Corpus
+from dser_jax.experiment import positive
+from dser_jax.system import BadInput, DserError
 
 CORPORA = ("iemocap", "msp_improv", "msp_podcast", "audformat", "emobank", "table", "demo")
 
@@ -113,8 +113,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser prepare`."""
-    from dser_jax.prepare import prepare
-    from dser_jax.prepared import MANIFEST
+    from dser_jax.data import MANIFEST, prepare
 
     acoustic, columns = pairs("--acoustic", args.acoustic), pairs("--column", args.column)
     vectors = {name: path for name in ("glove", "fasttext") if (path := getattr(args, name))}
@@ -140,7 +139,7 @@ def run(args: argparse.Namespace) -> None:
         bad=bad,
         command=args.command,
     )
-    from dser_jax.inspect import summary
+    from dser_jax.data import summary
 
     for line in summary(prepared, [*dict.fromkeys(args.features), *acoustic, *vectors]):
         print(line)
@@ -167,38 +166,38 @@ def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInpu
 
 
 def _iemocap(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
-    from dser_jax.corpora.iemocap import load_iemocap
+    from dser_jax.corpora import load_iemocap
 
     return load_iemocap(args.root, bad)
 
 
 def _msp_improv(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
-    from dser_jax.corpora.msp_improv import load_msp_improv
+    from dser_jax.corpora import load_msp_improv
 
     return load_msp_improv(args.root, transcripts=not args.no_transcripts, bad=bad)
 
 
 def _msp_podcast(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
-    from dser_jax.corpora.msp_podcast import load_msp_podcast
+    from dser_jax.corpora import load_msp_podcast
 
     return load_msp_podcast(args.root, transcripts=not args.no_transcripts, bad=bad)
 
 
 def _audformat(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
-    from dser_jax.corpora.audformat import load_audformat
+    from dser_jax.corpora import load_audformat
 
     scale = None if args.scale is None else (args.scale[0], args.scale[1])
     return load_audformat(args.root, tables=args.table, columns=columns, scale=scale, bad=bad)
 
 
 def _emobank(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
-    from dser_jax.corpora.emobank import load_emobank
+    from dser_jax.corpora import load_emobank
 
     return load_emobank(args.root, bad)
 
 
 def _table(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
-    from dser_jax.corpora.table import load_table
+    from dser_jax.corpora import load_table
 
     if args.scale is None:
         raise DserError("--corpus table: which scale are the labels on? as in --scale 1 7")
@@ -209,8 +208,8 @@ def _table(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> 
 
 
 def _demo(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
-    from dser_jax.corpora.demo import load_demo
-    from dser_jax.progress import Progress
+    from dser_jax.corpora import load_demo
+    from dser_jax.system import Progress
 
     with ExitStack() as stack:
         progress: Progress | None = None

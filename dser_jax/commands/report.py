@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 DESCRIPTION = """\
 Prints the tables of a sweep, and writes them with figures to a folder. Or writes
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> None:
         _write_others(args)
         return
     if len(args.folders) > 1:
-        from dser_jax.collection import write_collection
+        from dser_jax.report import write_collection
 
         if args.out is None or args.validation:
             raise DserError("a report of several sweeps needs --out, and has no --validation")
@@ -91,10 +91,10 @@ def run(args: argparse.Namespace) -> None:
 def _write_others(args: argparse.Namespace) -> None:
     """Writes the page, and hands the runs to trackers."""
     from dser_jax.journal import read_journal
-    from dser_jax.report_text import plural
+    from dser_jax.report import plural
 
     if args.html is not None:
-        from dser_jax.page import write_page
+        from dser_jax.report import write_page
 
         file = Path(args.html) if args.html else None
         if file is not None and file.is_dir():
@@ -102,7 +102,7 @@ def _write_others(args: argparse.Namespace) -> None:
         print(f"Page: {write_page(args.folders, file)}")
     if args.tensorboard is None and args.wandb is None:
         return
-    from dser_jax.trackers import to_tensorboard, to_wandb, tracked
+    from dser_jax.report import to_tensorboard, to_wandb, tracked
 
     for folder in args.folders:
         view = read_journal(folder)

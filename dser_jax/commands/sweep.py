@@ -6,8 +6,8 @@ import argparse
 import itertools
 
 from dser_jax.commands.base import Commands, add_command
-from dser_jax.errors import DserError
-from dser_jax.settings import SEEDS, add_arguments, add_search_arguments
+from dser_jax.experiment import SEEDS, add_arguments, add_search_arguments
+from dser_jax.system import DserError
 
 _HELP = """\
 Trains many runs at once, as lanes of one compiled program: each setting of the
@@ -54,8 +54,8 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser sweep`."""
-    from dser_jax.grid import grid_points, parse_grid, parse_weightings, point_weights
-    from dser_jax.settings import make_config, make_hparams, make_search
+    from dser_jax.experiment import make_config, make_hparams, make_search
+    from dser_jax.plan import grid_points, parse_grid, parse_weightings, point_weights
 
     if args.best_of is not None:
         return _sweep_best(args)
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
             whole = " ".join(part for part in (name, point_name) if part)
             named[whole] = make_hparams(args, weights, **rates)
 
-    from dser_jax.conduct import conduct
+    from dser_jax.experiment import conduct
     from dser_jax.plan import Group, paired_runs
 
     groups = []
@@ -104,8 +104,8 @@ def _sweep_best(args: argparse.Namespace) -> None:
     }.items():
         if value:
             raise DserError(f"--best-of has its settings from {args.best_of}; leave out {flag}")
-    from dser_jax.conduct import conduct
     from dser_jax.config import Config
+    from dser_jax.experiment import conduct
     from dser_jax.journal import read_journal
     from dser_jax.plan import Group, paired_runs
     from dser_jax.search import best_settings

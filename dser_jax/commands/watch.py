@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser watch`."""
-    from dser_jax.watch import watch
+    from dser_jax.report import watch
 
     watch(args.folder, args.html, seconds=args.every)
 

@@ -1,9 +1,23 @@
-"""Corpora: each loader reads one kind of corpus into the utterance table of `utterances.py`.
+"""A corpus on disk -> the utterance table.
 
-`load_iemocap`, `load_msp_improv` and `load_msp_podcast` read release trees, `load_emobank` a file
-by name, `load_audformat` databases in that format, and `load_table` any CSV; each is in the module
-of its name. `load_demo` makes and reads the talking corpus, which needs no licence and no download.
-
-Loaders read text only: no recording is opened here. They import what they need themselves, so that
-importing this package costs nothing.
+Each loader reads one kind of corpus into the `Utterance`s of `utterances.py`, and is in the module
+of its name; `demo/` makes the talking corpus, which needs no licence and no download. Loaders read
+text only: no recording is opened here. Open `utterances.py` first, then `table.py`.
 """
+
+from typing import TYPE_CHECKING
+
+from dser_jax.system.names import exports
+
+if TYPE_CHECKING:
+    from dser_jax.corpora.audformat import load_audformat
+    from dser_jax.corpora.demo.corpus import load_demo
+    from dser_jax.corpora.demo.espeak import Spoken, speak
+    from dser_jax.corpora.emobank import load_emobank
+    from dser_jax.corpora.iemocap import load_iemocap
+    from dser_jax.corpora.msp_improv import load_msp_improv
+    from dser_jax.corpora.msp_podcast import load_msp_podcast
+    from dser_jax.corpora.table import load_table
+    from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
+else:
+    __getattr__, __dir__, __all__ = exports(__name__)

@@ -18,7 +18,7 @@ from dser_jax.corpora.reading import (
     read_split,
 )
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.errors import BadInput, DataError, DserError
+from dser_jax.system import BadInput, DataError, DserError
 
 HEADER = "db.yaml"
 FIELDS = (*ATTRS, "transcript", "speaker", "session", "split")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dser_jax.corpora.table import load_table
 from dser_jax.corpora.utterances import Corpus
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system import BadInput, DataError
 
 SCALE = (1.0, 5.0)
 FILE = "emobank.csv"

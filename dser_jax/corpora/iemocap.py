@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 from dser_jax.corpora.reading import gather, read_label, read_lines, session_line, visible
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system import BadInput, DataError
 
 SCALE = (1.0, 5.0)
 # The release holds a few means beyond its own scale: where one of two raters left an attribute out,
-# it was counted as 0, and a few ratings were entered beyond 5. `dataset.py` clips these; what lies
-# further out is no rating at all.
+# it was counted as 0, and a few ratings were entered beyond 5. `data/dataset.py` clips these; what
+# lies further out is no rating at all.
 TOLERATED = (0.0, 6.0)
 SESSIONS = tuple(f"Session{number}" for number in range(1, 6))
 RELEASE = "IEMOCAP_full_release"

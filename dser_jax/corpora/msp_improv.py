@@ -26,7 +26,7 @@ from dser_jax.corpora.reading import (
     visible,
 )
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system import BadInput, DataError
 
 SCALE = (1.0, 5.0)
 SESSIONS = tuple(f"session{number}" for number in range(1, 7))

@@ -12,7 +12,7 @@ from pathlib import Path
 from dser_jax.corpora.reading import found, read_words
 from dser_jax.corpora.table import load_table
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system import BadInput, DataError
 
 SCALE = (1.0, 7.0)
 LABELS = ("Labels/labels_consensus.csv", "Labels/labels_concensus.csv")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from dser_jax.corpora.utterances import ATTRS, Utterance
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system import BadInput, DataError
 
 Row = TypeVar("Row")
 

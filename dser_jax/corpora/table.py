@@ -25,7 +25,7 @@ from dser_jax.corpora.reading import (
     read_split,
 )
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system import BadInput, DataError
 
 FIELDS = ("id", "file", "start", "end", "transcript", "speaker", "session", "split", *ATTRS)
 """The columns that are read, each under this name in any case, or under one given in `columns`."""

@@ -10,13 +10,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from dser_jax.config import Config
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError, DserError
-from dser_jax.features import FEATURES
-from dser_jax.features.functionals import NONZERO
-from dser_jax.features.tokenizer import Tokenizer
-from dser_jax.prepared import Prepared
-from dser_jax.splits import Split, make_split
+from dser_jax.corpora import ATTRS
+from dser_jax.data.prepared import Prepared
+from dser_jax.data.splits import Split, make_split
+from dser_jax.features import FEATURES, NONZERO, Tokenizer
+from dser_jax.system import DataError, DserError
 
 
 class Data(NamedTuple):

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dser_jax.corpora.utterances import ATTRS, Utterance
-from dser_jax.errors import DserError
-from dser_jax.features.audio import HOP, RATE
-from dser_jax.features.tokenizer import split_words
-from dser_jax.leaks import mark, normal
-from dser_jax.prepared import Prepared
-from dser_jax.splits import PARTS, make_split, named_parts
+from dser_jax.corpora import ATTRS, Utterance
+from dser_jax.data.leaks import mark, normal
+from dser_jax.data.prepared import Prepared
+from dser_jax.data.splits import PARTS, make_split, named_parts
+from dser_jax.features import HOP, RATE, split_words
+from dser_jax.system import DserError
 
 if TYPE_CHECKING:
     from rich.console import Console

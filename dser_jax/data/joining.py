@@ -11,16 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dser_jax.atomic import remove_stale
-from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.dataset import scale_labels
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features.functionals import NONZERO
-from dser_jax.features.vectors import of_texts
-from dser_jax.lock import FolderLock
-from dser_jax.prepared import MANIFEST, Prepared, load_prepared
-from dser_jax.splits import PARTS
-from dser_jax.staging import Staging, make_table
+from dser_jax.corpora import ATTRS, Corpus, Utterance
+from dser_jax.data.dataset import scale_labels
+from dser_jax.data.prepared import MANIFEST, Prepared, load_prepared
+from dser_jax.data.splits import PARTS
+from dser_jax.data.staging import Staging, make_table
+from dser_jax.features import NONZERO, of_texts
+from dser_jax.system import BadInput, DataError, DserError, FolderLock, remove_stale
 
 SCALE = (-1.0, 1.0)
 """The scale that the labels of both are put on."""

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dser_jax.corpora.utterances import Utterance
-from dser_jax.features.tokenizer import split_words
-from dser_jax.splits import Split
+from dser_jax.corpora import Utterance
+from dser_jax.data.splits import Split
+from dser_jax.features import split_words
 
 MARKS = "marks"
 """Under `truth/KEY.marks` a journal has what `mark` returned for the test rows of `truth/KEY`."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from dser_jax.corpora.utterances import ATTRS, Utterance
-from dser_jax.errors import DataError
+from dser_jax.corpora import ATTRS, Utterance
+from dser_jax.system import DataError
 
 Offsets = Int64[np.ndarray, "ends"]
 """Where the frames of utterance i begin, and at i + 1 where they end."""

@@ -9,18 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from dser_jax.atomic import remove_stale
-from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features import FEATURES, Feature
-from dser_jax.features.extract import extract
-from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
-from dser_jax.features.imported import Imported, load_imported
-from dser_jax.features.store import Store
-from dser_jax.features.vectors import FORMATS, load_vectors
-from dser_jax.lock import FolderLock
-from dser_jax.prepared import MANIFEST, Prepared, load_prepared
-from dser_jax.staging import Staging, Table, make_table
+from dser_jax.corpora import Corpus, Utterance
+from dser_jax.data.prepared import MANIFEST, Prepared, load_prepared
+from dser_jax.data.staging import Staging, Table, make_table
+from dser_jax.features import (
+    FEATURES,
+    FORMATS,
+    NONZERO,
+    Feature,
+    Imported,
+    Store,
+    extract,
+    hsf,
+    load_imported,
+    load_vectors,
+    nonzero_hsf,
+)
+from dser_jax.system import BadInput, DataError, DserError, FolderLock, remove_stale
 
 __all__ = ["Prepared", "load_prepared", "prepare"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import DserError
+from dser_jax.corpora import Utterance
+from dser_jax.system import DserError
 
 PARTS = ("train", "validation", "test")
 

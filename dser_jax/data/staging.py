@@ -14,12 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from dser_jax import __version__
-from dser_jax.atomic import write_text
-from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features.extract import sha256_file
-from dser_jax.features.vectors import Vectors
-from dser_jax.prepared import (
+from dser_jax.corpora import ATTRS, Corpus, Utterance
+from dser_jax.data.prepared import (
     MANIFEST,
     SCHEMA,
     TABLE,
@@ -28,6 +24,8 @@ from dser_jax.prepared import (
     table_sha256,
     write_table,
 )
+from dser_jax.features import Vectors, sha256_file
+from dser_jax.system import BadInput, DataError, DserError, write_text
 
 _NEW = ".new"
 """Where files are written before they take their places all together."""

@@ -27,8 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dser_jax import __version__
-from dser_jax.atomic import TEMPORARY, saying, sync_folder, write_text
-from dser_jax.errors import DserError
+from dser_jax.system import TEMPORARY, DserError, saying, sync_folder, write_text
 
 SCHEMA = 1
 """The format of a checkpoint; raised when an older reader would misread a newer one."""

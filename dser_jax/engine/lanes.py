@@ -16,16 +16,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dser_jax.checkpoint import Checkpoints
 from dser_jax.config import Config
-from dser_jax.dataset import Data, Dataset
-from dser_jax.errors import DserError, last_line
-from dser_jax.program import Flags, Program, compile_program, from_host, lane_state, send
-from dser_jax.runs import Outcome, RunSpec, stack_hparams
-from dser_jax.signals import Interrupted
-from dser_jax.sizing import affordable, choose_lanes, free_bytes, must_stream
-from dser_jax.sweep_progress import Tick
-from dser_jax.train import HParams, Run, State, make_run
+from dser_jax.data import Data, Dataset
+from dser_jax.engine.checkpoint import Checkpoints
+from dser_jax.engine.program import Flags, Program, compile_program, from_host, lane_state, send
+from dser_jax.engine.progress import Tick
+from dser_jax.engine.sizing import affordable, choose_lanes, free_bytes, must_stream
+from dser_jax.plan import Outcome, RunSpec, stack_hparams
+from dser_jax.system import DserError, Interrupted, last_line
+from dser_jax.training import HParams, Run, State, make_run
 
 ROUND_SECONDS = 1.0
 """A round takes about this long where the lanes allow it: how soon a signal is obeyed."""

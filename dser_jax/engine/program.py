@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from dser_jax.dataset import Data
-from dser_jax.errors import DserError
-from dser_jax.runs import stack_hparams, tree_bytes
-from dser_jax.train import HParams, Result, Run, State, Weights
+from dser_jax.data import Data
+from dser_jax.plan import stack_hparams, tree_bytes
+from dser_jax.system import DserError
+from dser_jax.training import HParams, Result, Run, State, Weights
 
 AXIS = "lanes"
 _EACH = PartitionSpec(AXIS)

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from dser_jax.progress import Progress, say
+from dser_jax.system import Progress, say
 
 RATE_SECONDS = 30.0
 """The time over which the rate is taken."""

@@ -14,14 +14,12 @@ from typing import Any, NamedTuple
 import jax
 
 from dser_jax import __version__
-from dser_jax.compile_cache import enable_compile_cache
 from dser_jax.config import Config
-from dser_jax.cores import use_all_cores
-from dser_jax.dataset import Dataset
-from dser_jax.errors import DserError
-from dser_jax.lanes import Hooks
-from dser_jax.runs import Outcome, RunSpec
-from dser_jax.sweep_progress import Tick
+from dser_jax.data import Dataset
+from dser_jax.engine.lanes import Hooks
+from dser_jax.engine.progress import Tick
+from dser_jax.plan import Outcome, RunSpec
+from dser_jax.system import DserError, enable_compile_cache, use_all_cores
 
 Item = tuple[str, RunSpec]
 

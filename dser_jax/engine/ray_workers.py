@@ -25,14 +25,13 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from dser_jax.config import Config
-from dser_jax.dataset import Dataset
-from dser_jax.errors import DserError, last_line
-from dser_jax.handout import Handout
-from dser_jax.lanes import Hooks, train_runs
-from dser_jax.ray_engine import Item, Worker, versions
-from dser_jax.runs import Outcome, RunSpec
-from dser_jax.signals import NAMES, Interrupted
-from dser_jax.sweep_progress import Tick
+from dser_jax.data import Dataset
+from dser_jax.engine.handout import Handout
+from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.progress import Tick
+from dser_jax.engine.ray_engine import Item, Worker, versions
+from dser_jax.plan import Outcome, RunSpec
+from dser_jax.system import NAMES, DserError, Interrupted, last_line
 
 ASK_SECONDS = 0.5
 """A worker answers at once if a run has ended, and after this time if not."""

@@ -9,10 +9,10 @@ from pathlib import Path
 import jax
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data
-from dser_jax.program import lane_state, takes_turns, temporary_bytes
-from dser_jax.runs import tree_bytes
-from dser_jax.train import EVAL_BATCH, Run
+from dser_jax.data import Data
+from dser_jax.engine.program import lane_state, takes_turns, temporary_bytes
+from dser_jax.plan import tree_bytes
+from dser_jax.training import EVAL_BATCH, Run
 
 CPU_LANES = 20
 """Lanes on a processor, all cores together, where more of them make nothing faster."""

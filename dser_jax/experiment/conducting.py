@@ -7,12 +7,12 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from dser_jax.experiment import run_experiment
+from dser_jax.data import load_prepared
+from dser_jax.experiment.flags import LEAVE_ONE_OUT
+from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
-from dser_jax.prepared import load_prepared
 from dser_jax.report import write_report
-from dser_jax.settings import LEAVE_ONE_OUT
-from dser_jax.signals import Signals
+from dser_jax.system import Signals
 
 
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:

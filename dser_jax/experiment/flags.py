@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dser_jax.config import PADDINGS, PROTOCOLS, Config
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 if TYPE_CHECKING:
     from dser_jax.search import Search
-    from dser_jax.train import HParams
+    from dser_jax.training import HParams
 
 LEAVE_ONE_OUT = "leave_one_session_out"
 """The split that tests on each session in turn."""
@@ -188,7 +188,7 @@ def make_hparams(
     """
     import numpy as np
 
-    from dser_jax.train import HParams
+    from dser_jax.training import HParams
 
     values = {name: varied.get(name, getattr(args, name)) for name in _RATES}
     for name in ("acoustic_dropout", "text_dropout", "fusion_dropout"):
@@ -315,8 +315,8 @@ def _only_features(data: str, acoustic: str | None) -> str:
     """Names the prepared features where there is no choice."""
     if acoustic is None:
         return Config.features
-    from dser_jax.features.functionals import NONZERO
-    from dser_jax.prepared import load_prepared
+    from dser_jax.data import load_prepared
+    from dser_jax.features import NONZERO
 
     names = [n for n in load_prepared(data).manifest["features"] if not n.endswith(NONZERO)]
     if not names:

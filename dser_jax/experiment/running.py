@@ -11,32 +11,36 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.atomic import write_text
-from dser_jax.baselines import Baseline, check_baselines, fit_baselines, plan_baselines
-from dser_jax.bootstrap import update_intervals
-from dser_jax.checkpoint import Checkpoints
-from dser_jax.compile_cache import enable_compile_cache
 from dser_jax.config import Config
-from dser_jax.cores import use_all_cores
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.dataset import Dataset, load_dataset
-from dser_jax.environment import environment
-from dser_jax.errors import DserError
-from dser_jax.journal import Journal, JournalView, run_id
-from dser_jax.journal_files import Row
-from dser_jax.lanes import Hooks, train_runs
-from dser_jax.leaks import MARKS, mark
-from dser_jax.merge import part_of
-from dser_jax.plan import Group, Plan, describe, plan_runs, usable_groups
-from dser_jax.prepared import Prepared, load_prepared
-from dser_jax.progress import Progress, say
-from dser_jax.ray_workers import cluster, cluster_devices, train_on_ray
-from dser_jax.rows import make_row
-from dser_jax.runs import Outcome, RunSpec
-from dser_jax.search import RandomSearch, Search
-from dser_jax.search.decisions import Decisions, check_count
-from dser_jax.search.trials import chosen
-from dser_jax.sweep_progress import SweepProgress
+from dser_jax.corpora import ATTRS
+from dser_jax.data import MARKS, Dataset, Prepared, load_dataset, load_prepared, mark
+from dser_jax.engine import (
+    Checkpoints,
+    Hooks,
+    SweepProgress,
+    cluster,
+    cluster_devices,
+    train_on_ray,
+    train_runs,
+)
+from dser_jax.journal import Journal, JournalView, Row, environment, make_row, part_of
+from dser_jax.plan import Group, Outcome, Plan, RunSpec, describe, plan_runs, run_id, usable_groups
+from dser_jax.search import Decisions, RandomSearch, Search, check_count, chosen
+from dser_jax.stats import (
+    Baseline,
+    check_baselines,
+    fit_baselines,
+    plan_baselines,
+    update_intervals,
+)
+from dser_jax.system import (
+    DserError,
+    Progress,
+    enable_compile_cache,
+    say,
+    use_all_cores,
+    write_text,
+)
 
 LANES = "lanes"
 """The folder, in a journal's, of the lanes in flight."""
@@ -305,7 +309,7 @@ def _only_search(groups: Sequence[Group], options: Options) -> Search | None:
         raise DserError("a search cannot be divided: each choice depends on others; leave out part")
     if options.ray is not None and not isinstance(searches[0], RandomSearch):
         raise DserError("on a cluster a search cannot choose by what runs give: only at random")
-    return searches[0]
+    return cast(Search, searches[0])
 
 
 def _part(plan: Plan, part: int, parts: int) -> Plan:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.errors import DataError
+from dser_jax.system import DataError
 
 RATE = 16000
 """Samples a second."""

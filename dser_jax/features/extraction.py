@@ -21,14 +21,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features import EXTRACTORS
+from dser_jax.corpora import Utterance
 from dser_jax.features.audio import RATE, Signal, check_file, read
-from dser_jax.features.extractor import Extractor, Frames
-from dser_jax.features.interrupt import deferred_interrupt, without_interrupts
+from dser_jax.features.extractors.extractor import Extractor, Frames
+from dser_jax.features.sets import EXTRACTORS
 from dser_jax.features.store import Store, writing
-from dser_jax.progress import Progress
+from dser_jax.system import (
+    BadInput,
+    DataError,
+    DserError,
+    Progress,
+    deferred_interrupt,
+    without_interrupts,
+)
 
 A_WORKER = 16
 """Recordings that are worth the start of a process, which takes seconds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.features.extractor import Frames
+from dser_jax.features.extractors.extractor import Frames
 
 Functionals = Float32[np.ndarray, "2*feat"]
 """Means, then standard deviations."""

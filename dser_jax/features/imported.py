@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import DataError
+from dser_jax.corpora import Utterance
+from dser_jax.system import DataError
 
 _NAMES = ("name", "file")
 _TIMES = ("frametime", "start")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from dser_jax.features.extractor import Extractor
+from dser_jax.features.extractors.extractor import Extractor
+from dser_jax.features.extractors.gemaps import GEMAPS
+from dser_jax.features.extractors.paa import PAA_PACKAGE
+from dser_jax.features.extractors.paa_fast import PAA
 from dser_jax.features.functionals import hsf_columns
-from dser_jax.features.gemaps import GEMAPS
-from dser_jax.features.paa import PAA_PACKAGE
-from dser_jax.features.paa_fast import PAA
 
 
 class Feature(NamedTuple):

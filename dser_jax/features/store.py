@@ -20,10 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dser_jax.atomic import remove_stale, replacing
-from dser_jax.errors import DserError
-from dser_jax.features.extractor import Frames
-from dser_jax.lock import FolderLock
+from dser_jax.features.extractors.extractor import Frames
+from dser_jax.system import DserError, FolderLock, remove_stale, replacing
 
 
 class Entry(NamedTuple):

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int32
 
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 FILTERS = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n'
 """Characters that part words, besides the space; the apostrophe is not among them."""

@@ -15,8 +15,8 @@ from typing import IO, Literal
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.errors import DataError
 from dser_jax.features.tokenizer import Tokenizer, split_words
+from dser_jax.system import DataError
 
 Format = Literal["glove", "fasttext"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
-import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -15,44 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dser_jax.atomic import replacing
-from dser_jax.errors import DataError, DserError
+from dser_jax.system import DataError, DserError, replacing
 
 Row = dict[str, Any]
 Arrays = dict[str, NDArray]
-
-
-def plain(value: Any) -> Any:
-    """Turns a value into what JSON holds: NaN and infinity become null, arrays become lists."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [
-            plain(entry)
-            for entry in (sorted(value) if isinstance(value, set | frozenset) else value)
-        ]
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise TypeError(f"a journal holds plain values, not {type(value).__name__}: {value!r}")
-
-
-def canonical(value: Any) -> str:
-    """Returns the one JSON text of a value: equal values, equal texts."""
-
-    def even(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: even(entry) for key, entry in value.items()}
-        if isinstance(value, list):
-            return [even(entry) for entry in value]
-        return int(value) if isinstance(value, float) and value.is_integer() else value
-
-    return json.dumps(even(plain(value)), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def differences(was: Any, now: Any, at: str = "") -> list[str]:

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from dser_jax.atomic import write_text
-from dser_jax.journal_files import canonical
+from dser_jax.plan import canonical
+from dser_jax.system import write_text
 
 FILE = "bootstrap.json"
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -26,44 +25,34 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from dser_jax.atomic import remove_stale, replacing, saying, write_text
-from dser_jax.environment import environment
-from dser_jax.errors import DataError, DserError
-from dser_jax.journal_files import (
+from dser_jax.journal.files import (
     Arrays,
     Row,
     array_file,
-    canonical,
     differences,
     load_arrays,
     parse_rows,
-    plain,
     read_bytes,
     read_manifest,
     same_arrays,
     save_arrays,
 )
-from dser_jax.journal_plan import check_plan, join_plans
-from dser_jax.lock import FolderLock
+from dser_jax.journal.planned import check_plan, join_plans
+from dser_jax.plan import plain
+from dser_jax.system import (
+    DataError,
+    DserError,
+    FolderLock,
+    remove_stale,
+    replacing,
+    saying,
+    write_text,
+)
 
-__all__ = ["SCHEMA", "Journal", "JournalView", "environment", "read_journal", "run_id"]
+__all__ = ["SCHEMA", "Journal", "JournalView", "read_journal"]
 
 SCHEMA = 1
 """The format of the folder; raised when an older reader would misread a newer folder."""
-
-
-def run_id(identity: Mapping[str, Any]) -> str:
-    """Names a run by what determines it, so that the same run is never done twice.
-
-    Args:
-      identity: Plain values, lists and dictionaries. Equal identities have equal names: neither the
-        order of keys, nor 1 or 1.0, nor a list or a tuple makes a difference. A float32 of 0.1 is
-        another number than 0.1, though: give Python's numbers.
-
-    Returns:
-      The first 16 hexadecimal digits of the SHA-256 of the canonical JSON.
-    """
-    return hashlib.sha256(canonical(identity).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

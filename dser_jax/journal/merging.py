@@ -11,11 +11,11 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dser_jax.atomic import TEMPORARY, saying, sync_folder
-from dser_jax.errors import DserError
-from dser_jax.journal import Journal, JournalView, read_journal
-from dser_jax.journal_files import Row, differences, load_arrays, plain, read_manifest
-from dser_jax.journal_plan import compare_plans, join_plans
+from dser_jax.journal.files import Row, differences, load_arrays, read_manifest
+from dser_jax.journal.journal import Journal, JournalView, read_journal
+from dser_jax.journal.planned import compare_plans, join_plans
+from dser_jax.plan import plain
+from dser_jax.system import TEMPORARY, DserError, saying, sync_folder
 
 ORIGIN = ("versions", "device", "platform", "git_commit", "git_dirty")
 """What parts may differ in; the merged journal keeps it of each."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 NAMED = 5
 """So many rows are named where something holds for more of them."""

@@ -48,7 +48,7 @@ def environment() -> dict[str, object]:
     return {
         "versions": versions,
         "platform": platform.platform(),
-        **_checkout(Path(__file__).parent),
+        **_checkout(Path(__file__).parents[1]),
         "command": shlex.join(sys.argv),
     }
 
@@ -57,7 +57,7 @@ def _checkout(package: Path) -> dict[str, object]:
     """Returns the commit of the checkout that tracks the package, and whether it was edited."""
     unknown = {"git_commit": None, "git_dirty": None}
     # Installed inside somebody else's checkout, the package would show that project's commit.
-    if _git(package, "ls-files", "--error-unmatch", "environment.py") is None:
+    if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
         return unknown
     commit = _git(package, "rev-parse", "HEAD")
     changes = _git(package, "status", "--porcelain", "--", ".")

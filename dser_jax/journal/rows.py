@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.dataset import Dataset
-from dser_jax.metrics import scores
-from dser_jax.plan import hparams_json
-from dser_jax.runs import Outcome
+from dser_jax.data import Dataset
+from dser_jax.plan import Outcome, hparams_json
+from dser_jax.training import scores
 
 
 def make_row(

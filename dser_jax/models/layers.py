@@ -7,9 +7,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from dser_jax.errors import DserError
 from dser_jax.models.recurrence import Kernels, padding_states, single_step, states
 from dser_jax.models.sequences import Steps, before_first
+from dser_jax.system import DserError
 
 glorot = nn.initializers.glorot_uniform()
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
-from dser_jax.corpora.utterances import ATTRS
+from dser_jax.corpora import ATTRS
 from dser_jax.models.layers import Dropout, dense
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from flax import linen as nn
 
 from dser_jax.config import Config
-from dser_jax.errors import DserError
 from dser_jax.models.acoustic import AcousticCNN, AcousticDense, AcousticLSTM
 from dser_jax.models.network import Batch, Network, Rates
 from dser_jax.models.text import TextCNN, TextDense, TextLSTM
+from dser_jax.system import DserError
 
 __all__ = ["MODELS", "Batch", "Network", "Rates", "make_network"]
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DserError
-from dser_jax.weights import no_weights, single_task, three_weights, two_weights
+import numpy as np
+
+from dser_jax.corpora import ATTRS
+from dser_jax.plan.weights import no_weights, single_task, three_weights, two_weights
+from dser_jax.system import DserError
+
+if TYPE_CHECKING:
+    from dser_jax.training import HParams
+
+Point = dict[str, float]
+"""Settings by name: alpha, beta, gamma and the fields of `HParams`."""
 
 LossWeights = tuple[float, float, float]
 
@@ -86,7 +95,7 @@ def parse_grid(text: str) -> tuple[str, list[float]]:
         ) from None
 
 
-def grid_points(axes: Sequence[tuple[str, list[float]]]) -> dict[str, dict[str, float]]:
+def grid_points(axes: Sequence[tuple[str, list[float]]]) -> dict[str, Point]:
     """Crosses the axes of a grid; returns each point's settings by its name."""
     fields = [field for field, _ in axes]
     if len(set(fields)) != len(fields):
@@ -103,10 +112,30 @@ def grid_points(axes: Sequence[tuple[str, list[float]]]) -> dict[str, dict[str, 
     return points
 
 
-def point_weights(point: dict[str, float]) -> LossWeights | None:
+def point_weights(point: Point) -> LossWeights | None:
     """Returns the loss weights of a grid point; None where the grid does not vary them."""
     if "alpha" not in point:
         return None
     if "gamma" in point:
         return three_weights(point["alpha"], point["beta"], point["gamma"])
     return two_weights(point["alpha"], point["beta"])
+
+
+def hparams_at(point: Mapping[str, float], defaults: HParams | None = None) -> HParams:
+    """Returns the traced settings of a point; what it does not name is as in `defaults`."""
+    from dser_jax.training import HParams
+
+    changed: dict[str, Any] = {
+        field: np.int32(value) if _is_count(field) else np.float32(value)
+        for field, value in point.items()
+        if field in HParams._fields
+    }
+    given = point_weights(dict(point))
+    if given is not None:
+        changed["loss_weights"] = np.asarray(given, np.float32)
+    return (defaults or HParams())._replace(**changed)
+
+
+def is_count(field: str) -> bool:
+    """Tells whether a setting is a whole number."""
+    return field == "patience"

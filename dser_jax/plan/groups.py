@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol, runtime_checkable
 
 from dser_jax.config import Config
-from dser_jax.dataset import check_inputs
-from dser_jax.errors import DserError
-from dser_jax.grid import grid_points
-from dser_jax.journal import run_id
+from dser_jax.data import Prepared, check_inputs
 from dser_jax.models import make_network
-from dser_jax.prepared import Prepared
-from dser_jax.runs import RunSpec
-from dser_jax.search import Search
-from dser_jax.search.space import hparams_at
-from dser_jax.train import HParams, named
+from dser_jax.plan.grid import grid_points, hparams_at
+from dser_jax.plan.names import hparams_json, run_of
+from dser_jax.plan.runs import RunSpec
+from dser_jax.system import DserError
+from dser_jax.training import HParams, named
 
 Plan = dict[str, RunSpec]
 """Runs by their ids."""
+
+
+@runtime_checkable
+class Chooser(Protocol):
+    """What chooses runs one after the other, as a `search.Search` does."""
+
+    count: int
+
+    def describe(self) -> dict[str, Any]:
+        """Returns plain values that determine what is chosen, save their number."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Group:
 
     config: Config
     runs: tuple[RunSpec, ...] = ()
-    search: Search | None = None
+    search: Chooser | None = None
 
 
 def paired_runs(
@@ -130,17 +136,6 @@ def plan_runs(group: Group, prepared: Prepared) -> Plan:
     return plan
 
 
-def run_of(config: Config, spec: RunSpec, fingerprint: str) -> str:
-    """Names a run by what determines it: settings, seed and data."""
-    identity = {
-        "config": config.to_json(),
-        "hparams": hparams_json(spec.hparams),
-        "seed": spec.seed,
-        "data": fingerprint,
-    }
-    return run_id(identity)
-
-
 def describe(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
     """Returns what each row of the table is made of, for a manifest and for people."""
     rows: dict[str, dict[str, Any]] = {}
@@ -156,17 +151,3 @@ def describe(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:
     for row in rows.values():
         row["seeds"] = sorted(set(row["seeds"]))
     return rows
-
-
-def hparams_json(hparams: HParams) -> dict[str, Any]:
-    """Returns traced settings as Python numbers: 0.1, not float32's 0.10000000149."""
-    for name, value in hparams._asdict().items():
-        if not np.isfinite(value).all():
-            raise DserError(f"{name} is {value}; expected a finite number")
-    return {name: _short(np.asarray(value).tolist()) for name, value in hparams._asdict().items()}
-
-
-def _short(value):
-    if isinstance(value, list):
-        return [_short(v) for v in value]
-    return float(f"{value:.7g}") if isinstance(value, float) else value

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dser_jax.train import HParams, Result, Weights
+from dser_jax.training import HParams, Result, Weights
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dser_jax.corpora.utterances import ATTRS
+from dser_jax.corpora import ATTRS
 
 
 def no_weights() -> tuple[float, float, float]:

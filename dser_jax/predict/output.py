@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dser_jax.atomic import write_text
-from dser_jax.errors import DserError
 from dser_jax.predict.pipeline import Prediction
 from dser_jax.predict.predictor import Predictor
+from dser_jax.system import DserError, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console

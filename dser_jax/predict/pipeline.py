@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features.audio import HOP, RATE, read
-from dser_jax.features.extract import extract
-from dser_jax.features.store import Store
+from dser_jax.corpora import Utterance
+from dser_jax.features import HOP, RATE, Store, extract, read
 from dser_jax.predict.estimate import Estimate
 from dser_jax.predict.predictor import Predictor, Rows
 from dser_jax.predict.recordings import Asked, Piece
 from dser_jax.predict.segment import LONGEST, cut
 from dser_jax.predict.transcribe import Transcriber
-from dser_jax.progress import Progress
+from dser_jax.system import BadInput, DataError, DserError, Progress
 
 CUTS = ("auto", "always", "never")
 

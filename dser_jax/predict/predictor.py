@@ -9,17 +9,22 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError, DserError
-from dser_jax.features import FEATURES, Feature
-from dser_jax.features.audio import RATE, Signal, read
-from dser_jax.features.extract import make_frames
-from dser_jax.features.extractor import Frames
-from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
+from dser_jax.corpora import ATTRS
+from dser_jax.features import (
+    FEATURES,
+    NONZERO,
+    RATE,
+    Feature,
+    Frames,
+    Signal,
+    hsf,
+    make_frames,
+    nonzero_hsf,
+    read,
+)
 from dser_jax.predict.estimate import Estimate
-from dser_jax.share.bundle import Bundle, is_bundle, read_bundle
-from dser_jax.share.forward import Networks, encode
-from dser_jax.share.gather import gather
+from dser_jax.share import Bundle, Networks, encode, gather, is_bundle, read_bundle
+from dser_jax.system import DataError, DserError
 
 Recording = str | Path | np.ndarray
 """A wav file, 16 kHz and mono; or its samples, floats on [-1, 1], as a vector."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dser_jax.errors import DataError, DserError
+from dser_jax.system import DataError, DserError
 
 SUFFIXES = (".wav", ".flac")
 """How the names of recordings in a folder end, in any case."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float64
 
-from dser_jax.features.audio import HOP, RATE, WINDOW, Signal
+from dser_jax.features import HOP, RATE, WINDOW, Signal
 
 LONGEST = 30.0
 """Seconds of an utterance at most."""

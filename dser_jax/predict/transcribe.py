@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dser_jax.errors import DserError
-from dser_jax.features.audio import RATE, Signal
+from dser_jax.features import RATE, Signal
+from dser_jax.system import DserError
 
 
 @runtime_checkable

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dser_jax.atomic import saying, write_text
-from dser_jax.errors import DserError
-from dser_jax.report import write_report
+from dser_jax.report.writing import write_report
+from dser_jax.system import DserError, saying, write_text
 
 
 def write_collection(

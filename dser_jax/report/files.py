@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dser_jax.intervals import read_intervals
-from dser_jax.journal import JournalView
-from dser_jax.report_sections import Section
-from dser_jax.report_text import (
+from dser_jax.journal import JournalView, read_intervals
+from dser_jax.report.sections import Section
+from dser_jax.report.text import (
     HEADLINE,
     MANY,
     NONE,
@@ -30,7 +29,7 @@ from dser_jax.report_text import (
     verdict,
     what,
 )
-from dser_jax.tables import COLUMNS, Table, in_words, is_baseline, score, tables, untrained
+from dser_jax.stats import COLUMNS, Table, in_words, is_baseline, score, tables, untrained
 
 PARTS = ("test", "validation")
 METRICS = ("ccc", "ccc_batch32", "rmse")

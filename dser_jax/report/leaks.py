@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from dser_jax.errors import DataError
 from dser_jax.journal import JournalView
-from dser_jax.report_sections import Section, Written, signed, some
-from dser_jax.report_text import heading, number, plural, score_cell
-from dser_jax.stats import Summary
-from dser_jax.subsets import (
-    LEAST,
+from dser_jax.report.sections import Section, Written, signed, some
+from dser_jax.report.text import heading, number, plural, score_cell
+from dser_jax.stats import (
+    COLUMNS,
+    LEAST_SCORED,
     PartScore,
     Shared,
+    Summary,
+    Table,
+    TableRow,
+    learned,
     marks_of,
     part_scores,
     parts_of,
     shared_with_training,
+    tables,
 )
-from dser_jax.tables import COLUMNS, Table, TableRow, learned, tables
+from dser_jax.system import DataError
 
 NAMES = 6
 """Names whose parts of the test set are printed; the CSV file has more."""
@@ -129,8 +133,8 @@ def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) ->
             f"Shown are the {len(rows)} names, of {count}, with the highest mean on validation; "
             f"leaks.csv has {min(count, NAMES_IN_FILES)}."
         )
-    if small := sorted({each.part for each in found if each.utterances < LEAST}):
-        after.append(f"Not scored, with fewer than {LEAST} utterances: {', '.join(small)}.")
+    if small := sorted({each.part for each in found if each.utterances < LEAST_SCORED}):
+        after.append(f"Not scored, with fewer than {LEAST_SCORED} utterances: {', '.join(small)}.")
     if len(speakers) > SPEAKERS:
         after.append(f"leaks.csv has each of the {len(speakers)} speakers.")
     header = ("name", "part", "utts", *COLUMNS, "change")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from dser_jax import published
-from dser_jax.published import NOT_COMPARABLE, SOURCES, VERDICTS, Cell, Held, Pattern
-from dser_jax.report_sections import Section, Written, signed, some
-from dser_jax.report_text import NONE, interval, number, plural
-from dser_jax.stats import PairedTest, Row
-from dser_jax.tables import COLUMNS
+from dser_jax.report import published
+from dser_jax.report.published import NOT_COMPARABLE, SOURCES, VERDICTS, Cell, Held, Pattern
+from dser_jax.report.sections import Section, Written, signed, some
+from dser_jax.report.text import NONE, interval, number, plural
+from dser_jax.stats import COLUMNS, PairedTest, Row
 
 ROWS = 12
 """With more rows than this, a printed section shows the extremes, and the CSV file all."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dser_jax.report_text import interval, number, plural
-from dser_jax.searches import Search
-from dser_jax.stats import LEAST
+from dser_jax.report.text import interval, number, plural
+from dser_jax.stats import LEAST, Search
 
 LABELS = {"alpha": "α (valence)", "beta": "β (arousal)", "gamma": "γ (dominance)"}
 

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dser_jax.report_text import NONE, number
+from dser_jax.report.text import NONE, number
 
 
 @dataclass(frozen=True)

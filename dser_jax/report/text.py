@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dser_jax.journal import JournalView
-from dser_jax.stats import LEAST, PairedTest, Row, Summary
-from dser_jax.tables import (
+from dser_jax.stats import (
+    LEAST,
     Comparison,
+    PairedTest,
+    Row,
+    Summary,
     Table,
     TableRow,
     count_lost,

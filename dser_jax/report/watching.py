@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dser_jax.journal import JournalView, read_journal
-from dser_jax.lock import held
-from dser_jax.page import Cache, write_page
-from dser_jax.progress import Progress, say
-from dser_jax.report_text import progress
-from dser_jax.tables import is_baseline
+from dser_jax.report.page import Cache, write_page
+from dser_jax.report.text import progress
+from dser_jax.stats import is_baseline
+from dser_jax.system import Progress, held, say
 
 SECONDS = 15.0
 """Between two looks at the journal."""

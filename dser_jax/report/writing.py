@@ -12,15 +12,12 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from dser_jax import report_files
-from dser_jax.atomic import saying, write_text
-from dser_jax.intervals import read_intervals
-from dser_jax.journal import JournalView, read_journal
-from dser_jax.report_leaks import leak_sections
-from dser_jax.report_paper import paper_csv, paper_sections
-from dser_jax.report_search import said_of, search_sections
-from dser_jax.report_sections import Section, Written
-from dser_jax.report_text import (
+from dser_jax.journal import JournalView, read_intervals, read_journal
+from dser_jax.report import files as report_files
+from dser_jax.report.leaks import leak_sections
+from dser_jax.report.paper import paper_csv, paper_sections
+from dser_jax.report.sections import Section, Written
+from dser_jax.report.text import (
     HEADLINE,
     caption,
     failures,
@@ -36,8 +33,10 @@ from dser_jax.report_text import (
     verdict,
     what,
 )
-from dser_jax.search.trials import about, chosen
-from dser_jax.tables import COLUMNS, Table, score, tables
+from dser_jax.report.trials import said_of, search_sections
+from dser_jax.search import about, chosen
+from dser_jax.stats import COLUMNS, Table, score, tables
+from dser_jax.system import saying, write_text
 
 SCATTERS = 24
 """At most so many names get a figure of predictions against labels."""
@@ -166,7 +165,7 @@ def _draw(
 ) -> dict[str, list[Path]]:
     """Draws what there is to draw: title -> files."""
     try:
-        from dser_jax import figures
+        from dser_jax.report import figures
     except ModuleNotFoundError as error:
         problems.append(f"No figures: {error.name} is not installed (pip install matplotlib)")
         return {}

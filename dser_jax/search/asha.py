@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dser_jax.errors import DserError
+from dser_jax.plan import Point
 from dser_jax.search.base import Search
-from dser_jax.search.space import Point
+from dser_jax.system import DserError
 
 LAST = 10**6
 """No run has more epochs than this."""

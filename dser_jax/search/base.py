@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from dser_jax.search.space import Point, Space
+from dser_jax.plan import Point
+from dser_jax.search.space import Space
 
 
 class Search(ABC):

@@ -21,17 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.atomic import replacing, saying
 from dser_jax.config import Config
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError, DserError
-from dser_jax.journal import Journal
-from dser_jax.journal_files import Row, read_bytes, read_manifest
-from dser_jax.lanes import Judge
-from dser_jax.plan import run_of
-from dser_jax.runs import RunSpec
+from dser_jax.corpora import ATTRS
+from dser_jax.engine import Judge
+from dser_jax.journal import Journal, Row, read_bytes, read_manifest
+from dser_jax.plan import RunSpec, run_of
 from dser_jax.search.base import Search
 from dser_jax.search.trials import value_of
+from dser_jax.system import DataError, DserError, replacing, saying
 
 FILE = "decisions.jsonl"
 

@@ -6,9 +6,10 @@ import contextlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from dser_jax.errors import DserError
+from dser_jax.plan import Point
 from dser_jax.search.base import Search
-from dser_jax.search.space import DRAWS, Choice, Point, Range, Space
+from dser_jax.search.space import DRAWS, Choice, Range, Space
+from dser_jax.system import DserError
 
 if TYPE_CHECKING:
     from optuna import Study

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.errors import DserError
+from dser_jax.plan import Point
 from dser_jax.search.base import Search
-from dser_jax.search.space import Point, Space
+from dser_jax.search.space import Space
+from dser_jax.system import DserError
 
 
 class RandomSearch(Search):

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DserError
-from dser_jax.grid import GRID_FIELDS, point_weights
+from dser_jax.corpora import ATTRS
+from dser_jax.plan import GRID_FIELDS, Point, hparams_at, is_count
+from dser_jax.system import DserError
 
 if TYPE_CHECKING:
-    from dser_jax.train import HParams
-
-Point = dict[str, float]
-"""Settings by name: alpha, beta, gamma and the fields of `HParams`."""
+    from dser_jax.training import HParams
 
 DIGITS = 4
 """Significant digits of what is drawn, so that a setting can be typed into a command."""
@@ -141,7 +138,7 @@ class Space:
             values = self.ranges[field]
             if isinstance(values, Choice):
                 settled[field] = value
-            elif _is_count(field):
+            elif is_count(field):
                 settled[field] = round(value)
             else:
                 short = float(f"{value:.{DIGITS}g}")
@@ -155,21 +152,6 @@ class Space:
     def hparams(self, point: Mapping[str, float]) -> HParams:
         """Returns the traced settings of a point."""
         return hparams_at(point, self.defaults)
-
-
-def hparams_at(point: Mapping[str, float], defaults: HParams | None = None) -> HParams:
-    """Returns the traced settings of a point; what it does not name is as in `defaults`."""
-    from dser_jax.train import HParams
-
-    changed: dict[str, Any] = {
-        field: np.int32(value) if _is_count(field) else np.float32(value)
-        for field, value in point.items()
-        if field in HParams._fields
-    }
-    given = point_weights(dict(point))
-    if given is not None:
-        changed["loss_weights"] = np.asarray(given, np.float32)
-    return (defaults or HParams())._replace(**changed)
 
 
 def parse_range(text: str) -> tuple[str, Range | Choice]:
@@ -219,7 +201,7 @@ def _check(field: str, values: Range | Choice) -> None:
         refuse("rates from 0 on and below 1")
     if field == "learning_rate" and min(ends) < 0:
         refuse("rates of 0 or more")
-    if _is_count(field) and (min(ends) < 1 or any(end % 1 for end in ends)):
+    if is_count(field) and (min(ends) < 1 or any(end % 1 for end in ends)):
         refuse("whole numbers, 1 or more")
 
 
@@ -228,7 +210,7 @@ def _draw(values: Range | Choice, random: np.random.Generator, field: str) -> fl
     if isinstance(values, Choice):
         return values.values[int(share * len(values.values))]
     low, high = values.low, values.high
-    if _is_count(field):  # So that the ends are as likely as the others.
+    if is_count(field):  # So that the ends are as likely as the others.
         low, high = low - 0.499, high + 0.499
     if values.log:
         return low * (high / low) ** share
@@ -248,7 +230,3 @@ def _least(values: Range | Choice) -> float:
 
 def _fits(total: float) -> bool:
     return total <= 1 + 1e-9
-
-
-def _is_count(field: str) -> bool:
-    return field == "patience"

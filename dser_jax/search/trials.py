@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DserError
-from dser_jax.journal import JournalView, read_journal
-from dser_jax.journal_files import Row
+from dser_jax.corpora import ATTRS
+from dser_jax.journal import JournalView, Row, read_journal
+from dser_jax.system import DserError
 
 if TYPE_CHECKING:
-    from dser_jax.train import HParams
+    from dser_jax.training import HParams
 
 
 def value_of(row: Row, attrs: Sequence[str] = ATTRS) -> float | None:
@@ -80,7 +79,7 @@ def best_settings(folder: str | os.PathLike, count: int = 3) -> dict[str, HParam
     Raises:
       DserError: The folder holds no search, or no trial of it has ended well.
     """
-    from dser_jax.train import HParams
+    from dser_jax.training import HParams
 
     view = read_journal(folder)
     search = about(view.manifest)

@@ -1,1 +1,18 @@
-"""Trained networks as a folder to share: chosen from a journal, written, read, run."""
+"""Trained networks as a folder to share: chosen from a journal, written, read, run.
+
+In: a journal. Out: a folder with weights, a model card and programs, which needs no journal and
+no training code. Open `bundle.py` first (what is in the folder).
+"""
+
+from typing import TYPE_CHECKING
+
+from dser_jax.system.names import exports
+
+if TYPE_CHECKING:
+    from dser_jax.share.bundle import Bundle, is_bundle, read_bundle
+    from dser_jax.share.choice import Choice
+    from dser_jax.share.exporting import export
+    from dser_jax.share.forward import Networks, encode
+    from dser_jax.share.gathering import gather
+else:
+    __getattr__, __dir__, __all__ = exports(__name__)

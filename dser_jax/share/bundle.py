@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.dataset import Scaler
-from dser_jax.errors import DataError, DserError
-from dser_jax.features.tokenizer import Tokenizer
+from dser_jax.corpora import ATTRS
+from dser_jax.data import Scaler
+from dser_jax.features import Tokenizer
+from dser_jax.system import DataError, DserError
 
 FORMAT, SCHEMA = "dser_jax model", 1
 CONFIG, SCALER, TOKENIZER = "config.json", "scaler.json", "tokenizer.json"

@@ -7,14 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.share.bundle import (
-    CONFIG,
-    SCALER,
-    TOKENIZER,
-    Bundle,
-    program_names,
-    weights_names,
-)
+from dser_jax.share.bundle import CONFIG, SCALER, TOKENIZER, Bundle, program_names, weights_names
 
 PAPER = (
     "B. T. Atmaja and M. Akagi, “Dimensional speech emotion recognition from speech features and "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dser_jax.errors import DserError
-from dser_jax.journal import JournalView
-from dser_jax.journal_files import Row, canonical
+from dser_jax.journal import JournalView, Row
+from dser_jax.plan import canonical
+from dser_jax.system import DserError
 
 
 @dataclass(frozen=True)

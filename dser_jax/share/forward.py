@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int32
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data
+from dser_jax.data import Data
 from dser_jax.models import Batch, Rates, make_network
 from dser_jax.share.bundle import Bundle, Weights
 

@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.dataset import Dataset, feature_name, load_dataset
-from dser_jax.environment import environment
-from dser_jax.errors import DataError, DserError
-from dser_jax.journal import JournalView, read_journal
-from dser_jax.journal_files import Row
-from dser_jax.metrics import scores
-from dser_jax.prepared import Prepared, load_prepared
+from dser_jax.data import Dataset, Prepared, feature_name, load_dataset, load_prepared
+from dser_jax.journal import JournalView, Row, environment, read_journal
 from dser_jax.share.bundle import Bundle, Features, Member, Weights
 from dser_jax.share.choice import Choice, choose
 from dser_jax.share.forward import Networks, flat, rows_of
+from dser_jax.system import DataError, DserError
+from dser_jax.training import scores
 
 CLOSE = 1e-4
 """How near the kept weights come to the journal's predictions, which are on [-1, 1]."""
@@ -135,10 +132,10 @@ def _kept_weights(view: JournalView, run: str, count: int) -> Weights:
 
 def _train_again(dataset: Dataset, config: Config, rows: Sequence[Row]) -> dict[str, Weights]:
     """Trains runs as the journal has them; close to what they were, not equal bit for bit."""
-    from dser_jax.lanes import train_runs
-    from dser_jax.progress import Progress
-    from dser_jax.runs import RunSpec
-    from dser_jax.train import HParams
+    from dser_jax.engine import train_runs
+    from dser_jax.plan import RunSpec
+    from dser_jax.system import Progress
+    from dser_jax.training import HParams
 
     kinds = {field: np.asarray(value).dtype for field, value in HParams()._asdict().items()}
     specs = [

@@ -24,14 +24,12 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from dser_jax.config import Config
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.dataset import Dataset, feature_name, load_dataset, rows_to_fit
-from dser_jax.errors import DserError
-from dser_jax.features.functionals import hsf
-from dser_jax.features.tokenizer import split_words
-from dser_jax.journal import run_id
-from dser_jax.metrics import ccc, scores
-from dser_jax.prepared import Prepared
+from dser_jax.corpora import ATTRS
+from dser_jax.data import Dataset, Prepared, feature_name, load_dataset, rows_to_fit
+from dser_jax.features import hsf, split_words
+from dser_jax.plan import run_id
+from dser_jax.system import DserError
+from dser_jax.training import ccc, scores
 
 Block = np.ndarray | sparse.csr_matrix
 """Inputs of all utterances, [utt, column]."""

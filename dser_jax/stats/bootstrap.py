@@ -16,19 +16,19 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 from numpy.typing import ArrayLike, NDArray
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError
-from dser_jax.intervals import (
+from dser_jax.corpora import ATTRS
+from dser_jax.journal import (
     Interval,
     Intervals,
+    JournalView,
     Resampled,
     interval_key,
     read_intervals,
     write_intervals,
 )
-from dser_jax.journal import JournalView
-from dser_jax.subsets import marks_of
-from dser_jax.tables import TableRow, tables
+from dser_jax.stats.subsets import marks_of
+from dser_jax.stats.table import TableRow, tables
+from dser_jax.system import DataError
 
 RESAMPLES = 4000
 """With so many, another seed moves an end of an interval by some hundredths of its width."""

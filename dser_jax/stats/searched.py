@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from dser_jax.journal_files import canonical
-from dser_jax.stats import Row, Summary, summary
-from dser_jax.tables import count_lost, score
-from dser_jax.weights import two_weights
+from dser_jax.plan import canonical, two_weights
+from dser_jax.stats.paired import Row, Summary, summary
+from dser_jax.stats.table import count_lost, score
 
 LEAST_PAIRS = 9
 """Fewer points than this are no surface."""

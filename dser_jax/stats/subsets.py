@@ -15,15 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError
-from dser_jax.journal import JournalView
-from dser_jax.journal_files import Arrays
-from dser_jax.leaks import MARKS
-from dser_jax.metrics import ccc
-from dser_jax.stats import Row, Summary, summary
+from dser_jax.corpora import ATTRS
+from dser_jax.data import MARKS
+from dser_jax.journal import Arrays, JournalView
+from dser_jax.stats.paired import Row, Summary, summary
+from dser_jax.system import DataError
+from dser_jax.training import ccc
 
-LEAST = 20
+LEAST_SCORED = 20
 """Parts with fewer labelled utterances are not scored: a CCC of so few says next to nothing."""
 
 KINDS = (
@@ -66,7 +65,7 @@ class PartScore:
       name: The row.
       part: The part, as `parts_of` names it.
       utterances: Test rows of that part.
-      scores: Attribute or "mean" -> over seeds; absent with fewer than `LEAST` labels.
+      scores: Attribute or "mean" -> over seeds; absent with fewer than `LEAST_SCORED` labels.
       change: The same of the part's score minus the whole set's, run by run.
     """
 
@@ -184,7 +183,7 @@ def _scores(gold: NDArray, pred: NDArray) -> dict[str, float]:
     known = np.isfinite(gold)
     for column, attr in enumerate(ATTRS):
         rows = known[:, column]
-        if rows.sum() >= LEAST:
+        if rows.sum() >= LEAST_SCORED:
             scores[attr] = ccc(gold[rows, column], pred[rows, column])
     if scores and len(scores) == known.any(axis=0).sum():
         scores["mean"] = float(np.mean(list(scores.values())))

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.intervals import Intervals, Resampled, interval_key
-from dser_jax.stats import (
+from dser_jax.corpora import ATTRS
+from dser_jax.journal import Intervals, Resampled, interval_key
+from dser_jax.stats.paired import (
     PairedTest,
     Row,
     SignedRank,

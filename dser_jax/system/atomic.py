@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dser_jax.errors import DserError
+from dser_jax.system.errors import DserError
 
 TEMPORARY = ".part"
 """How the names of half-written files end; they begin with a dot."""

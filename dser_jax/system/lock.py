@@ -26,8 +26,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dser_jax.atomic import TEMPORARY, saying
-from dser_jax.errors import DserError
+from dser_jax.system.atomic import TEMPORARY, saying
+from dser_jax.system.errors import DserError
 
 try:
     import fcntl

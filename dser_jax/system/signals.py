@@ -10,7 +10,7 @@ import threading
 import time
 from types import FrameType
 
-from dser_jax.progress import say
+from dser_jax.system.progress import say
 
 EXIT_INTERRUPTED = 75
 """The exit code of a command that a signal ended and that has saved everything: the same command

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dser_jax.corpora.utterances import ATTRS
+from dser_jax.corpora import ATTRS
 
 BATCH = 32
 """Rows in a batch of Keras' `evaluate`, and so in `ccc_batch32`."""

@@ -13,11 +13,11 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data
-from dser_jax.errors import look_up
+from dser_jax.data import Data
 from dser_jax.loss import LOSSES, WEIGHTINGS, Loss, Weighting, ccc, multitask_loss
 from dser_jax.models import Batch, Rates, make_network
-from dser_jax.optimizers import OPTIMIZERS, Optimizer
+from dser_jax.system import look_up
+from dser_jax.training.optimizers import OPTIMIZERS, Optimizer
 
 EVAL_BATCH = 256
 """Utterances that are predicted at once in evaluation; bounds memory, changes no result."""

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dser_jax.models import Batch, Rates
-from dser_jax.train import HParams, make_run
+from dser_jax.models.network import Batch, Rates
+from dser_jax.training.run import HParams, make_run
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 KEYS = {
     "lanes": {"found"},
     "table6": {"rows", "padding_used", "steps_a_run", "total_seconds"},
@@ -102,7 +102,7 @@ def make_parts(padding):
 def predicted(padding):
     from common import WORDS
 
-    from dser_jax.models import make_network
+    from dser_jax.models.table import make_network
 
     data, config, state = make_parts(padding)
     network = make_network(config, WORDS, config.embedding_dim)

@@ -16,10 +16,10 @@ import pytest
 import soundfile
 
 from dser_jax.cli import COMMANDS, guarded, main
-from dser_jax.errors import DserError
-from dser_jax.prepare import load_prepared
+from dser_jax.data.preparing import load_prepared
+from dser_jax.system.errors import DserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = (
     *("jax", "flax", "opensmile", "pyAudioAnalysis", "matplotlib", "pandas", "scipy"),
     *("soundfile", "rich", "numpy", "orbax", "optax"),
@@ -319,7 +319,7 @@ def test_importing_the_command_line_is_light():
 
 def test_reading_a_prepared_folder_needs_no_audio_library_and_no_jax():
     code = (
-        "import sys, dser_jax.prepare, dser_jax.inspect; "
+        "import sys, dser_jax.data.preparing, dser_jax.data.inspection; "
         f"print([name for name in {HEAVY[:-4]} if name in sys.modules])"
     )
     assert run("-c", code).stdout.strip() == "[]"
@@ -358,7 +358,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*(3[0-7]|38|9[0-7])[0-9;]*m")
 
 def test_colours_are_for_terminals_and_not_for_pipes():
     code = (
-        "import dser_jax.doctor as d; from dser_jax.cli import main; "
+        "import dser_jax.commands.doctor.examination as d; from dser_jax.cli import main; "
         "d.examine = lambda folder: [('disk', [d.Finding('note', 'little', 'make room')])]; "
         "main(['doctor'])"
     )

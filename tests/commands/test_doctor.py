@@ -11,9 +11,9 @@ from importlib import metadata
 
 import pytest
 
-from dser_jax import doctor
 from dser_jax.cli import main
-from dser_jax.doctor import Finding, Probed
+from dser_jax.commands.doctor import examination as doctor
+from dser_jax.commands.doctor.examination import Finding, Probed
 
 
 def done(answer=None, error=None) -> Future:

@@ -3,63 +3,22 @@
 from __future__ import annotations
 
 import csv
-import json
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sweeping import ROWS, TINY, fails, planned, prepare_sentences, rows_of, sweep_arguments
 
 from dser_jax.cli import main
-from dser_jax.conduct import LEAVE_ONE_OUT
-from dser_jax.metrics import ccc
-from dser_jax.plan import Group
-from dser_jax.report import write_report
-
-ROWS = 40
-WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
-TINY = (
-    *("--units", "3", "--layers", "1", "--embedding-dim", "3", "--text-dense", "3"),
-    *("--max-tokens", "4", "--batch-size", "16", "--max-epochs", "2"),
-)
+from dser_jax.experiment.conducting import LEAVE_ONE_OUT
+from dser_jax.report.writing import write_report
+from dser_jax.training.metrics import ccc
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """Sentences whose last word tells the valence, with word vectors and two acoustic features."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-    with (folder / "labels.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["text", "V", "A", "D", "split", "session"])
-        for i, labels in enumerate(random.uniform(1, 5, (ROWS, 3))):
-            word = WORDS[int((labels[0] - 1) / 4 * len(WORDS))]
-            split = ["train", "train", "dev", "test"][i % 4]
-            writer.writerow([f"it was {word}", *labels, split, f"S{i // 14}"])
-    (folder / "glove.txt").write_text("was 1 0 0 1\ngood 0 1 0 1\nbad 0 0 1 1\n")
-    for name in ("one", "two"):
-        np.save(folder / f"{name}.npy", random.normal(size=(ROWS, 2)).astype(np.float32))
-    columns = ["--column", "valence=V", "arousal=A", "dominance=D", "transcript=text"]
-    common = ["prepare", "--corpus", "table", str(folder / "labels.csv"), "--scale", "1", "5"]
-    main([*common, *columns, "--glove", str(folder / "glove.txt"), "--out", str(folder / "text")])
-    acoustic = [f"{name}={folder / f'{name}.npy'}" for name in ("one", "two")]
-    main([*common, *columns, "--acoustic", *acoustic, "--out", str(folder / "both")])
-    return folder
-
-
-def sweep_arguments(data: Path, out: Path, *more: str) -> list[str]:
-    where = ["--data", str(data / "text"), "--out", str(out), "--split", "column"]
-    return [
-        "sweep",
-        *where,
-        "--acoustic",
-        "none",
-        "--text",
-        "dense",
-        "--no-baselines",
-        *TINY,
-        *more,
-    ]
+    return prepare_sentences(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +28,6 @@ def swept(data) -> tuple[Path, list[str]]:
     command = sweep_arguments(data, data / "sweep", *given)
     main(command)
     return data / "sweep", command
-
-
-def rows_of(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
 
 
 def test_every_name_and_seed_has_a_row(swept):
@@ -117,7 +72,9 @@ def test_the_report_is_written(swept):
 
 def test_the_same_command_again_trains_nothing_and_says_so(swept, capsys, monkeypatch):
     folder, command = swept
-    monkeypatch.setattr("dser_jax.conduct.write_report", partial(write_report, draw=False))
+    monkeypatch.setattr(
+        "dser_jax.experiment.conducting.write_report", partial(write_report, draw=False)
+    )
     before = (folder / "rows.jsonl").read_bytes()
     main(command)
     said = capsys.readouterr()
@@ -153,17 +110,6 @@ def test_several_sweeps_make_one_page(swept, tmp_path, capsys):
     assert "several sweeps needs --out" in capsys.readouterr().err
 
 
-def planned(monkeypatch, arguments: list[str]) -> list[Group]:
-    """Returns what a command would train."""
-    groups: list[Group] = []
-    monkeypatch.setattr(
-        "dser_jax.conduct.run_experiment", lambda data, out, given, **_: groups.extend(given)
-    )
-    monkeypatch.setattr("dser_jax.conduct.write_report", lambda out: None)
-    main(arguments)
-    return groups
-
-
 def test_features_and_word_vectors_are_crossed(data, tmp_path, monkeypatch):
     given = ["--features", "one,two", "--vectors", "we,glove", "--weights", "none", "a=1,0,1"]
     where = ["--data", str(data / "both"), "--out", str(tmp_path), "--seeds", "3"]
@@ -197,16 +143,6 @@ def test_a_grid_and_weights_are_crossed(data, tmp_path, monkeypatch):
 def test_each_session_is_tested_on_where_that_is_asked(data, tmp_path, monkeypatch):
     groups = planned(monkeypatch, sweep_arguments(data, tmp_path, "--split", LEAVE_ONE_OUT))
     assert [group.config.split for group in groups] == ["session:S0", "session:S1", "session:S2"]
-
-
-def fails(capsys, arguments: list[str]) -> str:
-    """Runs a command that ends with code 2; returns what it says, on one line."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    said = capsys.readouterr()
-    assert "Traceback" not in said.out + said.err
-    return said.err
 
 
 @pytest.mark.parametrize(

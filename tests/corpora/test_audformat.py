@@ -9,7 +9,7 @@ import pytest
 
 from dser_jax.cli import main
 from dser_jax.corpora.audformat import load_audformat
-from dser_jax.errors import BadInput, DataError, DserError
+from dser_jax.system.errors import BadInput, DataError, DserError
 
 audformat = pytest.importorskip("audformat")
 

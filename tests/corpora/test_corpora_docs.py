@@ -11,7 +11,7 @@ import pytest
 from dser_jax.cli import make_parser
 from dser_jax.commands.prepare import CORPORA
 
-TEXT = (Path(__file__).parent.parent / "docs" / "corpora.md").read_text("utf-8")
+TEXT = (Path(__file__).parents[2] / "docs" / "corpora.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 COMMANDS = [
     line

@@ -11,10 +11,12 @@ import wave
 import numpy as np
 import pytest
 
-from dser_jax.corpora import demo, demo_text, espeak
-from dser_jax.corpora.demo import load_demo, make_demo
+from dser_jax.corpora.demo import corpus as demo
+from dser_jax.corpora.demo import espeak
+from dser_jax.corpora.demo import text as demo_text
+from dser_jax.corpora.demo.corpus import load_demo, make_demo
 from dser_jax.corpora.iemocap import load_iemocap
-from dser_jax.errors import DserError
+from dser_jax.system.errors import DserError
 
 
 @pytest.fixture(scope="module")

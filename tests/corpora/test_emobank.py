@@ -8,9 +8,9 @@ import pytest
 
 from dser_jax.cli import main
 from dser_jax.corpora.emobank import load_emobank
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system.errors import BadInput, DataError
 
-SHARED = Path(__file__).parent.parent / "../shared/data"
+SHARED = Path(__file__).parents[2] / "../shared/data"
 TEXT = (
     'id,split,V,A,D,text\nz_1,train,3.0,2.5,1,"Go, now!"\na_2,dev,1,2,3,So?\nb_3,test,5,4,3,No.\n'
 )

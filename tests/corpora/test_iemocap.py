@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dser_jax.corpora.iemocap import load_iemocap
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system.errors import BadInput, DataError
 
 HEADER = "% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]\r\n\r\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from dser_jax.cli import main
 from dser_jax.corpora.msp_improv import load_msp_improv
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system.errors import BadInput, DataError
 
 NAN = "NaN"
 

@@ -10,8 +10,8 @@ import pytest
 
 from dser_jax.cli import main
 from dser_jax.corpora.msp_podcast import load_msp_podcast
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.splits import make_split
+from dser_jax.data.splits import make_split
+from dser_jax.system.errors import BadInput, DataError, DserError
 
 HEADER = ("FileName", "EmoClass", "EmoAct", "EmoVal", "EmoDom", "SpkrID", "Gender", "Split_Set")
 PARTS = ("Train", "Train", "Train", "Train", "Development", "Development", "Test1", "Test1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dser_jax.corpora.table import load_table
-from dser_jax.errors import BadInput, DataError
+from dser_jax.system.errors import BadInput, DataError
 
 
 @pytest.fixture

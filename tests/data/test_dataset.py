@@ -6,10 +6,10 @@ import pytest
 
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.dataset import check_inputs, load_dataset, scale_labels
-from dser_jax.errors import DserError
+from dser_jax.data.dataset import check_inputs, load_dataset, scale_labels
+from dser_jax.data.preparing import prepare
 from dser_jax.features.functionals import hsf, nonzero_hsf
-from dser_jax.prepare import prepare
+from dser_jax.system.errors import DserError
 
 TEXTS = ("good day", "bad day", "good good night", "so bad", "a quiet night", "day after day")
 
@@ -152,7 +152,7 @@ def test_what_is_not_prepared_is_named(prepared, config, message):
 
 
 def test_paper_protocol_takes_zeros_for_missing_in_extracted_functionals(prepared, monkeypatch):
-    monkeypatch.setattr("dser_jax.dataset.FEATURES", {"toy_hsf": None})
+    monkeypatch.setattr("dser_jax.data.dataset.FEATURES", {"toy_hsf": None})
     load_dataset(prepared, Config(features="toy_hsf", protocol="strict"))
     with pytest.raises(DserError, match=r"'toy_hsf.nonzero'"):
         load_dataset(prepared, Config(features="toy_hsf", protocol="paper"))

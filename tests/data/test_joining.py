@@ -11,13 +11,13 @@ import pytest
 
 from dser_jax.cli import main
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.dataset import load_dataset
-from dser_jax.errors import DataError, DserError
-from dser_jax.join import join
-from dser_jax.journal import read_journal
-from dser_jax.leaks import mark
-from dser_jax.prepare import prepare
-from dser_jax.splits import make_split
+from dser_jax.data.dataset import load_dataset
+from dser_jax.data.joining import join
+from dser_jax.data.leaks import mark
+from dser_jax.data.preparing import prepare
+from dser_jax.data.splits import make_split
+from dser_jax.journal.journal import read_journal
+from dser_jax.system.errors import DataError, DserError
 from tests import tiny
 
 CONFIG = replace(tiny.CONFIG, split="column")

@@ -10,13 +10,14 @@ from fabricated import NAMES, fabricate
 from rich.console import Console
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.journal import Journal, read_journal, run_id
-from dser_jax.leaks import MARKS, mark, normal
-from dser_jax.metrics import ccc, scores
-from dser_jax.report import write_report
-from dser_jax.report_leaks import leak_sections
-from dser_jax.splits import Split
-from dser_jax.subsets import marks_of, part_scores, parts_of, shared_with_training
+from dser_jax.data.leaks import MARKS, mark, normal
+from dser_jax.data.splits import Split
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.plan import run_id
+from dser_jax.report.leaks import leak_sections
+from dser_jax.report.writing import write_report
+from dser_jax.stats.subsets import marks_of, part_scores, parts_of, shared_with_training
+from dser_jax.training.metrics import ccc, scores
 
 
 def utterance(transcript=None, speaker=None, file=None):

@@ -8,11 +8,11 @@ import pytest
 from tiny import CONFIG
 
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.dataset import load_dataset
-from dser_jax.lanes import train_runs
-from dser_jax.prepare import prepare
-from dser_jax.runs import RunSpec
-from dser_jax.train import HParams
+from dser_jax.data.dataset import load_dataset
+from dser_jax.data.preparing import prepare
+from dser_jax.engine.lanes import train_runs
+from dser_jax.plan.runs import RunSpec
+from dser_jax.training.run import HParams
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 COUNT, TEST = 48, 36  # the last of four sessions is the test's

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from dser_jax import staging as module
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features import FEATURES, Feature
-from dser_jax.features.extractor import Extractor
+from dser_jax.data import staging as module
+from dser_jax.data.preparing import load_prepared, prepare
+from dser_jax.features.extractors.extractor import Extractor
 from dser_jax.features.functionals import hsf
-from dser_jax.prepare import load_prepared, prepare
+from dser_jax.features.sets import FEATURES, Feature
+from dser_jax.system.errors import BadInput, DataError, DserError
 
 
 def corpus(count: int = 3, **changes) -> Corpus:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import DserError
-from dser_jax.splits import make_split
+from dser_jax.data.splits import make_split
+from dser_jax.system.errors import DserError
 
 
 def corpus(sessions=5, each=10):

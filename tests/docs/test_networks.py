@@ -12,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.models import MODELS, Batch, Rates, make_network
+from dser_jax.models.network import Batch, Rates
+from dser_jax.models.table import MODELS, make_network
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "networks.md"
 SHAPES = {
     "gemaps_hsf": (1, 46),

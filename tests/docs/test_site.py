@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 
@@ -76,7 +76,7 @@ def test_equations_are_mathml(site):
 def test_names_that_share_a_line_are_entries_of_their_own(site):
     text = re.sub("<[^>]+>", "", (site / "api" / "sweeps.html").read_text("utf-8"))
     # `acoustic_dropout, text_dropout: Rates in ...` of HParams.
-    assert "acoustic_dropout," not in text.partition("dser_jax.runs.RunSpec")[0]
+    assert "acoustic_dropout," not in text.partition("dser_jax.plan.runs.RunSpec")[0]
     assert len(re.findall("Rates in \\[0, 1\\) before the concatenation", text)) == 2
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dser_jax.cli import COMMANDS, main
-from dser_jax.journal import read_journal
+from dser_jax.journal.journal import read_journal
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SMALLER = {
     "utterances=200": "utterances=50",
     "--seeds 5": "--seeds 2 --max-epochs 3 --layers 1 --no-baselines",
@@ -105,7 +105,7 @@ def _flags(command: str) -> set[str]:
     return {flag for action in sub.choices[command]._actions for flag in action.option_strings}
 
 
-@pytest.mark.parametrize("module", ["plan", "corpora.reading"])
+@pytest.mark.parametrize("module", ["plan.groups", "corpora.reading"])
 def test_examples_of_docstrings_hold(module):
     found = doctest.testmod(importlib.import_module(f"dser_jax.{module}"))
     assert found.attempted > 0
@@ -118,4 +118,4 @@ def test_no_docstring_example_is_left_out():
         for path in (ROOT / "dser_jax").rglob("*.py")
         if ">>> " in path.read_text("utf-8")
     }
-    assert with_examples == {"plan", "corpora.reading"}
+    assert with_examples == {"plan.groups", "corpora.reading"}

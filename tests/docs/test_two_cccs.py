@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dser_jax.metrics import ccc, ccc_batch32
+from dser_jax.training.metrics import ccc, ccc_batch32
 
-SCRIPT = Path(__file__).parents[1] / "docs" / "figures" / "two_cccs.py"
+SCRIPT = Path(__file__).parents[2] / "docs" / "figures" / "two_cccs.py"
 
 
 @pytest.fixture(scope="module")

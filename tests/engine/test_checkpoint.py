@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 from tiny import CONFIG, WORDS, make_dataset
 
-from dser_jax import checkpoint
-from dser_jax.checkpoint import Checkpoints
-from dser_jax.errors import DserError
-from dser_jax.train import HParams, make_run
+from dser_jax.engine import checkpoint
+from dser_jax.engine.checkpoint import Checkpoints
+from dser_jax.system.errors import DserError
+from dser_jax.training.run import HParams, make_run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 class Nested(NamedTuple):
@@ -184,7 +184,7 @@ ENDS = """
 import sys
 from pathlib import Path
 import numpy as np
-from dser_jax.checkpoint import Checkpoints
+from dser_jax.engine.checkpoint import Checkpoints
 
 checkpoints = Checkpoints(Path(sys.argv[1]), print)
 for _ in range(3):
@@ -219,7 +219,7 @@ import os, sys
 from pathlib import Path
 import numpy as np
 from orbax.checkpoint import v1
-from dser_jax.checkpoint import Checkpoints
+from dser_jax.engine.checkpoint import Checkpoints
 
 def save_for_ever(step):
     checkpoints = Checkpoints(Path(sys.argv[1]), print)
@@ -409,7 +409,7 @@ ELSEWHERE = """
 import sys
 from pathlib import Path
 import jax, numpy as np
-from dser_jax.checkpoint import Checkpoints
+from dser_jax.engine.checkpoint import Checkpoints
 
 mesh = jax.sharding.Mesh(np.asarray(jax.devices()), ("lanes",))
 lanes = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("lanes"))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from dser_jax.cores import available_cores
+from dser_jax.system.cores import available_cores
 
 SCRIPT = """
 import dataclasses, os, sys
@@ -15,12 +15,12 @@ sys.path.insert(0, sys.argv[1])
 import conftest, jax, numpy as np
 from tiny import CONFIG, make_dataset
 from dser_jax import lanes as engine
-from dser_jax.checkpoint import Checkpoints
-from dser_jax.lanes import Hooks, train_runs
-from dser_jax.program import compile_program, send
-from dser_jax.runs import RunSpec
-from dser_jax.signals import Interrupted
-from dser_jax.train import HParams, make_run
+from dser_jax.engine.checkpoint import Checkpoints
+from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.program import compile_program, send
+from dser_jax.plan.runs import RunSpec
+from dser_jax.system.signals import Interrupted
+from dser_jax.training.run import HParams, make_run
 
 config = dataclasses.replace(CONFIG, text=None, max_epochs=20)
 dataset = make_dataset()
@@ -89,7 +89,7 @@ print("held")
 @pytest.mark.usefixtures("quick_compilation")
 def test_lanes_on_two_devices_are_those_on_one(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, os.path.dirname(__file__), str(tmp_path)],
+        [sys.executable, "-c", SCRIPT, os.path.dirname(os.path.dirname(__file__)), str(tmp_path)],
         env={**os.environ, "JAX_NUM_CPU_DEVICES": "2", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
@@ -101,7 +101,7 @@ def test_lanes_on_two_devices_are_those_on_one(tmp_path):
 
 CORES = """
 import jax
-from dser_jax.cores import use_all_cores
+from dser_jax.system.cores import use_all_cores
 use_all_cores()
 print(jax.local_device_count())
 jax.numpy.ones(1)

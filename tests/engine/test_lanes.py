@@ -5,9 +5,9 @@ import pytest
 from laned import DATASET, LANES, assert_same, compiled, hparams, train
 from tiny import CONFIG
 
-from dser_jax.errors import DserError
-from dser_jax.lanes import Hooks, train_runs
-from dser_jax.runs import RunSpec
+from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.plan.runs import RunSpec
+from dser_jax.system.errors import DserError
 
 RUNS = [
     RunSpec("a", hparams(), 0),
@@ -34,7 +34,7 @@ def wide():
 def in_turn():
     """A program for lanes that count as too wide for a core to train side by side."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dser_jax.program.NARROW", 0)
+        patch.setattr("dser_jax.engine.program.NARROW", 0)
         return compiled(LANES)
 
 
@@ -122,7 +122,7 @@ def test_weights_come_on_request(program):
 
 def test_lanes_are_refilled_as_soon_as_a_run_has_ended(program, monkeypatch):
     """Six runs of 3, 3, 3, 2, 3 and 1 epochs in four lanes: the short one's lane is busy next."""
-    monkeypatch.setattr("dser_jax.lanes.ROUND_SECONDS", 1e9)
+    monkeypatch.setattr("dser_jax.engine.lanes.ROUND_SECONDS", 1e9)
     ticks = []
     train(RUNS, program, hooks=Hooks(progress=ticks.append))
     assert [tick.busy for tick in ticks] == [4, 4, 4, 2]

@@ -8,12 +8,12 @@ import pytest
 from laned import DATASET, LANES, assert_same, compiled, hparams, train
 from tiny import CONFIG
 
-from dser_jax.checkpoint import Checkpoints
-from dser_jax.errors import DserError
-from dser_jax.lanes import Hooks, Judge, train_runs
-from dser_jax.program import compile_program
-from dser_jax.runs import RunSpec
-from dser_jax.signals import Interrupted
+from dser_jax.engine.checkpoint import Checkpoints
+from dser_jax.engine.lanes import Hooks, Judge, train_runs
+from dser_jax.engine.program import compile_program
+from dser_jax.plan.runs import RunSpec
+from dser_jax.system.errors import DserError
+from dser_jax.system.signals import Interrupted
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 LONG = dataclasses.replace(CONFIG, max_epochs=30)
@@ -120,7 +120,7 @@ def test_fault_09_out_of_memory_halves_the_lanes_and_goes_on(
         compiled_for.append(lanes)
         return compile_program(run, data, lanes, devices)
 
-    monkeypatch.setattr("dser_jax.lanes.compile_program", again)
+    monkeypatch.setattr("dser_jax.engine.lanes.compile_program", again)
     hooks = Hooks(notice=notices.append, shrunk=sizes.append)
     found = train(spread(), program, LONG, hooks=hooks)
     assert notices == ["out of memory with 4 lanes; going on with 2"]
@@ -132,7 +132,7 @@ def test_fault_09_one_lane_that_does_not_fit_is_explained(monkeypatch):
     def never(*_):
         raise MemoryError("RESOURCE_EXHAUSTED: 1 PB wanted")
 
-    monkeypatch.setattr("dser_jax.lanes.compile_program", never)
+    monkeypatch.setattr("dser_jax.engine.lanes.compile_program", never)
     with pytest.raises(DserError, match=r"with one lane.*1 PB wanted.*--batch-size"):
         train(spread(), None, lanes=4)
 
@@ -162,7 +162,7 @@ def test_an_error_of_the_program_itself_is_raised(monkeypatch):
     def never(*_):
         raise TypeError("a loss that cannot be traced")
 
-    monkeypatch.setattr("dser_jax.lanes.compile_program", never)
+    monkeypatch.setattr("dser_jax.engine.lanes.compile_program", never)
     with pytest.raises(TypeError, match="cannot be traced"):
         train(spread(), None, lanes=4)
 

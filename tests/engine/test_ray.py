@@ -21,16 +21,16 @@ import numpy as np
 import pytest
 from tiny import CONFIG, make_dataset
 
-from dser_jax import ray_engine, ray_workers
-from dser_jax.errors import DserError
-from dser_jax.handout import Handout
-from dser_jax.lanes import Hooks, train_runs
-from dser_jax.ray_engine import Worker
-from dser_jax.ray_workers import cluster, cluster_devices, train_on_ray
-from dser_jax.runs import Outcome, RunSpec
-from dser_jax.signals import Interrupted
-from dser_jax.sweep_progress import Tick
-from dser_jax.train import History, HParams, Result
+from dser_jax.engine import ray_engine, ray_workers
+from dser_jax.engine.handout import Handout
+from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.progress import Tick
+from dser_jax.engine.ray_engine import Worker
+from dser_jax.engine.ray_workers import cluster, cluster_devices, train_on_ray
+from dser_jax.plan.runs import Outcome, RunSpec
+from dser_jax.system.errors import DserError
+from dser_jax.system.signals import Interrupted
+from dser_jax.training.run import History, HParams, Result
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed", allow_module_level=True)
@@ -242,7 +242,7 @@ def test_nothing_to_train():
 
 LOCAL = """
 import test_ray as t
-from dser_jax.ray_workers import cluster, train_on_ray
+from dser_jax.engine.ray_workers import cluster, train_on_ray
 
 with cluster("local"):
     import ray
@@ -257,7 +257,8 @@ with cluster("local"):
 def test_a_cluster_that_ends_with_the_sweep(tmp_path):
     unset = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"}
     env = {name: value for name, value in os.environ.items() if name not in unset}
-    tests = os.fspath(Path(__file__).parent)
+    here = Path(__file__).parent
+    tests = os.pathsep.join([os.fspath(here), os.fspath(here.parent)])
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", LOCAL],
         env=env | {"HOME": os.fspath(tmp_path), "PYTHONPATH": tests},

@@ -6,10 +6,9 @@ import pytest
 from tiny import CONFIG, make_dataset
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data
-from dser_jax.program import lane_state, temporary_bytes
-from dser_jax.runs import tree_bytes
-from dser_jax.sizing import (
+from dser_jax.data.dataset import Data
+from dser_jax.engine.program import lane_state, temporary_bytes
+from dser_jax.engine.sizing import (
     CPU_LANES,
     _free_of_container,
     affordable,
@@ -20,7 +19,8 @@ from dser_jax.sizing import (
     lane_bytes,
     must_stream,
 )
-from dser_jax.train import make_run
+from dser_jax.plan.runs import tree_bytes
+from dser_jax.training.run import make_run
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 MB, GB = 2**20, 2**30
@@ -58,7 +58,7 @@ def test_lanes_that_fit_follow_from_two_programs():
 
 
 def choose(runs, free, monkeypatch, at_most=None, devices=1, config=CONFIG):
-    monkeypatch.setattr("dser_jax.sizing.free_bytes", lambda device: free)
+    monkeypatch.setattr("dser_jax.engine.sizing.free_bytes", lambda device: free)
     dataset = make_dataset()
     run = make_run(config, dataset.words, dataset.embedding_dim)
     some = jax.local_devices()[:1] * devices
@@ -66,7 +66,7 @@ def choose(runs, free, monkeypatch, at_most=None, devices=1, config=CONFIG):
 
 
 def test_small_programs_get_all_lanes_without_a_trial(monkeypatch):
-    monkeypatch.setattr("dser_jax.sizing.temporary_bytes", None)
+    monkeypatch.setattr("dser_jax.engine.sizing.temporary_bytes", None)
     assert choose(60, 10 * GB, monkeypatch) == CPU_LANES
     assert choose(None, 10 * GB, monkeypatch) == CPU_LANES
     assert choose(7, None, monkeypatch) == 8
@@ -83,15 +83,15 @@ def test_lanes_that_take_turns_need_room_to_work_for_one_of_them(monkeypatch):
     state = tree_bytes(lane_state(run, data))
     working = lane_bytes(config, data, state) - state
     free = int((tree_bytes(data) + 4.1 * (20 * state + working)) / 0.7)
-    monkeypatch.setattr("dser_jax.sizing.free_bytes", lambda device: free)
+    monkeypatch.setattr("dser_jax.engine.sizing.free_bytes", lambda device: free)
     tried = []
     monkeypatch.setattr(
-        "dser_jax.sizing.temporary_bytes", lambda run, data, lanes: tried.append(lanes) or 0
+        "dser_jax.engine.sizing.temporary_bytes", lambda run, data, lanes: tried.append(lanes) or 0
     )
     some = jax.local_devices()[:1]
     assert choose_lanes(run, config, data, 60, some) == 20
     assert not tried
-    monkeypatch.setattr("dser_jax.program.NARROW", 10**12)
+    monkeypatch.setattr("dser_jax.engine.program.NARROW", 10**12)
     assert choose_lanes(run, config, data, 60, some) == 20
     assert tried == [2, 4]  # side by side each would need as much
 
@@ -133,5 +133,5 @@ def test_cores_have_copies_of_small_data_only(monkeypatch):
     data, cores = make_dataset().data, jax.local_devices()[:1] * 8
     need = tree_bytes(data)
     for free, used in ((None, 8), (100 * need, 8), (35 * need, 3), (need, 1)):
-        monkeypatch.setattr("dser_jax.sizing.free_bytes", lambda device, free=free: free)
+        monkeypatch.setattr("dser_jax.engine.sizing.free_bytes", lambda device, free=free: free)
         assert len(affordable(cores, data)) == used

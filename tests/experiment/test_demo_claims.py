@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 import scipy.stats
 
-from dser_jax.journal import read_journal
+from dser_jax.journal.journal import read_journal
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SMALL = (
     *("--units", "16", "--layers", "1", "--embedding-dim", "16", "--text-dense", "16"),
     *("--fusion", "16", "16", "--max-tokens", "12", "--batch-size", "32"),

@@ -18,16 +18,17 @@ import pytest
 import soundfile
 
 import dser_jax
-from dser_jax import lock
 from dser_jax.corpora.table import load_table
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features import FEATURES, Feature
-from dser_jax.features.extract import extract
-from dser_jax.features.extractor import Extractor
+from dser_jax.data.preparing import load_prepared, prepare
+from dser_jax.features.extraction import extract
+from dser_jax.features.extractors.extractor import Extractor
+from dser_jax.features.sets import FEATURES, Feature
 from dser_jax.features.store import Store, writing
-from dser_jax.journal import Journal, read_journal, run_id
-from dser_jax.loss import multitask_loss
-from dser_jax.prepare import load_prepared, prepare
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.loss.losses import multitask_loss
+from dser_jax.plan import run_id
+from dser_jax.system import lock
+from dser_jax.system.errors import BadInput, DataError, DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]
 RUNS = [run_id({"seed": seed}) for seed in range(4)]
@@ -70,8 +71,9 @@ import os, signal, sys, time
 from pathlib import Path
 import numpy as np
 from dser_jax import lock
-from dser_jax.errors import DserError
-from dser_jax.journal import Journal, run_id
+from dser_jax.system.errors import DserError
+from dser_jax.journal import Journal
+from dser_jax.plan import run_id
 lock.BEAT_SECONDS, lock.STALE_SECONDS = 0.05, 0.5
 folder, MANIFEST = Path(sys.argv[1]), {MANIFEST!r}
 RUNS = MANIFEST["planned"]
@@ -514,10 +516,10 @@ def test_fault_21_a_run_given_twice_is_one_and_a_finished_sweep_is_left_alone(tm
 
 
 KILLED = """
-from dser_jax.features.extract import extract
-from dser_jax.features.extractor import Extractor
+from dser_jax.features.extraction import extract
+from dser_jax.features.extractors.extractor import Extractor
 from dser_jax.corpora.table import load_table
-from dser_jax.errors import BadInput
+from dser_jax.system.errors import BadInput
 
 def make():
     calls = []
@@ -579,7 +581,7 @@ def test_fault_22_prepared_files_appear_all_together(table, tmp_path, monkeypatc
     feature = Feature(PAIRS, "hsf", ("x_mean", "y_mean", "x_std", "y_std"))
     monkeypatch.setitem(FEATURES, "pairs_hsf", feature)
     with monkeypatch.context() as patch:
-        patch.setattr("dser_jax.staging.write_table", fail)
+        patch.setattr("dser_jax.data.staging.write_table", fail)
         with pytest.raises(KeyboardInterrupt):
             prepare(None, tmp_path / "out", features=["pairs_hsf"])
     assert load_prepared(tmp_path / "out").manifest == before

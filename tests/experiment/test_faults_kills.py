@@ -10,9 +10,9 @@ import time
 
 import numpy as np
 import pytest
-from test_experiment import data  # noqa: F401
+from sixty import prepare_sixty
 
-from dser_jax.journal import read_journal
+from dser_jax.journal.journal import read_journal
 
 KILLS = 20
 RUNS = 24
@@ -26,8 +26,8 @@ from orbax.checkpoint import v1  # before the fork: it takes a second
 from dser_jax.cli import guarded
 from dser_jax.experiment import run_experiment
 from dser_jax.plan import Group, paired_runs
-from dser_jax.signals import Signals
-from dser_jax.train import HParams
+from dser_jax.system.signals import Signals
+from dser_jax.training.run import HParams
 
 # Speech alone, and many epochs: little to compile, much to train.
 config = dataclasses.replace(CONFIG, text=None, max_epochs=800, batch_size=4)
@@ -62,10 +62,10 @@ for out in sys.stdin:
 class Sweeps:
     """Starts sweeps from one process that has imported all they need, but not begun with JAX."""
 
-    def __init__(self, data, log, cache):  # noqa: F811
+    def __init__(self, data, log, cache):
         self.log = log.open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", ZYGOTE, str(data), os.path.dirname(__file__)],
+            [sys.executable, "-c", ZYGOTE, str(data), os.path.dirname(os.path.dirname(__file__))],
             env={
                 **os.environ,
                 "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
@@ -93,7 +93,12 @@ class Sweeps:
 
 
 @pytest.fixture(scope="module")
-def sweeps(data, tmp_path_factory):  # noqa: F811
+def data(tmp_path_factory):
+    return prepare_sixty(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def sweeps(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kills")
     sweeps = Sweeps(data, folder / "log", folder / "cache")
     yield sweeps

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dser_jax.config import Config
-from dser_jax.errors import DserError
-from dser_jax.settings import add_arguments, make_config, make_hparams, make_parser
-from dser_jax.train import HParams
+from dser_jax.experiment.flags import add_arguments, make_config, make_hparams, make_parser
+from dser_jax.system.errors import DserError
+from dser_jax.training.run import HParams
 
 
 def arguments(*given: str) -> argparse.Namespace:
@@ -78,7 +78,7 @@ def test_no_runs_are_refused(flag, capsys):
 def folder_of(tmp_path, *features: str) -> str:
     """Makes as much of a prepared folder as names its features."""
     from dser_jax.corpora.utterances import Corpus, Utterance
-    from dser_jax.prepare import prepare
+    from dser_jax.data.preparing import prepare
 
     utterance = Utterance("u", transcript="well", valence=0.5, arousal=0.5, dominance=0.5)
     np.save(tmp_path / "x.npy", np.ones((1, 2), np.float32))

@@ -9,54 +9,33 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sixty import prepare_sixty
 from tiny import CONFIG, make_dataset
 
-from dser_jax import experiment
-from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.errors import DserError
-from dser_jax.experiment import load_weights
-from dser_jax.intervals import read_intervals
-from dser_jax.journal import read_journal
-from dser_jax.leaks import MARKS
-from dser_jax.metrics import ccc
+from dser_jax.data.leaks import MARKS
+from dser_jax.experiment import running as experiment
+from dser_jax.experiment.running import load_weights
+from dser_jax.journal.intervals import read_intervals
+from dser_jax.journal.journal import read_journal
+from dser_jax.journal.rows import make_row
 from dser_jax.plan import Group, hparams_json, paired_runs
-from dser_jax.prepare import prepare
-from dser_jax.rows import make_row
-from dser_jax.runs import Outcome, RunSpec
-from dser_jax.train import History, HParams, Result
+from dser_jax.plan.runs import Outcome, RunSpec
+from dser_jax.system.errors import DserError
+from dser_jax.training.metrics import ccc
+from dser_jax.training.run import History, HParams, Result
 
 run_experiment = partial(experiment.run_experiment, baselines=False)
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
-WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Sixty utterances whose words tell the valence, and whose features the other two."""
-    folder = tmp_path_factory.mktemp("data")
-    random = np.random.default_rng(0)
-    gold = random.uniform(1, 5, (60, 3))
-    utterances = tuple(
-        Utterance(
-            f"Ses{1 + i // 15:02d}_{i:03d}",
-            speaker=f"Ses{1 + i // 15:02d}{'FM'[i % 2]}",
-            session=f"Ses{1 + i // 15:02d}",
-            transcript=f"it was {WORDS[int((v - 1) / 4 * len(WORDS))]}",
-            valence=v,
-            arousal=a,
-            dominance=d,
-        )
-        for i, (v, a, d) in enumerate(gold.tolist())
-    )
-    features = np.concatenate([gold[:, 1:], random.normal(size=(60, 2))], 1).astype(np.float32)
-    np.save(folder / "toy.npy", features)
-    corpus = Corpus("toy", utterances, (1.0, 5.0))
-    prepare(corpus, folder / "prepared", acoustic={"toy_hsf": folder / "toy.npy"})
-    return folder / "prepared"
+    return prepare_sixty(tmp_path_factory.mktemp("data"))
 
 
 def hparams(alpha=1.0, **rates):
@@ -276,6 +255,7 @@ def test_hparams_are_plain_numbers():
     }
 
 
+TESTS = os.fspath(Path(__file__).parents[1])
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[3])
@@ -285,8 +265,8 @@ import dataclasses
 from dser_jax.cli import guarded
 from dser_jax.experiment import run_experiment
 from dser_jax.plan import Group, paired_runs
-from dser_jax.signals import Signals
-from dser_jax.train import HParams
+from dser_jax.system.signals import Signals
+from dser_jax.training.run import HParams
 
 config = dataclasses.replace(CONFIG, max_epochs=400, batch_size=4)
 hparams = HParams(patience=np.int32(400))
@@ -303,7 +283,14 @@ guarded(sweep)
 
 def start(data, out):
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(data), str(out), os.path.dirname(__file__)],
+        [
+            sys.executable,
+            "-c",
+            SCRIPT,
+            str(data),
+            str(out),
+            TESTS,
+        ],
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dser_jax.errors import DataError
 from dser_jax.features.audio import RATE, read
+from dser_jax.system.errors import DataError
 
 
 def noise(seconds: float = 0.1) -> np.ndarray:

@@ -14,14 +14,14 @@ import pytest
 import soundfile
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import BadInput, DataError, DserError
-from dser_jax.features import extract as module
+from dser_jax.features import extraction as module
 from dser_jax.features.audio import RATE
-from dser_jax.features.extract import extract
-from dser_jax.features.extractor import Extractor
+from dser_jax.features.extraction import extract
+from dser_jax.features.extractors.extractor import Extractor
 from dser_jax.features.store import Store
+from dser_jax.system.errors import BadInput, DataError, DserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def make_first(calls: list | None = None):
@@ -196,9 +196,10 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import BadInput
+from dser_jax.system.errors import BadInput
 from dser_jax.features import EXTRACTORS
-from dser_jax.features.extract import extract
+from dser_jax.features import extraction as module
+from dser_jax.features.extraction import extract
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dser_jax.features import EXTRACTORS, FEATURES
 from dser_jax.features.audio import RATE, read
 from dser_jax.features.functionals import hsf, hsf_columns
+from dser_jax.features.sets import EXTRACTORS, FEATURES
 
-SPEECH = Path(__file__).parents[2] / "shared" / "data" / "speech"
+SPEECH = Path(__file__).parents[3] / "shared" / "data" / "speech"
 RUNNING = {}
 
 

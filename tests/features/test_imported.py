@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.errors import DataError
 from dser_jax.features.imported import load_imported
+from dser_jax.system.errors import DataError
 
 TABLE = [Utterance(f"u{i}", file=Path(f"wav/r{i}.wav")) for i in range(3)]
 

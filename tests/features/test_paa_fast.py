@@ -13,12 +13,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dser_jax.features import EXTRACTORS, FEATURES
 from dser_jax.features.audio import HOP, RATE, WINDOW, read
+from dser_jax.features.extractors.paa_fast import BATCH, mel_bank
 from dser_jax.features.functionals import hsf, nonzero_hsf
-from dser_jax.features.paa_fast import BATCH, mel_bank
+from dser_jax.features.sets import EXTRACTORS, FEATURES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SPEECH = ROOT.parent / "shared" / "data" / "speech"
 RECORDINGS = sorted(SPEECH.glob("*.wav"))
 
@@ -101,7 +101,7 @@ def test_recordings(file):
 
 def test_the_demo_corpus(tmp_path):
     pytest.importorskip("espeakng_loader", reason="eSpeak NG is not installed")
-    from dser_jax.corpora.demo import LEAST, load_demo
+    from dser_jax.corpora.demo.corpus import LEAST, load_demo
 
     utterances = load_demo(tmp_path, utterances=LEAST).utterances
     for utt in utterances[::8]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dser_jax.errors import DserError
 from dser_jax.features.store import Store, writing
+from dser_jax.system.errors import DserError
 
 
 def frames(rows: int, seed: int = 0) -> np.ndarray:

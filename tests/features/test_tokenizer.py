@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dser_jax.errors import DserError
 from dser_jax.features.tokenizer import Tokenizer, split_words
+from dser_jax.system.errors import DserError
 
-EMOBANK = Path(__file__).parents[2] / "shared" / "data" / "emobank.csv"
+EMOBANK = Path(__file__).parents[3] / "shared" / "data" / "emobank.csv"
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dser_jax.errors import DataError
 from dser_jax.features.vectors import load_vectors
+from dser_jax.system.errors import DataError
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+DATA = Path(__file__).parents[3] / "shared" / "data"
 TEXTS = ["It's a dog, a big dog.", "Über allem: name@domain.com!"]
 GLOVE = """, 9 9 9
 a 1 2 3

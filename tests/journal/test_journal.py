@@ -17,10 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dser_jax
-from dser_jax import atomic, lock
-from dser_jax import journal as journal_module
-from dser_jax.errors import DataError, DserError
-from dser_jax.journal import SCHEMA, Journal, environment, read_journal, run_id
+from dser_jax.journal import journal as journal_module
+from dser_jax.journal.journal import SCHEMA, Journal, read_journal
+from dser_jax.journal.provenance import environment
+from dser_jax.plan import run_id
+from dser_jax.system import atomic, lock
+from dser_jax.system.errors import DataError, DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]
 MANIFEST = {"data_fingerprint": "aa", "versions": {"jax": "1"}, "git_commit": "c0", "planned": 4}

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import dser_jax
-from dser_jax import merge as module
-from dser_jax.errors import DataError, DserError
-from dser_jax.journal import Journal, read_journal, run_id
-from dser_jax.merge import merge, part_of
+from dser_jax.journal import merging as module
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.merging import merge, part_of
+from dser_jax.plan import run_id
+from dser_jax.system.errors import DataError, DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]
 WHOLE = [run_id({"name": name, "seed": seed}) for name in "abc" for seed in range(4)]
@@ -266,7 +267,7 @@ def test_a_torn_line_of_a_part_is_said(parts, tmp_path):
 WORKER = """
 import sys
 from pathlib import Path
-from dser_jax.merge import merge
+from dser_jax.journal.merging import merge
 merge([Path(p) for p in sys.argv[2:]], Path(sys.argv[1]))
 """
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dser_jax.errors import DserError
-from dser_jax.journal_plan import check_plan, compare_plans, join_plans
+from dser_jax.journal.planned import check_plan, compare_plans, join_plans
+from dser_jax.system.errors import DserError
 
 
 def row(seeds=(0, 1), settings=None, runs=None):

@@ -20,11 +20,12 @@ from keras_reference import (
 from scipy.stats import ks_2samp
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data
-from dser_jax.loss import multitask_loss
-from dser_jax.models import MODELS, Batch, Rates, make_network
-from dser_jax.optimizers import OPTIMIZERS, rmsprop
-from dser_jax.train import HParams, Weights, make_run
+from dser_jax.data.dataset import Data
+from dser_jax.loss.losses import multitask_loss
+from dser_jax.models.network import Batch, Rates
+from dser_jax.models.table import MODELS, make_network
+from dser_jax.training.optimizers import OPTIMIZERS, rmsprop
+from dser_jax.training.run import HParams, Weights, make_run
 
 NO_DROPOUT = Rates(*[jnp.float32(0.0)] * 3)
 LOSS_WEIGHTS = (0.7, 0.2, 0.1)

@@ -8,13 +8,14 @@ import pytest
 from flax import linen as nn
 
 from dser_jax.config import Config
-from dser_jax.dataset import Data
-from dser_jax.errors import DserError
-from dser_jax.models import MODELS, Batch, Rates, make_network
+from dser_jax.data.dataset import Data
 from dser_jax.models.layers import LSTM, BatchNorm, Dropout, dense, orthogonal
+from dser_jax.models.network import Batch, Rates
 from dser_jax.models.sequences import arrange, every_step
-from dser_jax.optimizers import rmsprop
-from dser_jax.train import HParams, make_run
+from dser_jax.models.table import MODELS, make_network
+from dser_jax.system.errors import DserError
+from dser_jax.training.optimizers import rmsprop
+from dser_jax.training.run import HParams, make_run
 
 RATES = Rates(*[jnp.float32(0.0)] * 3)
 

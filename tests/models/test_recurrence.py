@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from dser_jax.config import Config
-from dser_jax.errors import DserError
 from dser_jax.models import sequences
 from dser_jax.models.layers import LSTM
 from dser_jax.models.recurrence import Kernels
@@ -20,6 +19,7 @@ from dser_jax.models.sequences import (
     real_steps,
     token_lengths,
 )
+from dser_jax.system.errors import DserError
 
 FEAT, UNITS = 3, 4
 

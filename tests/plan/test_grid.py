@@ -2,8 +2,14 @@
 
 import pytest
 
-from dser_jax.errors import DserError
-from dser_jax.grid import grid_points, parse_grid, parse_weightings, parse_weights, point_weights
+from dser_jax.plan.grid import (
+    grid_points,
+    parse_grid,
+    parse_weightings,
+    parse_weights,
+    point_weights,
+)
+from dser_jax.system.errors import DserError
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ import pytest
 import soundfile
 from untrained import make_model
 
-from dser_jax.errors import DataError, DserError
-from dser_jax.features import FEATURES
 from dser_jax.features.audio import RATE
 from dser_jax.features.functionals import hsf, nonzero_hsf
+from dser_jax.features.sets import FEATURES
 from dser_jax.predict.estimate import Estimate
+from dser_jax.system.errors import DataError, DserError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

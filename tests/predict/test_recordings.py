@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 from untrained import make_model
 
 from dser_jax.cli import main
-from dser_jax.errors import DserError
 from dser_jax.features.audio import RATE
 from dser_jax.predict.output import as_csv
 from dser_jax.predict.pipeline import predict
 from dser_jax.predict.recordings import Asked, Piece, find
 from dser_jax.predict.segment import cut
 from dser_jax.predict.transcribe import TRANSCRIBERS, make_transcriber
-from dser_jax.share.export import export
+from dser_jax.share.exporting import export
+from dser_jax.system.errors import DserError
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
-SPEECH = Path(__file__).parents[2] / "shared" / "data" / "speech"
+SPEECH = Path(__file__).parents[3] / "shared" / "data" / "speech"
 
 
 def noise(seconds: float, loudness: float = 0.3, seed: int = 0) -> np.ndarray:

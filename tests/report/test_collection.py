@@ -4,8 +4,8 @@ import pytest
 from fabricated import fabricate
 from rich.console import Console
 
-from dser_jax.collection import write_collection
-from dser_jax.errors import DserError
+from dser_jax.report.collection import write_collection
+from dser_jax.system.errors import DserError
 
 
 def test_journals_become_one_page(tmp_path):
@@ -24,7 +24,7 @@ def test_journals_become_one_page(tmp_path):
 
 
 def test_pictures_are_found_from_the_page(tmp_path):
-    from dser_jax.collection import _inner
+    from dser_jax.report.collection import _inner
 
     text = "# Report\n\n## corpus\n![Curves](<learning_curves.png>)\n"
     inner = _inner(text, tmp_path / "runs" / "a" / "report", tmp_path / "all")

@@ -8,17 +8,17 @@ import scipy.stats
 from fabricated import NAMES, fabricate, rate_grid, search_row, weight_grid, weight_lines
 from matplotlib.figure import Figure
 
-from dser_jax import figures
-from dser_jax.figures import curves, heat, lines, scatter
-from dser_jax.figures.parts import draw_parts
-from dser_jax.figures.searched import published_line
-from dser_jax.figures.style import told_apart
-from dser_jax.journal import Journal, read_journal
-from dser_jax.report_searches import told
-from dser_jax.searches import searches
-from dser_jax.stats import summary
-from dser_jax.subsets import PartScore
-from dser_jax.tables import tables
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.report import figures
+from dser_jax.report.figures import curves, heat, lines, scatter
+from dser_jax.report.figures.parts import draw_parts
+from dser_jax.report.figures.searched import published_line
+from dser_jax.report.figures.style import told_apart
+from dser_jax.report.searches import told
+from dser_jax.stats.paired import summary
+from dser_jax.stats.searched import searches
+from dser_jax.stats.subsets import PartScore
+from dser_jax.stats.table import tables
 
 
 def test_ragged_histories_are_averaged_over_the_runs_still_going():

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from fabricated import NAMES, fabricate, weight_grid
 
-from dser_jax import page
 from dser_jax.cli import main
-from dser_jax.errors import DserError
-from dser_jax.figures import style
-from dser_jax.journal import Journal, read_journal
-from dser_jax.metrics import ccc
-from dser_jax.page import build, curves, library, pack, predictions, scores, write_page
-from dser_jax.page.compare import hold, judged
-from dser_jax.page.sweep import labels, take
-from dser_jax.report_files import markdown
-from dser_jax.report_text import caption, number, verdict
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.report import page
+from dser_jax.report.figures import style
+from dser_jax.report.files import markdown
+from dser_jax.report.page import build, curves, library, pack, predictions, scores, write_page
+from dser_jax.report.page.compare import hold, judged
+from dser_jax.report.page.sweep import labels, take
+from dser_jax.report.text import caption, number, verdict
+from dser_jax.system.errors import DserError
+from dser_jax.training.metrics import ccc
 
 
 @pytest.fixture(scope="module")

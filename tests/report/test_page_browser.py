@@ -12,10 +12,10 @@ import browser
 import pytest
 from fabricated import fabricate, weight_grid
 
-from dser_jax.journal import Journal, read_journal
-from dser_jax.page import write_page
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.report.page import write_page
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 ROWS = "document.querySelectorAll('#runs tbody tr[data-place]')"
 

@@ -13,9 +13,9 @@ from fabricated import fabricate
 from rich.console import Console
 
 import dser_jax
-from dser_jax.errors import DserError
-from dser_jax.journal import read_journal
-from dser_jax.published import (
+from dser_jax.journal.journal import read_journal
+from dser_jax.report.paper import order_sentences, paper_csv, paper_sections
+from dser_jax.report.published import (
     AGREES,
     DIFFERS,
     METRIC,
@@ -29,12 +29,12 @@ from dser_jax.published import (
     load,
     patterns,
 )
-from dser_jax.published.compare import TOLERANCE, WIDEST, Difference, difference, judge
-from dser_jax.published.patterns import ranks, share_of_orders, spearman
-from dser_jax.report import write_report
-from dser_jax.report_paper import order_sentences, paper_csv, paper_sections
-from dser_jax.stats import summary
-from dser_jax.tables import COLUMNS
+from dser_jax.report.published.compare import TOLERANCE, WIDEST, Difference, difference, judge
+from dser_jax.report.published.patterns import ranks, share_of_orders, spearman
+from dser_jax.report.writing import write_report
+from dser_jax.stats.paired import summary
+from dser_jax.stats.table import COLUMNS
+from dser_jax.system.errors import DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]
 

@@ -14,9 +14,9 @@ import pytest
 from fabricated import fabricate
 
 from dser_jax.cli import main
-from dser_jax.errors import DserError
-from dser_jax.journal import Journal, read_journal
-from dser_jax.trackers import to_tensorboard, to_wandb, tracked
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.report.trackers import to_tensorboard, to_wandb, tracked
+from dser_jax.system.errors import DserError
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,7 @@ def test_what_wandb_refuses_is_said(journal, monkeypatch, capsys):
 OFFLINE = """
 import sys
 from dser_jax.journal import read_journal
-from dser_jax.trackers import to_wandb, tracked
+from dser_jax.report.trackers import to_wandb, tracked
 print(to_wandb(list(tracked(read_journal(sys.argv[1])))[:2], "p"))
 """
 
@@ -199,7 +199,7 @@ def test_wandb_itself_takes_runs_offline(journal, tmp_path):
     quiet = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "WANDB_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", OFFLINE, str(journal)],
-        env={**os.environ, **quiet, "PYTHONPATH": str(Path(__file__).parent.parent)},
+        env={**os.environ, **quiet, "PYTHONPATH": str(Path(__file__).parents[2])},
         cwd=tmp_path,
         capture_output=True,
         text=True,

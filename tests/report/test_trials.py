@@ -10,12 +10,11 @@ import pytest
 from fabricated import search_row
 from rich.console import Console
 
-from dser_jax.errors import DserError
-from dser_jax.journal import Journal, read_journal
-from dser_jax.report import write_report
-from dser_jax.report_search import said_of, search_sections
-from dser_jax.search import best_settings
-from dser_jax.search.trials import chosen, setting
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.report.trials import said_of, search_sections
+from dser_jax.report.writing import write_report
+from dser_jax.search.trials import best_settings, chosen, setting
+from dser_jax.system.errors import DserError
 
 ABOUT = {
     "kind": "random",

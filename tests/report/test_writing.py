@@ -15,12 +15,12 @@ from fabricated import NAMES, fabricate, weight_grid
 from rich.console import Console
 
 import dser_jax
-from dser_jax.errors import DserError
-from dser_jax.intervals import Interval, Resampled, interval_key, write_intervals
-from dser_jax.journal import Journal, read_journal
-from dser_jax.report import write_report
-from dser_jax.report_text import number, p_value, seeds
-from dser_jax.tables import tables
+from dser_jax.journal.intervals import Interval, Resampled, interval_key, write_intervals
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.report.text import number, p_value, seeds
+from dser_jax.report.writing import write_report
+from dser_jax.stats.table import tables
+from dser_jax.system.errors import DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]
 ONE = dict(list(NAMES.items())[:1])
@@ -423,7 +423,7 @@ def test_truth_that_is_missing_costs_the_scatter_only(tmp_path):
 
 def test_without_matplotlib_the_tables_remain(tmp_path, monkeypatch):
     fabricate(tmp_path / "j", seeds=2)
-    for module in [name for name in sys.modules if name.startswith("dser_jax.figures")]:
+    for module in [name for name in sys.modules if name.startswith("dser_jax.report.figures")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.delattr(dser_jax, "figures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

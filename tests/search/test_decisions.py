@@ -11,16 +11,19 @@ import numpy as np
 import pytest
 from tiny import CONFIG, make_dataset
 
-from dser_jax.checkpoint import Checkpoints
-from dser_jax.errors import DataError, DserError
-from dser_jax.journal import Journal, read_journal
-from dser_jax.lanes import Hooks, train_runs
-from dser_jax.program import compile_program, send
-from dser_jax.rows import make_row
-from dser_jax.search import Range, Space, halving, optuna_search, random_search
+from dser_jax.engine.checkpoint import Checkpoints
+from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.program import compile_program, send
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.rows import make_row
+from dser_jax.search.asha import halving
 from dser_jax.search.decisions import FILE, FIRST_SEED, Decisions
-from dser_jax.signals import Interrupted
-from dser_jax.train import HParams, make_run
+from dser_jax.search.optuna import optuna_search
+from dser_jax.search.random import random_search
+from dser_jax.search.space import Range, Space
+from dser_jax.system.errors import DataError, DserError
+from dser_jax.system.signals import Interrupted
+from dser_jax.training.run import HParams, make_run
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATASET = make_dataset(missing=True)
@@ -188,7 +191,7 @@ def kill_at(monkeypatch, writes):
         real(self, line)
 
     monkeypatch.setattr(Decisions, "_write", write)
-    monkeypatch.setattr("dser_jax.lanes._Engine._save_if_possible", lambda self: None)
+    monkeypatch.setattr("dser_jax.engine.lanes._Engine._save_if_possible", lambda self: None)
 
 
 @pytest.mark.parametrize("make", [random, tpe])

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
-from dser_jax.errors import DserError
-from dser_jax.search import Choice, OptunaSearch, Range, Space, halving, optuna_search
+from dser_jax.search.asha import halving
+from dser_jax.search.optuna import OptunaSearch, optuna_search
+from dser_jax.search.space import Choice, Range, Space
+from dser_jax.system.errors import DserError
 
 optuna = pytest.importorskip("optuna")
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dser_jax.errors import DserError
-from dser_jax.search import Choice, Range, Search, Space, halving, parse_range, random_search
-from dser_jax.search.space import DIGITS
+from dser_jax.search.asha import halving
+from dser_jax.search.base import Search
+from dser_jax.search.random import random_search
+from dser_jax.search.space import DIGITS, Choice, Range, Space, parse_range
 from dser_jax.search.trials import value_of
-from dser_jax.train import HParams
+from dser_jax.system.errors import DserError
+from dser_jax.training.run import HParams
 
 WIDE = Space(
     {

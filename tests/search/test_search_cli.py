@@ -12,14 +12,17 @@ import shlex
 from pathlib import Path
 
 import pytest
-from test_cli_sweep import data, fails, planned, rows_of, sweep_arguments  # noqa: F401
+from sweeping import fails, planned, prepare_sentences, rows_of, sweep_arguments
 
 from dser_jax.cli import main, make_parser
 from dser_jax.config import Config
-from dser_jax.experiment import sweep
-from dser_jax.search import Range, Space, best_settings, halving, random_search
+from dser_jax.experiment.running import sweep
+from dser_jax.search.asha import halving
 from dser_jax.search.decisions import FILE
-from dser_jax.signals import Interrupted
+from dser_jax.search.random import random_search
+from dser_jax.search.space import Range, Space
+from dser_jax.search.trials import best_settings
+from dser_jax.system.signals import Interrupted
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 RANGES = (
@@ -30,7 +33,12 @@ HALVING = ("--max-epochs", "9", "--halving", "--first-rung", "2", "--eta", "2", 
 
 
 @pytest.fixture(scope="module")
-def searched(data):  # noqa: F811
+def data(tmp_path_factory) -> Path:
+    return prepare_sentences(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def searched(data):
     """A search of eight trials, and its command."""
     command = sweep_arguments(data, data / "search", "--random", "8", *RANGES, *HALVING)
     main(command)
@@ -110,13 +118,13 @@ def test_failed_trials_are_not_tried_again(searched, capsys):
     assert "a search goes without --retry-failed" in fails(capsys, [*command, "--retry-failed"])
 
 
-def test_a_plain_sweep_in_the_folder_of_a_search_is_refused(searched, data, capsys):  # noqa: F811
+def test_a_plain_sweep_in_the_folder_of_a_search_is_refused(searched, data, capsys):
     folder, _ = searched
     said = fails(capsys, sweep_arguments(data, folder, "--weights", "none"))
     assert "was started with something else" in said
 
 
-def test_flags_become_a_search(data, tmp_path, monkeypatch):  # noqa: F811
+def test_flags_become_a_search(data, tmp_path, monkeypatch):
     given = ["--optuna", "7", "--range", "text_dropout=.1,.2", "--weights", "valence"]
     (group,) = planned(monkeypatch, sweep_arguments(data, tmp_path, *given))
     assert group.runs == ()
@@ -128,7 +136,7 @@ def test_flags_become_a_search(data, tmp_path, monkeypatch):  # noqa: F811
     assert group.search.rungs == ()
 
 
-def test_the_best_are_trained_with_new_seeds(searched, data, tmp_path, monkeypatch):  # noqa: F811
+def test_the_best_are_trained_with_new_seeds(searched, data, tmp_path, monkeypatch):
     folder, _ = searched
     given = ["sweep", "--data", str(data / "text"), "--out", str(tmp_path / "best")]
     best_of = ["--best-of", str(folder), "--best", "2", "--seeds", "4"]
@@ -140,7 +148,7 @@ def test_the_best_are_trained_with_new_seeds(searched, data, tmp_path, monkeypat
     assert not {run.seed for run in group.runs} & {row["seed"] for row in rows_of(folder)}
 
 
-def test_the_same_search_goes_on_after_a_signal_in_python(searched, data, tmp_path):  # noqa: F811
+def test_the_same_search_goes_on_after_a_signal_in_python(searched, data, tmp_path):
     folder, _ = searched
     config = Config.from_json(rows_of(folder)[0]["config"])
     ranges = {"alpha": Range(0, 1), "beta": Range(0, 1), "learning_rate": Range(1e-3, 1e-1, True)}
@@ -163,7 +171,7 @@ def test_the_same_search_goes_on_after_a_signal_in_python(searched, data, tmp_pa
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-PAGE = Path(__file__).parent.parent / "docs" / "searches.md"
+PAGE = Path(__file__).parents[2] / "docs" / "searches.md"
 
 
 def blocks(kind: str) -> list[str]:
@@ -220,7 +228,7 @@ A = "--range alpha=0:1 --range beta=0:1"
         ("--best 3", "--best belongs to --best-of"),
     ],
 )
-def test_what_does_not_go_together_is_refused(data, tmp_path, capsys, more, message):  # noqa: F811
+def test_what_does_not_go_together_is_refused(data, tmp_path, capsys, more, message):
     out = tmp_path / "out"
     assert message in fails(capsys, sweep_arguments(data, out, *more.split()))
     assert not out.exists()

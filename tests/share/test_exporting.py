@@ -23,20 +23,20 @@ from untrained import make_model
 import dser_jax
 from dser_jax.cli import main
 from dser_jax.config import Config
-from dser_jax.errors import DserError
+from dser_jax.data.prepared import load_prepared
 from dser_jax.features.audio import RATE
 from dser_jax.features.tokenizer import Tokenizer
-from dser_jax.journal import JournalView, read_journal
-from dser_jax.prepared import load_prepared
+from dser_jax.journal.journal import JournalView, read_journal
 from dser_jax.share.bundle import Bundle, Member, read_bundle
 from dser_jax.share.card import make_card
 from dser_jax.share.choice import Choice, choose
-from dser_jax.share.export import export
+from dser_jax.share.exporting import export
 from dser_jax.share.forward import Networks, encode
-from dser_jax.share.gather import gather
+from dser_jax.share.gathering import gather
 from dser_jax.share.stablehlo import export_networks
+from dser_jax.system.errors import DserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROWS = 24
 WORDS = ["awful", "bad", "plain", "good", "great"]
 TINY = (
@@ -72,7 +72,7 @@ def folder(tmp_path_factory) -> Path:
     sweep = ["sweep", "--data", data, "--split", "column", "--no-baselines", *TINY]
     sweep += ["--acoustic", "dense", "--text", "dense"]  # An LSTM takes long to compile.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dser_jax.conduct.write_report", lambda out: None)
+        patch.setattr("dser_jax.experiment.conducting.write_report", lambda out: None)
         main([*sweep, "--out", str(folder / "kept"), "--seeds", "3", "--keep-weights"])
     shutil.copytree(folder / "kept", folder / "not kept")
     shutil.rmtree(folder / "not kept" / "params")
@@ -118,7 +118,9 @@ def test_predicts_recordings_in_a_fresh_process_as_in_the_journal(folder, model)
     utterances = {utt.id: utt for utt in load_prepared(folder / "data").utterances}
     asked = [[str(utterances[i].file), utterances[i].transcript] for i in ids]
     answer = json.loads(python(ELSEWHERE, model, json.dumps(asked)))
-    assert not {"optax", "orbax", "dser_jax.train", "dser_jax.lanes"} & set(answer["modules"])
+    assert not {"optax", "orbax", "dser_jax.training.run", "dser_jax.engine.lanes"} & set(
+        answer["modules"]
+    )
     runs = [member.run for member in read_bundle(model).members]
     assert sorted(runs) == sorted(there)
     want = np.stack([there[run] for run in runs])

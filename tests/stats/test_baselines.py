@@ -14,8 +14,17 @@ from scipy import sparse
 from sklearn.svm import SVR
 from tiny import CONFIG
 
-from dser_jax import baselines, experiment
-from dser_jax.baselines import (
+from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.data.dataset import load_dataset
+from dser_jax.data.preparing import prepare
+from dser_jax.experiment import running as experiment
+from dser_jax.experiment.running import run_experiment
+from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.plan.groups import Group
+from dser_jax.report.text import verdict
+from dser_jax.report.writing import write_report
+from dser_jax.stats import baselines
+from dser_jax.stats.baselines import (
     ALPHAS,
     COSTS,
     EPSILON,
@@ -25,17 +34,9 @@ from dser_jax.baselines import (
     plan_baselines,
     stretch,
 )
-from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.dataset import load_dataset
-from dser_jax.errors import DserError
-from dser_jax.experiment import run_experiment
-from dser_jax.journal import Journal, read_journal
-from dser_jax.metrics import ccc
-from dser_jax.plan import Group
-from dser_jax.prepare import prepare
-from dser_jax.report import write_report
-from dser_jax.report_text import verdict
-from dser_jax.tables import tables
+from dser_jax.stats.table import tables
+from dser_jax.system.errors import DserError
+from dser_jax.training.metrics import ccc
 
 WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
 SESSIONS, EACH = 4, 20
@@ -486,7 +487,7 @@ def test_a_report_has_baselines_below_a_rule(journal, encoding):
 
 
 def test_learning_curves_leave_them_out(journal, tmp_path):
-    from dser_jax import figures
+    from dser_jax.report import figures
 
     view = read_journal(journal)
     assert len(figures.learning_curves(view, tmp_path / "curves")) == 2

@@ -11,18 +11,20 @@ from fabricated import NAMES, fabricate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dser_jax import bootstrap, intervals, metrics
-from dser_jax.bootstrap import (
+from dser_jax.journal import intervals
+from dser_jax.journal.intervals import Interval, read_intervals
+from dser_jax.journal.journal import read_journal
+from dser_jax.loss.losses import ccc
+from dser_jax.stats import bootstrap
+from dser_jax.stats.bootstrap import (
     bootstrap_ccc,
     bootstrap_many,
     draw_counts,
     resampled_ccc,
     update_intervals,
 )
-from dser_jax.intervals import Interval, read_intervals
-from dser_jax.journal import read_journal
-from dser_jax.loss import ccc
-from dser_jax.tables import tables
+from dser_jax.stats.table import tables
+from dser_jax.training import metrics
 
 ATTRS = ("valence", "arousal", "dominance")
 

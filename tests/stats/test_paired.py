@@ -8,8 +8,8 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from dser_jax.stats import holm, pair_by_seed, paired_t, signed_rank, summary
-from dser_jax.tables import score, tables
+from dser_jax.stats.paired import holm, pair_by_seed, paired_t, signed_rank, summary
+from dser_jax.stats.table import score, tables
 
 calm = settings(deadline=None, derandomize=True)
 value = st.integers(-1000, 1000).map(lambda number: number / 1000)

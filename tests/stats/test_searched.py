@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from fabricated import WEIGHTS_01, rate_grid, search_row, surface, weight_grid, weight_lines
 
-from dser_jax.searches import searches
-from dser_jax.stats import summary
+from dser_jax.stats.paired import summary
+from dser_jax.stats.searched import searches
 
 
 def test_a_grid_over_alpha_and_beta_is_one_search():

@@ -8,13 +8,13 @@ import zlib
 import jax
 import pytest
 
-from dser_jax import compile_cache as module
-from dser_jax.compile_cache import SUM, enable_compile_cache
+from dser_jax.system import compile_cache as module
+from dser_jax.system.compile_cache import SUM, enable_compile_cache
 
 CODE = """
 import collections
 from pathlib import Path
-from dser_jax.compile_cache import enable_compile_cache
+from dser_jax.system.compile_cache import enable_compile_cache
 print(enable_compile_cache())
 {meanwhile}
 import jax

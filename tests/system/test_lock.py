@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from dser_jax import lock
-from dser_jax.errors import DserError
-from dser_jax.lock import FolderLock
+from dser_jax.system import lock
+from dser_jax.system.errors import DserError
+from dser_jax.system.lock import FolderLock
 
 
 @pytest.fixture(autouse=True)
@@ -110,9 +111,9 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_a_holder_that_died_is_followed_at_once(tmp_path):
-    code = f"import os; from dser_jax.lock import FolderLock; FolderLock({tmp_path!r}); os._exit(9)"
-    code = "from pathlib import PosixPath;" + code
-    env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(lock.__file__))}
+    code = "import os; from pathlib import PosixPath; from dser_jax.system import FolderLock;"
+    code += f"FolderLock({tmp_path!r}); os._exit(9)"
+    env = {**os.environ, "PYTHONPATH": os.fspath(Path(lock.__file__).parents[2])}
     assert subprocess.run([sys.executable, "-c", code], env=env).returncode == 9
     assert files(tmp_path) == ["lock"]
     with FolderLock(tmp_path) as held:

@@ -9,9 +9,9 @@ import types
 
 import pytest
 
-from dser_jax import progress as module
-from dser_jax.progress import Progress, span
-from dser_jax.sweep_progress import SweepProgress, Tick
+from dser_jax.engine.progress import SweepProgress, Tick
+from dser_jax.system import progress as module
+from dser_jax.system.progress import Progress, span
 
 NAN = math.nan
 
@@ -277,7 +277,7 @@ def test_a_tick_costs_little():
     """Far below what an epoch takes, wherever it is shown; without the checks of these tests."""
     code = """
 import time
-from dser_jax.sweep_progress import SweepProgress, Tick
+from dser_jax.engine.progress import SweepProgress, Tick
 with SweepProgress(9) as progress:
     progress.start("lstm")
     seconds = []

@@ -9,13 +9,13 @@ import time
 
 import pytest
 
-from dser_jax.signals import ECHO_SECONDS, EXIT_INTERRUPTED, Interrupted, Signals
+from dser_jax.system.signals import ECHO_SECONDS, EXIT_INTERRUPTED, Interrupted, Signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals cannot be sent on Windows")
 
 WORK = """
 import time
-from dser_jax.signals import EXIT_INTERRUPTED, Interrupted, Signals
+from dser_jax.system.signals import EXIT_INTERRUPTED, Interrupted, Signals
 
 def xla():
     import jax

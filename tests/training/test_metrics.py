@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dser_jax.metrics import ccc, ccc_batch32, pcc, rmse, scores
+from dser_jax.training.metrics import ccc, ccc_batch32, pcc, rmse, scores
 
 nan, inf = math.nan, math.inf
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras_reference import usual_promotion
 
-from dser_jax.optimizers import OPTIMIZERS, adam, sgd
+from dser_jax.training.optimizers import OPTIMIZERS, adam, sgd
 
 
 @pytest.fixture(autouse=True)

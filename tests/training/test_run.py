@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny import CONFIG, WORDS, make_dataset
 
-from dser_jax.metrics import ccc
-from dser_jax.train import HParams, Run, make_run
+from dser_jax.training.metrics import ccc
+from dser_jax.training.run import HParams, Run, make_run
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATASET = make_dataset()

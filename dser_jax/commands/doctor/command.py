@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from dser_jax.doctor import broken, examine
+    from dser_jax.commands.doctor.examination import broken, examine
 
     console = Console(highlight=False)
     wrong = 0

@@ -22,9 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from dser_jax import __version__
-from dser_jax.compile_cache import cache_root
-from dser_jax.cores import available_cores
-from dser_jax.errors import last_line
+from dser_jax.system import available_cores, cache_root, last_line
 
 SECONDS = 180
 """What takes longer is said to hang."""
@@ -293,7 +291,7 @@ class Probed(NamedTuple):
 def probe(code: str, seconds: float = SECONDS) -> Probed:
     """Runs Python code that prints its answer as the last line, in JSON."""
     # The folder of the package first: it may not be installed.
-    paths = [os.fspath(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    paths = [os.fspath(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
     more = {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -332,7 +330,7 @@ import json
 import jax, jax.numpy as jnp
 devices = jax.local_devices()
 assert float(jax.jit(lambda a: a @ a)(jnp.ones((8, 8)))[0, 0]) == 8, "it computes wrongly"
-from dser_jax.sizing import free_bytes
+from dser_jax.engine import free_bytes
 about = dict(platform=devices[0].platform, kind=devices[0].device_kind, count=len(devices))
 print(json.dumps(about | dict(free=free_bytes(devices[0]))))
 """
@@ -342,8 +340,7 @@ import json, tempfile
 from pathlib import Path
 import numpy as np
 import soundfile
-from dser_jax.features import EXTRACTORS
-from dser_jax.features.audio import RATE, read
+from dser_jax.features import EXTRACTORS, RATE, read
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "noise.wav"
     soundfile.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, RATE), RATE)
@@ -360,7 +357,7 @@ print(json.dumps(names))
 
 _VOICE = """
 import json
-from dser_jax.corpora.espeak import Spoken, speak
+from dser_jax.corpora import Spoken, speak
 ((samples),) = speak([Spoken("yes", "en-us", 175, 50, 50, 100)])
 print(json.dumps(len(samples)))
 """

@@ -2,7 +2,7 @@
 
 Ten speakers talk in five sessions, in improvised and in scripted dialogues. Each utterance has a
 latent valence, arousal and dominance with the moments of the real corpus. Valence shows mostly in
-the words (`demo_text.py`), arousal and dominance mostly in the voice (`espeak.py`), all of them
+the words (`text.py`), arousal and dominance mostly in the voice (`espeak.py`), all of them
 imperfectly. The labels are the means of three raters who do not quite agree.
 
 Measured at 1000 utterances, seed 0: CCC on session 5 (valence, arousal, dominance) of ridge
@@ -29,11 +29,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dser_jax.corpora.demo_text import write_sentence
-from dser_jax.corpora.espeak import RATE, Spoken, speak
+from dser_jax.corpora.demo.espeak import RATE, Spoken, speak
+from dser_jax.corpora.demo.text import write_sentence
 from dser_jax.corpora.iemocap import load_iemocap
 from dser_jax.corpora.utterances import Corpus
-from dser_jax.errors import BadInput, DserError
+from dser_jax.system import BadInput, DserError
 
 MEANS = np.array([2.78, 3.09, 3.19])
 DEVIATIONS = np.array([0.90, 0.70, 0.79])

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dser_jax.errors import DserError
+from dser_jax.system import DserError
 
 RATE = 22_050
 """Sampling rate of the synthesizer, in Hz."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dser_jax.features.audio import RATE, Signal
-from dser_jax.features.extractor import Extractor, Frames
+from dser_jax.features.extractors.extractor import Extractor, Frames
 
 COLUMNS = (
     "Loudness_sma3",

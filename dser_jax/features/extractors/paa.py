@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 
 from dser_jax.features.audio import HOP, RATE, WINDOW, Signal
-from dser_jax.features.extractor import Extractor, Frames
+from dser_jax.features.extractors.extractor import Extractor, Frames
 
 COLUMNS = (
     "zcr",

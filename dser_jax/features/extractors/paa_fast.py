@@ -13,8 +13,8 @@ from jaxtyping import Float64, Shaped
 from numpy.lib.stride_tricks import sliding_window_view
 
 from dser_jax.features.audio import HOP, RATE, WINDOW, Signal
-from dser_jax.features.extractor import Extractor, Frames
-from dser_jax.features.paa import COLUMNS
+from dser_jax.features.extractors.extractor import Extractor, Frames
+from dser_jax.features.extractors.paa import COLUMNS
 
 BINS = WINDOW // 2
 """Of a frame's spectrum: from 0 Hz up to the last below half the rate, which is left out."""

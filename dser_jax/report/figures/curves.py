@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.figures.style import (
+from dser_jax.corpora import ATTRS
+from dser_jax.journal import JournalView
+from dser_jax.report.figures.style import (
     COLOURS,
     GREY,
     Row,
@@ -25,9 +26,7 @@ from dser_jax.figures.style import (
     style,
     told_apart,
 )
-from dser_jax.journal import JournalView
-from dser_jax.stats import LEAST, summary
-from dser_jax.tables import untrained
+from dser_jax.stats import LEAST, summary, untrained
 
 NAMED = 2 * len(COLOURS)
 """More lines than this in one panel cannot be told apart."""

@@ -14,9 +14,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from dser_jax.figures.style import save, style, wrapped
-from dser_jax.report_searches import label, told
-from dser_jax.searches import Point, Search
+from dser_jax.report.figures.style import save, style, wrapped
+from dser_jax.report.searches import label, told
+from dser_jax.stats import Point, Search
 
 COLOURS = "viridis"
 """Its lightness alone tells high from low, also in grey and to the colour-blind."""

@@ -10,10 +10,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dser_jax.figures.style import COLOURS, save, style, wrapped
-from dser_jax.report_searches import label, told
-from dser_jax.searches import Search
-from dser_jax.stats import LEAST, Summary
+from dser_jax.report.figures.style import COLOURS, save, style, wrapped
+from dser_jax.report.searches import label, told
+from dser_jax.stats import LEAST, Search, Summary
 
 PUBLISHED = "#777777"
 

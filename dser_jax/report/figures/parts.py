@@ -10,13 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dser_jax.errors import DataError
-from dser_jax.figures.style import COLOURS, save, shorten, style
 from dser_jax.journal import JournalView
-from dser_jax.report_leaks import SEEN_SPEAKERS, leading, of_learned
-from dser_jax.stats import LEAST
-from dser_jax.subsets import PartScore, marks_of, part_scores, parts_of
-from dser_jax.tables import COLUMNS, Table
+from dser_jax.report.figures.style import COLOURS, save, shorten, style
+from dser_jax.report.leaks import SEEN_SPEAKERS, leading, of_learned
+from dser_jax.stats import COLUMNS, LEAST, PartScore, Table, marks_of, part_scores, parts_of
+from dser_jax.system import DataError
 
 NAMES = 4
 """More rows of a table than this are not told apart in one figure."""

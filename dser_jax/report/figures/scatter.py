@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError
-from dser_jax.figures.style import COLOURS, Row, by_name, load_array, save, shorten, style
+from dser_jax.corpora import ATTRS
 from dser_jax.journal import JournalView
-from dser_jax.metrics import ccc
-from dser_jax.report_text import number
-from dser_jax.tables import untrained
+from dser_jax.report.figures.style import COLOURS, Row, by_name, load_array, save, shorten, style
+from dser_jax.report.text import number
+from dser_jax.stats import untrained
+from dser_jax.system import DataError
+from dser_jax.training import ccc
 
 
 def gold_vs_pred(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dser_jax import published
-from dser_jax.figures.heat import heat_map, surface
-from dser_jax.figures.lines import lines
-from dser_jax.report_searches import label, told
-from dser_jax.searches import PAPER_RATES, RATES, Search, searches
-from dser_jax.stats import Row
+from dser_jax.report import published
+from dser_jax.report.figures.heat import heat_map, surface
+from dser_jax.report.figures.lines import lines
+from dser_jax.report.searches import label, told
+from dser_jax.stats import PAPER_RATES, RATES, Row, Search, searches
 
 NAMES = {
     "weights": "loss_weights",

@@ -13,8 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dser_jax.errors import DataError
 from dser_jax.journal import JournalView
+from dser_jax.system import DataError
 
 Row = Mapping[str, Any]
 

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.figures.style import COLOURS, GREY, Row, save, style
-from dser_jax.report_searches import label
-from dser_jax.search.trials import ranked, setting, value_of
+from dser_jax.corpora import ATTRS
+from dser_jax.report.figures.style import COLOURS, GREY, Row, save, style
+from dser_jax.report.searches import label
+from dser_jax.search import ranked, setting, value_of
 
 A_LINE = 3
 """Panels beside each other."""

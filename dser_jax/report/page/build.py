@@ -11,21 +11,21 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from dser_jax import __version__
-from dser_jax.page.compare import compare_sections, pack_comparison
-from dser_jax.page.curves import pack_curves
-from dser_jax.page.library import plotly_js
-from dser_jax.page.markup import element, escape, paragraphs, section, slug
-from dser_jax.page.pack import Arrays, compressed
-from dser_jax.page.predictions import pack_predictions
-from dser_jax.page.runs import Cache, pack_runs
-from dser_jax.page.scores import score_tables
-from dser_jax.page.searched import pack_searches
-from dser_jax.page.sweep import Content, Sweep
-from dser_jax.report_leaks import leak_sections
-from dser_jax.report_paper import paper_sections
-from dser_jax.report_search import search_sections
-from dser_jax.report_sections import Section
-from dser_jax.report_text import note, origin, plural, progress
+from dser_jax.report.leaks import leak_sections
+from dser_jax.report.page.compare import compare_sections, pack_comparison
+from dser_jax.report.page.curves import pack_curves
+from dser_jax.report.page.library import plotly_js
+from dser_jax.report.page.markup import element, escape, paragraphs, section, slug
+from dser_jax.report.page.pack import Arrays, compressed
+from dser_jax.report.page.predictions import pack_predictions
+from dser_jax.report.page.runs import Cache, pack_runs
+from dser_jax.report.page.scores import score_tables
+from dser_jax.report.page.searched import pack_searches
+from dser_jax.report.page.sweep import Content, Sweep
+from dser_jax.report.paper import paper_sections
+from dser_jax.report.sections import Section
+from dser_jax.report.text import note, origin, plural, progress
+from dser_jax.report.trials import search_sections
 
 SCRIPTS = ("data", "state", "table", "charts", "runs", "searches", "predictions", "main")
 """In the order in which they stand in a page."""
@@ -93,7 +93,7 @@ def _filled(name: str, **pieces: str) -> str:
 
 @cache
 def _file(name: str) -> str:
-    return files("dser_jax.page").joinpath(name).read_text("utf-8")
+    return files("dser_jax.report.page").joinpath(name).read_text("utf-8")
 
 
 def _content(sweeps: Sequence[Sweep], arrays: Arrays, cache: Cache) -> Content:

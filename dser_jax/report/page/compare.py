@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dser_jax.journal_files import differences
-from dser_jax.page.sweep import Content, Sweep
-from dser_jax.report_sections import Section, signed
-from dser_jax.report_text import (
+from dser_jax.journal import differences
+from dser_jax.report.page.sweep import Content, Sweep
+from dser_jax.report.sections import Section, signed
+from dser_jax.report.text import (
     LISTED,
     NONE,
     about,
@@ -20,9 +20,18 @@ from dser_jax.report_text import (
     p_value,
     plural,
 )
-from dser_jax.run_settings import settings_of
-from dser_jax.stats import PairedTest, Summary, holm, pair_by_seed, paired_t
-from dser_jax.tables import COLUMNS, Table, TableRow, learned
+from dser_jax.stats import (
+    COLUMNS,
+    PairedTest,
+    Summary,
+    Table,
+    TableRow,
+    holm,
+    learned,
+    pair_by_seed,
+    paired_t,
+    settings_of,
+)
 
 ORIGINS = (
     "data_fingerprint",

@@ -8,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError
-from dser_jax.page.pack import MISSING, Arrays, coded, steps
-from dser_jax.page.runs import Cache, of_network
-from dser_jax.page.sweep import Content, Sweep
-from dser_jax.stats import Row
-from dser_jax.tables import untrained
+from dser_jax.corpora import ATTRS
+from dser_jax.report.page.pack import MISSING, Arrays, coded, steps
+from dser_jax.report.page.runs import Cache, of_network
+from dser_jax.report.page.sweep import Content, Sweep
+from dser_jax.stats import Row, untrained
+from dser_jax.system import DataError
 
 SERIES = ("train_loss", "validation_loss", *ATTRS)
 

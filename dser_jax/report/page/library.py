@@ -7,8 +7,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from dser_jax.errors import DserError
-from dser_jax.page.pack import compressed
+from dser_jax.report.page.pack import compressed
+from dser_jax.system import DserError
 
 
 @cache

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from dser_jax.report_sections import Section
+from dser_jax.report.sections import Section
 
 __all__ = ["element", "escape", "paragraphs", "section", "slug", "table"]
 

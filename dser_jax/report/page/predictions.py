@@ -7,16 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError
-from dser_jax.metrics import ccc
-from dser_jax.page.pack import Arrays, coded
-from dser_jax.page.runs import Cache
-from dser_jax.page.sweep import Content, Sweep
-from dser_jax.report_leaks import leading
-from dser_jax.report_text import heading
-from dser_jax.stats import Row
-from dser_jax.tables import Table, is_whole, untrained
+from dser_jax.corpora import ATTRS
+from dser_jax.report.leaks import leading
+from dser_jax.report.page.pack import Arrays, coded
+from dser_jax.report.page.runs import Cache
+from dser_jax.report.page.sweep import Content, Sweep
+from dser_jax.report.text import heading
+from dser_jax.stats import Row, Table, is_whole, untrained
+from dser_jax.system import DataError
+from dser_jax.training import ccc
 
 BYTES = 1_500_000
 """So many predictions are in a page, a byte each."""

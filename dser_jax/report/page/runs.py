@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.page.pack import Arrays, thousandths
-from dser_jax.page.sweep import PARTS, Content, Sweep
-from dser_jax.report_searches import label
-from dser_jax.report_text import heading
-from dser_jax.run_settings import settings_of
-from dser_jax.stats import Row
-from dser_jax.tables import COLUMNS, is_baseline, learned, untrained
+from dser_jax.corpora import ATTRS
+from dser_jax.report.page.pack import Arrays, thousandths
+from dser_jax.report.page.sweep import PARTS, Content, Sweep
+from dser_jax.report.searches import label
+from dser_jax.report.text import heading
+from dser_jax.stats import COLUMNS, Row, is_baseline, learned, settings_of, untrained
 
 METRICS = ("ccc", "ccc_batch32", "rmse")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dser_jax.page.markup import element, escape, paragraphs, scrolled, table
-from dser_jax.report_leaks import leading
-from dser_jax.report_text import (
+from dser_jax.report.leaks import leading
+from dser_jax.report.page.markup import element, escape, paragraphs, scrolled, table
+from dser_jax.report.text import (
     HEADLINE,
     about,
     caption,
@@ -21,8 +21,7 @@ from dser_jax.report_text import (
     verdict,
     what,
 )
-from dser_jax.stats import Summary
-from dser_jax.tables import COLUMNS, Table, TableRow
+from dser_jax.stats import COLUMNS, Summary, Table, TableRow
 
 TALL = 40
 """With more rows than this a table scrolls in a box of its own, save in print."""

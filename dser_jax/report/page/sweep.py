@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dser_jax.intervals import read_intervals
-from dser_jax.journal import JournalView
-from dser_jax.report_search import said_of
-from dser_jax.report_text import failures, mixtures
-from dser_jax.search.trials import about, chosen
-from dser_jax.tables import Table, score, tables
+from dser_jax.journal import JournalView, read_intervals
+from dser_jax.report.text import failures, mixtures
+from dser_jax.report.trials import said_of
+from dser_jax.search import about, chosen
+from dser_jax.stats import Table, score, tables
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dser_jax.atomic import saying, write_text
-from dser_jax.errors import DserError
 from dser_jax.journal import read_journal
-from dser_jax.page.build import make_page
-from dser_jax.page.runs import Cache
-from dser_jax.page.sweep import labels, take
+from dser_jax.report.page.build import make_page
+from dser_jax.report.page.runs import Cache
+from dser_jax.report.page.sweep import labels, take
+from dser_jax.system import DserError, saying, write_text
 
 __all__ = ["Cache", "default_file", "write_page"]
 

@@ -1,6 +1,6 @@
 """The published results of the paper as data, and what a journal's results are against them."""
 
-from dser_jax.published.compare import (
+from dser_jax.report.published.compare import (
     AGREES,
     DIFFERS,
     NOT_COMPARABLE,
@@ -14,8 +14,8 @@ from dser_jax.published.compare import (
     diff,
     hold,
 )
-from dser_jax.published.numbers import METRIC, SOURCES, PublishedRow, Score, Source, load
-from dser_jax.published.patterns import Pattern, pattern, patterns
+from dser_jax.report.published.numbers import METRIC, SOURCES, PublishedRow, Score, Source, load
+from dser_jax.report.published.patterns import Pattern, pattern, patterns
 
 __all__ = [
     "AGREES",

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from dser_jax.published.numbers import (
+from dser_jax.report.published.numbers import (
     CORPUS,
     METRIC,
     SOURCES,
@@ -34,8 +34,7 @@ from dser_jax.published.numbers import (
     key_of,
     load,
 )
-from dser_jax.stats import LEVEL, Row, Summary, summary
-from dser_jax.tables import COLUMNS, count_lost, in_words, score
+from dser_jax.stats import COLUMNS, LEVEL, Row, Summary, count_lost, in_words, score, summary
 
 TOLERANCE = 0.005
 """Differences up to this agree, however narrow the interval. The smallest lead that the paper

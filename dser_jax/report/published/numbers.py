@@ -17,8 +17,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DserError
+from dser_jax.corpora import ATTRS
+from dser_jax.system import DserError
 
 METRIC = "ccc_batch32"
 """The metric of every published score."""
@@ -153,7 +153,7 @@ def load(name: str) -> tuple[PublishedRow, ...]:
     if name not in SOURCES:
         raise DserError(f"no published table is called {name!r}; there are {', '.join(SOURCES)}")
     source = SOURCES[name]
-    text = (resources.files("dser_jax.published") / f"{name}.csv").read_text("utf-8")
+    text = (resources.files("dser_jax.report.published") / f"{name}.csv").read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return tuple(_row(source, cells) for cells in csv.DictReader(lines))
 

@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dser_jax.published.compare import Group, Held, hold
-from dser_jax.published.numbers import METRIC
-from dser_jax.stats import PairedTest, Row, pair_by_seed, paired_t
-from dser_jax.tables import COLUMNS, score
+from dser_jax.report.published.compare import Group, Held, hold
+from dser_jax.report.published.numbers import METRIC
+from dser_jax.stats import COLUMNS, PairedTest, Row, pair_by_seed, paired_t, score
 
 LEAST_ROWS = 3
 """Fewer rows have no rank correlation worth the name: two are in the same order or in the other."""

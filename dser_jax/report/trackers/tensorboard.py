@@ -10,9 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from dser_jax.atomic import saying
-from dser_jax.errors import DserError
-from dser_jax.trackers.tracked import Tracked, Value
+from dser_jax.report.trackers.tracked import Tracked, Value
+from dser_jax.system import DserError, saying
 
 
 def to_tensorboard(runs: Iterable[Tracked], folder: Path) -> list[Path]:

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dser_jax.corpora.utterances import ATTRS
-from dser_jax.errors import DataError
+from dser_jax.corpora import ATTRS
 from dser_jax.journal import JournalView
-from dser_jax.run_settings import settings_of
-from dser_jax.stats import Row
-from dser_jax.tables import COLUMNS, is_baseline, learned, untrained
+from dser_jax.stats import COLUMNS, Row, is_baseline, learned, settings_of, untrained
+from dser_jax.system import DataError
 
 Value = str | float | int | bool
 

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from dser_jax.errors import DserError
-from dser_jax.trackers.tracked import Tracked
+from dser_jax.report.trackers.tracked import Tracked
+from dser_jax.system import DserError
 
 
 def to_wandb(runs: Iterable[Tracked], project: str, group: str | None = None) -> int:

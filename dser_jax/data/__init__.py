@@ -1,0 +1,29 @@
+"""The prepared folder, and arrays out of it.
+
+In: a corpus and its features. Out: a folder that every later step reads, and, for one
+configuration, arrays with splits and scalers, fitted on training rows alone. Open `prepared.py`
+first (the folder), then `dataset.py` (the arrays).
+"""
+
+from typing import TYPE_CHECKING
+
+from dser_jax.system.names import exports
+
+if TYPE_CHECKING:
+    from dser_jax.data.dataset import (
+        Data,
+        Dataset,
+        Scaler,
+        check_inputs,
+        feature_name,
+        load_dataset,
+        rows_to_fit,
+    )
+    from dser_jax.data.inspection import inspect, summary
+    from dser_jax.data.joining import join
+    from dser_jax.data.leaks import MARKS, mark
+    from dser_jax.data.prepared import MANIFEST, Prepared, load_prepared
+    from dser_jax.data.preparing import prepare
+    from dser_jax.data.splits import Split
+else:
+    __getattr__, __dir__, __all__ = exports(__name__)

@@ -1,0 +1,23 @@
+"""Utterances -> acoustic features, tokens, word vectors.
+
+In: recordings and transcripts. Out: frames or functionals by utterance, kept in a store by what
+they were made of; the Keras tokenizer; the corpus' words of GloVe and FastText. Open `sets.py`
+first, the table of what `dser prepare --features` knows. Audio libraries are imported when used.
+"""
+
+from typing import TYPE_CHECKING
+
+from dser_jax.system.names import exports
+
+if TYPE_CHECKING:
+    from dser_jax.features.audio import HOP, RATE, WINDOW, Signal, read
+    from dser_jax.features.extraction import extract, make_frames, sha256_file
+    from dser_jax.features.extractors.extractor import Extractor, Frames
+    from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
+    from dser_jax.features.imported import Imported, load_imported
+    from dser_jax.features.sets import EXTRACTORS, FEATURES, Feature
+    from dser_jax.features.store import Store
+    from dser_jax.features.tokenizer import Tokenizer, split_words
+    from dser_jax.features.vectors import FORMATS, Vectors, load_vectors, of_texts
+else:
+    __getattr__, __dir__, __all__ = exports(__name__)

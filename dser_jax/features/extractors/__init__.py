@@ -1,0 +1,1 @@
+"""What makes frames of a recording, one file a library; what they share is `extractor.py`."""

@@ -1,0 +1,27 @@
+"""Finished runs on disk: a row and arrays for each, and what was planned.
+
+In: outcomes. Out: a folder that survives kills and is read without JAX. Open `journal.py` first,
+then `rows.py` (the row that a finished run leaves).
+"""
+
+from typing import TYPE_CHECKING
+
+from dser_jax.system.names import exports
+
+if TYPE_CHECKING:
+    from dser_jax.journal.files import Arrays, Row, differences, read_bytes, read_manifest
+    from dser_jax.journal.frame import results
+    from dser_jax.journal.intervals import (
+        Interval,
+        Intervals,
+        Resampled,
+        interval_key,
+        read_intervals,
+        write_intervals,
+    )
+    from dser_jax.journal.journal import Journal, JournalView, read_journal
+    from dser_jax.journal.merging import merge, part_of
+    from dser_jax.journal.provenance import environment
+    from dser_jax.journal.rows import make_row
+else:
+    __getattr__, __dir__, __all__ = exports(__name__)

@@ -1,0 +1,28 @@
+"""Files, signals, processes, machines: nothing of speech.
+
+What any long job needs: errors a user can mend, files that are whole or not there, a folder's
+lock, Ctrl-C, a progress bar, compiled programs on disk. Open `errors.py` first, then `atomic.py`.
+"""
+
+from typing import TYPE_CHECKING
+
+from dser_jax.system.names import exports
+
+if TYPE_CHECKING:
+    from dser_jax.system.atomic import (
+        TEMPORARY,
+        remove_stale,
+        replacing,
+        saying,
+        sync_folder,
+        write_text,
+    )
+    from dser_jax.system.compile_cache import cache_root, enable_compile_cache
+    from dser_jax.system.cores import available_cores, use_all_cores
+    from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up
+    from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
+    from dser_jax.system.lock import FolderLock, held
+    from dser_jax.system.progress import Progress, say
+    from dser_jax.system.signals import EXIT_INTERRUPTED, NAMES, Interrupted, Signals
+else:
+    __getattr__, __dir__, __all__ = exports(__name__)

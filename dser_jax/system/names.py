@@ -1,0 +1,125 @@
+"""Names that are loaded when they are asked for, and names that modules had before."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+PACKAGE = "dser_jax"
+
+FORMER = {
+    "system": "atomic compile_cache cores errors lock progress signals",
+    "data": "dataset inspect=inspection join=joining leaks prepare=preparing prepared splits "
+    "staging",
+    "training": "metrics optimizers train=run",
+    "plan": "grid runs weights",
+    "engine": "checkpoint handout lanes program ray_engine ray_workers sizing "
+    "sweep_progress=progress",
+    "journal": "environment=provenance frame intervals journal_files=files journal_plan=planned "
+    "merge=merging rows",
+    "search": "search.halving=asha",
+    "stats": "baselines bootstrap run_settings=settings searches=searched subsets tables=table",
+    "report": "collection figures page published report_files=files report_leaks=leaks "
+    "report_paper=paper report_search=trials report_searches=searches report_sections=sections "
+    "report_text=text trackers watch=watching",
+    "experiment": "conduct=conducting settings=flags",
+    "commands": "doctor=doctor.examination",
+    "share": "share.export=exporting share.gather=gathering",
+    "features": "features.extract=extraction features.extractor=extractors.extractor "
+    "features.gemaps=extractors.gemaps features.paa=extractors.paa "
+    "features.paa_fast=extractors.paa_fast",
+    "corpora": "corpora.demo_text=demo.text corpora.espeak=demo.espeak",
+}
+"""By room, the modules that are in it now under names that they had outside: FORMER=PRESENT."""
+
+
+def exports(
+    package: str,
+) -> tuple[Callable[[str], object], Callable[[], list[str]], Sequence[str]]:
+    """Makes a package load what it exports when it is asked for, and no sooner.
+
+    What it exports is what it imports under `if TYPE_CHECKING:`, so that the list stands once, and
+    type checkers and editors read the same.
+
+    Args:
+      package: The name of the package, which calls this while it is being imported.
+
+    Returns:
+      Its `__getattr__`, `__dir__` and `__all__`.
+    """
+    module = sys.modules[package]
+    homes = dict(_promised(module))
+
+    def load(name: str) -> object:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(homes[name]), name)
+        setattr(module, name, value)  # Asked once.
+        return value
+
+    def names() -> list[str]:
+        own = vars(module).items()
+        shown = [name for name, value in own if name[:2] == "__" or isinstance(value, ModuleType)]
+        return sorted({*homes, *shown})
+
+    return load, names, sorted(homes)
+
+
+def _promised(module: ModuleType) -> list[tuple[str, str]]:
+    """Returns names and the modules that have them, as the source of a package tells them."""
+    loader = module.__spec__.loader if module.__spec__ else None
+    source = loader.get_source(module.__name__) if loader else None  # pyrefly: ignore
+    found = []
+    for block in ast.parse(source or "").body:
+        if isinstance(block, ast.If) and getattr(block.test, "id", "") == "TYPE_CHECKING":
+            for node in block.body:
+                if isinstance(node, ast.ImportFrom):
+                    found += [(alias.name, node.module or "") for alias in node.names]
+    return found
+
+
+def _present() -> dict[str, str]:
+    """Returns the present name of each module that had another."""
+    pairs = {}
+    for room, names in FORMER.items():
+        for name in names.split():
+            former, _, present = name.partition("=")
+            pairs[f"{PACKAGE}.{former}"] = f"{PACKAGE}.{room}.{present or former}"
+    return pairs
+
+
+class FormerNames(MetaPathFinder, Loader):
+    """Imports a module under a name that it had before the package had rooms.
+
+    It is the same module, not a copy: what a user's file adds to a table of it is there for all.
+    """
+
+    def __init__(self) -> None:
+        self.present = _present()
+
+    def find_spec(
+        self, name: str, path: object = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Finds a module by its former name; knows no others."""
+        return None if self._of(name) is None else ModuleSpec(name, self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Puts the module of the present name in the place of the new one."""
+        sys.modules[module.__name__] = import_module(self._of(module.__name__) or "")
+
+    def _of(self, name: str) -> str | None:
+        if name in self.present:
+            return self.present[name]
+        folder, _, rest = name.rpartition(".")
+        return f"{self.present[folder]}.{rest}" if folder in self.present else None
+
+
+def keep_former_names() -> None:
+    """Lets modules be imported by the names of version 0.1, too."""
+    if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
+        sys.meta_path.insert(0, FormerNames())
