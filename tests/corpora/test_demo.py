@@ -11,10 +11,11 @@ import wave
 import numpy as np
 import pytest
 
-from dser_jax.corpora.demo import corpus as demo
 from dser_jax.corpora.demo import espeak
 from dser_jax.corpora.demo import text as demo_text
 from dser_jax.corpora.demo.corpus import load_demo, make_demo
+from dser_jax.corpora.demo.labels import CORRELATIONS, DEVIATIONS, MEANS, rate
+from dser_jax.corpora.demo.people import draw_latents, plan_turns, write_sentences
 from dser_jax.corpora.iemocap import load_iemocap
 from dser_jax.system.errors import DserError
 
@@ -149,14 +150,14 @@ def test_refuses_a_folder_of_something_else(tmp_path):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_labels_have_the_moments_of_the_real_corpus(seed):
     random = np.random.default_rng(seed)
-    labels = demo._rate(demo._draw_latents(demo._plan(1000), random), random).mean(axis=1)
-    np.testing.assert_allclose(labels.mean(axis=0), demo.MEANS, atol=0.06)
-    np.testing.assert_allclose(labels.std(axis=0), demo.DEVIATIONS, atol=0.06)
-    np.testing.assert_allclose(np.corrcoef(labels.T), demo.CORRELATIONS, atol=0.06)
+    labels = rate(draw_latents(plan_turns(1000), random), random).mean(axis=1)
+    np.testing.assert_allclose(labels.mean(axis=0), MEANS, atol=0.06)
+    np.testing.assert_allclose(labels.std(axis=0), DEVIATIONS, atol=0.06)
+    np.testing.assert_allclose(np.corrcoef(labels.T), CORRELATIONS, atol=0.06)
 
 
 def test_turns_are_shared_among_sessions_evenly():
-    turns = demo._plan(1003)
+    turns = plan_turns(1003)
     assert len({turn.id for turn in turns}) == len(turns) == 1003
     sessions = collections.Counter(turn.id[:5] for turn in turns)
     assert sorted(sessions.values()) == [200, 200, 201, 201, 201]
@@ -168,9 +169,9 @@ def test_turns_are_shared_among_sessions_evenly():
 @pytest.fixture(scope="module")
 def sentences():
     random = np.random.default_rng(0)
-    turns = demo._plan(1000)
-    latents = demo._draw_latents(turns, random)
-    return latents, demo._write_sentences(turns, latents, random)
+    turns = plan_turns(1000)
+    latents = draw_latents(turns, random)
+    return latents, write_sentences(turns, latents, random)
 
 
 def test_sentences_are_short_and_of_a_few_hundred_words(sentences):

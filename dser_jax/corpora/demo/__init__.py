@@ -1,5 +1,5 @@
-"""The talking corpus: words, a voice, and the layout of IEMOCAP's release."""
+"""The talking corpus: people, their words and voices, labels, the layout of IEMOCAP's release."""
 
-from dser_jax.corpora.demo.corpus import load_demo
+from dser_jax.corpora.demo.corpus import LEAST, load_demo, make_demo
 
-__all__ = ["load_demo"]
+__all__ = ["LEAST", "load_demo", "make_demo"]
