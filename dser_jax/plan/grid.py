@@ -126,7 +126,7 @@ def hparams_at(point: Mapping[str, float], defaults: HParams | None = None) -> H
     from dser_jax.training import HParams
 
     changed: dict[str, Any] = {
-        field: np.int32(value) if _is_count(field) else np.float32(value)
+        field: np.int32(value) if is_count(field) else np.float32(value)
         for field, value in point.items()
         if field in HParams._fields
     }
