@@ -120,9 +120,9 @@ def test_rows_know_what_they_were_trained_with():
 
 
 def test_the_files_are_packaged_and_say_where_they_are_from():
-    assert '"published/*.csv"' in (ROOT / "pyproject.toml").read_text()
+    assert '"report/published/*.csv"' in (ROOT / "pyproject.toml").read_text()
     for name in SOURCES:
-        text = (ROOT / "dser_jax" / "published" / f"{name}.csv").read_text()
+        text = (ROOT / "dser_jax" / "report" / "published" / f"{name}.csv").read_text()
         assert "doi:10.1017/ATSIP.2020.14" in text
         assert re.search(r"^# ccc_batch32 on session 5 of IEMOCAP", text, re.MULTILINE)
 
