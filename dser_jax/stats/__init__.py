@@ -1,7 +1,8 @@
 """A journal's rows -> means, intervals, paired tests, tables; and the baselines.
 
 In: rows. Out: numbers that a report prints, none of them worded. Open `table.py` first, then
-`paired.py` (tests over seeds, Holm's correction) and `bootstrap.py` (intervals over utterances).
+`rows.py` (what a row says), `means.py` and `paired.py` (intervals and tests over seeds, Holm's
+correction) and `bootstrap.py` (intervals over utterances).
 """
 
 from typing import TYPE_CHECKING
@@ -11,21 +12,30 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.stats.baselines import Baseline, check_baselines, fit_baselines, plan_baselines
     from dser_jax.stats.bootstrap import update_intervals
+    from dser_jax.stats.means import LEVEL, Summary, summary
     from dser_jax.stats.paired import (
         LEAST,
-        LEVEL,
         PairedTest,
         Pairs,
-        Row,
         SignedRank,
-        Summary,
         by_seed,
         holm,
         pair,
         pair_by_seed,
         paired_t,
         signed_rank,
-        summary,
+    )
+    from dser_jax.stats.rows import (
+        COLUMNS,
+        LOST,
+        Row,
+        count_lost,
+        in_words,
+        is_baseline,
+        is_whole,
+        learned,
+        score,
+        untrained,
     )
     from dser_jax.stats.searched import PAPER_RATES, RATES, Point, Search, searches
     from dser_jax.stats.settings import settings_of
@@ -38,20 +48,6 @@ if TYPE_CHECKING:
         parts_of,
         shared_with_training,
     )
-    from dser_jax.stats.table import (
-        COLUMNS,
-        LOST,
-        Comparison,
-        Table,
-        TableRow,
-        count_lost,
-        in_words,
-        is_baseline,
-        is_whole,
-        learned,
-        score,
-        tables,
-        untrained,
-    )
+    from dser_jax.stats.table import Comparison, Table, TableRow, tables
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -1,60 +1,21 @@
-"""Means, intervals and paired tests over seeds.
-
-Every number here is about the *seeds* of one data split: how much a result moves when nothing but
-the initial weights and the order of the rows change. How it would move with other speakers, no
-number of seeds can tell.
-"""
+"""Paired tests over seeds: Student's, the signed ranks, and Holm's correction for several."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Row = Mapping[str, Any]
-
-LEVEL = 0.95
-"""The level of every interval."""
+from dser_jax.stats.means import t_quantile
+from dser_jax.stats.rows import Row
 
 LEAST = 3
 """Fewer pairs than this are not tested: with one degree of freedom, p says next to nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One score over several seeds.
-
-    Attributes:
-      n: The number of values.
-      mean: Their mean.
-      sd: Their standard deviation (ddof 1); None with one value.
-      low, high: The 95% interval of the mean by Student's t with n - 1 degrees of freedom; None
-        with one value.
-    """
-
-    n: int
-    mean: float
-    sd: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-def summary(values: Iterable[float]) -> Summary:
-    """Summarises at least one finite value."""
-    array = np.asarray(list(values), np.float64)
-    if array.size == 0 or not np.isfinite(array).all():
-        raise ValueError(f"want at least one value and all of them finite, got {array.tolist()}")
-    mean = float(array.mean())
-    if array.size == 1:
-        return Summary(1, mean)
-    sd = float(array.std(ddof=1))
-    reach = _t_quantile(array.size - 1) * sd / math.sqrt(array.size)
-    return Summary(array.size, mean, sd, mean - reach, mean + reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +67,7 @@ def paired_t(first: Sequence[float], second: Sequence[float]) -> PairedTest:
         )
         return PairedTest(n, mean, note=f"no test: {same}")
     error = sd / math.sqrt(n)
-    reach = _t_quantile(n - 1) * error
+    reach = t_quantile(n - 1) * error
     t = mean / error
     return PairedTest(n, mean, mean - reach, mean + reach, t, _two_tailed(n - 1, t), mean / sd)
 
@@ -180,12 +141,6 @@ def _sums(ranks: NDArray[np.integer]) -> NDArray[np.float64]:
         chances[rank:] = (chances[rank:] + chances[:-rank]) / 2
         chances[:rank] /= 2
     return chances
-
-
-def _t_quantile(freedom: int) -> float:
-    from scipy import special
-
-    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))
 
 
 def _two_tailed(freedom: int, t: float) -> float:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dser_jax.plan import canonical, two_weights
-from dser_jax.stats.paired import Row, Summary, summary
-from dser_jax.stats.table import count_lost, score
+from dser_jax.stats.means import Summary, summary
+from dser_jax.stats.rows import Row, count_lost, score
 
 LEAST_PAIRS = 9
 """Fewer points than this are no surface."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dser_jax.plan import LOSS_WEIGHTS
-from dser_jax.stats.paired import Row
-from dser_jax.stats.table import is_baseline
+from dser_jax.stats.rows import Row, is_baseline
 
 TOLD = {"acoustic", "text", "features", "vectors", "protocol", "split", "taps"}
 """Fields of a configuration that the network, the features and the protocol of a row tell too."""

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from dser_jax.corpora import ATTRS
 from dser_jax.data import MARKS
 from dser_jax.journal import Arrays, JournalView
-from dser_jax.stats.paired import Row, Summary, summary
+from dser_jax.stats.means import Summary, summary
+from dser_jax.stats.rows import Row
 from dser_jax.system import DataError
 from dser_jax.training import ccc
 

@@ -23,7 +23,8 @@ FORMER = {
     "journal": "environment=provenance frame intervals journal_files=files journal_plan=planned "
     "merge=merging rows",
     "search": "search.halving=asha",
-    "stats": "baselines bootstrap run_settings=settings searches=searched subsets tables=table",
+    "stats": "baselines bootstrap run_settings=settings searches=searched subsets "
+    "tables=table+rows",
     "report": "collection figures page published report_files=files report_leaks=leaks "
     "report_paper=paper report_search=trials report_searches=searches report_sections=sections "
     "report_text=text trackers watch=watching",
@@ -35,7 +36,11 @@ FORMER = {
     "features.paa_fast=extractors.paa_fast",
     "corpora": "corpora.demo_text=demo.text corpora.espeak=demo.espeak",
 }
-"""By room, the modules that are in it now under names that they had outside: FORMER=PRESENT."""
+"""By room, the modules that are in it now under names that they had outside: FORMER=PRESENT.
+
+Of a module that has been parted there are several: FORMER=PRESENT+ANOTHER, the first of which shows
+the names of the others, too, when it is imported by the former name.
+"""
 
 
 def exports(
@@ -83,13 +88,14 @@ def _promised(module: ModuleType) -> list[tuple[str, str]]:
     return found
 
 
-def _present() -> dict[str, str]:
-    """Returns the present name of each module that had another."""
+def _present() -> dict[str, list[str]]:
+    """Returns the present names of each module that had another."""
     pairs = {}
     for room, names in FORMER.items():
         for name in names.split():
             former, _, present = name.partition("=")
-            pairs[f"{PACKAGE}.{former}"] = f"{PACKAGE}.{room}.{present or former}"
+            parts = (present or former).split("+")
+            pairs[f"{PACKAGE}.{former}"] = [f"{PACKAGE}.{room}.{part}" for part in parts]
     return pairs
 
 
@@ -106,17 +112,21 @@ class FormerNames(MetaPathFinder, Loader):
         self, name: str, path: object = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Finds a module by its former name; knows no others."""
-        return None if self._of(name) is None else ModuleSpec(name, self)
+        return ModuleSpec(name, self) if self._of(name) else None
 
     def exec_module(self, module: ModuleType) -> None:
         """Puts the module of the present name in the place of the new one."""
-        sys.modules[module.__name__] = import_module(self._of(module.__name__) or "")
+        first, *others = map(import_module, self._of(module.__name__))
+        for other in others:
+            for name in filter(lambda name: name[0] != "_", vars(other)):
+                vars(first).setdefault(name, getattr(other, name))
+        sys.modules[module.__name__] = first
 
-    def _of(self, name: str) -> str | None:
+    def _of(self, name: str) -> list[str]:
         if name in self.present:
             return self.present[name]
         folder, _, rest = name.rpartition(".")
-        return f"{self.present[folder]}.{rest}" if folder in self.present else None
+        return [f"{self.present[folder][0]}.{rest}"] if folder in self.present else []
 
 
 def keep_former_names() -> None:

@@ -32,8 +32,8 @@ from dser_jax.report.published import (
 from dser_jax.report.published.compare import TOLERANCE, WIDEST, Difference, difference, judge
 from dser_jax.report.published.patterns import ranks, share_of_orders, spearman
 from dser_jax.report.writing import write_report
-from dser_jax.stats.paired import summary
-from dser_jax.stats.table import COLUMNS
+from dser_jax.stats.means import summary
+from dser_jax.stats.rows import COLUMNS
 from dser_jax.system.errors import DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]

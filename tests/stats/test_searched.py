@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fabricated import WEIGHTS_01, rate_grid, search_row, surface, weight_grid, weight_lines
 
-from dser_jax.stats.paired import summary
+from dser_jax.stats.means import summary
 from dser_jax.stats.searched import searches
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dser_jax.stats.table import learned, tables, untrained
+from dser_jax.stats.rows import learned, untrained
+from dser_jax.stats.table import tables
 
 
 def row(name, seed, scores=(0.2, 0.4, 0.6), weights=(1.0, 1.0, 1.0), **more):
