@@ -29,7 +29,8 @@ FORMER = {
     "report_paper=paper report_search=trials report_searches=searches report_sections=sections "
     "report_text=text trackers watch=watching",
     "experiment": "conduct=conducting settings=flags",
-    "commands": "doctor=doctor.examination",
+    "commands": "doctor=doctor.examination+doctor.findings+doctor.installed+doctor.machine+"
+    "doctor.probes",
     "share": "share.export=exporting share.gather=gathering",
     "features": "features.extract=extraction features.extractor=extractors.extractor "
     "features.gemaps=extractors.gemaps features.paa=extractors.paa "

@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from dser_jax.commands.doctor.examination import broken, examine
+    from dser_jax.commands.doctor.examination import examine
+    from dser_jax.commands.doctor.findings import broken
 
     console = Console(highlight=False)
     wrong = 0
