@@ -24,8 +24,8 @@ from dser_jax.data.prepared import (
     table_sha256,
     write_table,
 )
-from dser_jax.features import Vectors, sha256_file
-from dser_jax.system import BadInput, DataError, DserError, write_text
+from dser_jax.features import Vectors
+from dser_jax.system import BadInput, DataError, DserError, sha256_file, write_text
 
 _NEW = ".new"
 """Where files are written before they take their places all together."""

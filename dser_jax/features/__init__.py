@@ -11,8 +11,8 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.features.audio import HOP, RATE, WINDOW, Signal, read
-    from dser_jax.features.extraction import extract, make_frames, sha256_file
-    from dser_jax.features.extractors.extractor import Extractor, Frames
+    from dser_jax.features.extraction import extract
+    from dser_jax.features.extractors.extractor import Extractor, Frames, make_frames
     from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
     from dser_jax.features.imported import Imported, load_imported
     from dser_jax.features.sets import EXTRACTORS, FEATURES, Feature

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         remove_stale,
         replacing,
         saying,
+        sha256_file,
         sync_folder,
         write_text,
     )

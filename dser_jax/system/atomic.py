@@ -1,8 +1,12 @@
-"""Files that are whole or not there: written aside, flushed to the disk, then put in place."""
+"""Files that are whole or not there: written aside, flushed to the disk, then put in place.
+
+And the digest by which their bytes are known again.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,3 +76,9 @@ def remove_stale(folder: Path) -> list[Path]:
         with saying(path):
             path.unlink(missing_ok=True)
     return stale
+
+
+def sha256_file(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -32,9 +32,9 @@ FORMER = {
     "commands": "doctor=doctor.examination+doctor.findings+doctor.installed+doctor.machine+"
     "doctor.probes",
     "share": "share.export=exporting share.gather=gathering",
-    "features": "features.extract=extraction features.extractor=extractors.extractor "
-    "features.gemaps=extractors.gemaps features.paa=extractors.paa "
-    "features.paa_fast=extractors.paa_fast",
+    "features": "features.extract=extraction+workers+extractors.extractor "
+    "features.extractor=extractors.extractor features.gemaps=extractors.gemaps "
+    "features.paa=extractors.paa features.paa_fast=extractors.paa_fast",
     "corpora": "corpora.demo_text=demo.text corpora.espeak=demo.espeak",
 }
 """By room, the modules that are in it now under names that they had outside: FORMER=PRESENT.

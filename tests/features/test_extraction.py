@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.features import extraction as module
+from dser_jax.features import workers
 from dser_jax.features.audio import RATE
 from dser_jax.features.extraction import extract
 from dser_jax.features.extractors.extractor import Extractor
@@ -143,17 +143,17 @@ def install_in_workers(name: str) -> None:
     def work(task):
         if task.source == "kills":
             os._exit(3)
-        return make_first()(module.read(task.file))
+        return make_first()(workers.read(task.file))
 
-    module._work = work
+    workers._work = work
 
 
 def test_a_recording_that_kills_its_process(tmp_path, monkeypatch):
     utterances = record(tmp_path, 6)
     deadly = Utterance("u3", file=utterances[3].file, source="kills")
     utterances[3] = deadly
-    monkeypatch.setattr(module, "A_WORKER", 3)
-    monkeypatch.setattr(module, "_start_worker", install_in_workers)
+    monkeypatch.setattr(workers, "A_WORKER", 3)
+    monkeypatch.setattr(workers, "_start_worker", install_in_workers)
     bad = BadInput(skip=True)
     keys = extract(FIRST, utterances, tmp_path / "s", jobs=2, bad=bad)
     assert [key is None for key in keys] == [False, False, False, True, False, False]
@@ -173,9 +173,9 @@ class Dying(ProcessPoolExecutor):
 
 
 def test_a_pool_that_breaks_while_it_starts_a_process(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "A_WORKER", 3)
-    monkeypatch.setattr(module, "_start_worker", install_in_workers)
-    monkeypatch.setattr(module, "ProcessPoolExecutor", Dying)
+    monkeypatch.setattr(workers, "A_WORKER", 3)
+    monkeypatch.setattr(workers, "_start_worker", install_in_workers)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", Dying)
     keys = extract(FIRST, record(tmp_path, 6), tmp_path / "s", jobs=2, bad=BadInput())
     assert None not in keys
     assert Dying.submitted > 4
@@ -186,8 +186,8 @@ def fail_to_start(name: str) -> None:
 
 
 def test_processes_that_cannot_start(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(module, "A_WORKER", 1)
-    monkeypatch.setattr(module, "_start_worker", fail_to_start)
+    monkeypatch.setattr(workers, "A_WORKER", 1)
+    monkeypatch.setattr(workers, "_start_worker", fail_to_start)
     with pytest.raises(DserError, match=r"cannot start.*`--jobs 1` does without processes"):
         extract(FIRST, record(tmp_path, 2), tmp_path / "s", jobs=2, bad=BadInput())
 
@@ -198,7 +198,6 @@ from pathlib import Path
 from dser_jax.corpora.utterances import Utterance
 from dser_jax.system.errors import BadInput
 from dser_jax.features import EXTRACTORS
-from dser_jax.features import extraction as module
 from dser_jax.features.extraction import extract
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
-"""What an extractor of acoustic features is."""
+"""What an extractor of acoustic features is, and how what it gives is checked."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.features.audio import Signal
+from dser_jax.features.audio import RATE, Signal
+from dser_jax.system import DataError
 
 Frames = Float32[np.ndarray, "frame feat"]
 """Low-level descriptors: a row every 10 ms."""
@@ -43,3 +45,46 @@ class Extractor(NamedTuple):
     def key_parts(self) -> str:
         """Everything besides the audio that the frames depend on."""
         return json.dumps([self.name, self.source])
+
+
+def make_frames(extractor: Extractor) -> Callable[[Signal, Path | None], Frames]:
+    """Starts an extractor; returns the function from a signal, and its file, to checked frames.
+
+    That function raises a `DataError`, which names the file, for a signal that is too short for the
+    extractor, or that gives it numbers that are none.
+    """
+    extract_frames = extractor.make()
+
+    def frames_of(signal: Signal, file: Path | None) -> Frames:
+        seconds = len(signal) / RATE
+        if seconds < extractor.shortest:
+            raise DataError(
+                f"too short for {extractor.name}",
+                file=file,
+                value=f"{seconds:g} s",
+                expected=f"at least {extractor.shortest} s",
+            )
+        return _checked(extract_frames(signal), extractor, file)
+
+    return frames_of
+
+
+def _checked(frames: Frames, extractor: Extractor, file: Path | None) -> Frames:
+    """Returns the frames, if they are numbers."""
+    if frames.ndim != 2 or frames.shape[1] != len(extractor.columns) or len(frames) == 0:
+        raise DataError(
+            f"{extractor.name} gave no frames",
+            file=file,
+            value=f"shape {frames.shape}",
+            expected=f"[frame, {len(extractor.columns)}]",
+        )
+    wrong = ~np.isfinite(frames)
+    if wrong.any():
+        frame, column = np.argwhere(wrong)[0]
+        raise DataError(
+            f"{extractor.name} gave a value that is no number (is the recording silent?)",
+            file=file,
+            value=f"{frames[frame, column]} as {extractor.columns[column]} of frame {frame}",
+            expected="finite features",
+        )
+    return frames
