@@ -1,7 +1,8 @@
 """Numbers -> what people read: terminal, Markdown, LaTeX, figures, a page, trackers.
 
 In: journals. Out: `report/` in them. `published/` has the paper's own numbers. Open `writing.py`
-first. Nothing here imports JAX; Matplotlib is loaded when a figure is drawn.
+first, then `terminal.py` and `files.py`, which lay out the same numbers. Nothing here imports JAX;
+Matplotlib is loaded when a figure is drawn.
 """
 
 from typing import TYPE_CHECKING

@@ -7,47 +7,22 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
 from dser_jax.journal import JournalView, read_intervals, read_journal
 from dser_jax.report import files as report_files
 from dser_jax.report.leaks import leak_sections
 from dser_jax.report.paper import paper_csv, paper_sections
 from dser_jax.report.sections import Section, Written
-from dser_jax.report.text import (
-    HEADLINE,
-    caption,
-    failures,
-    interval,
-    mixtures,
-    note,
-    number,
-    over_utterances,
-    p_value,
-    progress,
-    score_cell,
-    tested,
-    verdict,
-    what,
-)
+from dser_jax.report.terminal import print_line, print_section, print_tables
+from dser_jax.report.text import failures, mixtures, progress
 from dser_jax.report.trials import said_of, search_sections
 from dser_jax.search import about, chosen
-from dser_jax.stats import COLUMNS, Table, score, tables
+from dser_jax.stats import Table, score, tables
 from dser_jax.system import saying, write_text
 
 SCATTERS = 24
 """At most so many names get a figure of predictions against labels."""
-
-RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
-"""Rich's SIMPLE_HEAD, with the same rule between sections."""
-
-SHORT = {"diverged": "div."}
-"""What is too long for its column."""
-
-ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "…": "..."})
 
 
 def write_report(
@@ -82,16 +57,16 @@ def write_report(
     console = Console() if console is None else console
     whole = view = read_journal(folder)
     for notice in view.notices:
-        _print(console, notice)
-    _print(console, f"{view.folder}: {progress(view)}")
+        print_line(console, notice)
+    print_line(console, f"{view.folder}: {progress(view)}")
     if not view.rows:
-        _print(console, "There is nothing to report before the first run has finished.")
+        print_line(console, "There is nothing to report before the first run has finished.")
         return []
     usual = _part(view)
     part = part or usual
     first = search_sections(whole)
     for section in first:
-        _print_section(console, section)
+        print_section(console, section)
         console.print()
     view = chosen(whole)
     groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
@@ -102,11 +77,11 @@ def write_report(
             f"{len(groups)} tables: runs of another corpus, protocol or split, or with other "
             "labels, do not compare"
         )
-    _print_tables(console, groups)
+    print_tables(console, groups)
     problems: list[str] = []
     sections, extra = _sections(view, part, problems)
     for section in sections:
-        _print_section(console, section)
+        print_section(console, section)
     sections = [*first, *sections]
     name = "report" if part == usual else f"report-{part}"
     out = view.folder / name if out is None else Path(out)
@@ -115,7 +90,7 @@ def write_report(
     figures = _draw(whole, groups, out, problems, scatter=part == "test") if draw else {}
     said += dict.fromkeys(problems)
     for line in said[len(view.notices) :]:
-        _print(console, line)
+        print_line(console, line)
     pictures = {
         title: file.relative_to(out)
         for title, files in figures.items()
@@ -136,7 +111,8 @@ def write_report(
         *(out / name for name in texts),
         *(file for files in figures.values() for file in files),
     ]
-    _print(console, f"Written to {out}: {', '.join(texts)}, {len(written) - len(texts)} figures")
+    drawn = len(written) - len(texts)
+    print_line(console, f"Written to {out}: {', '.join(texts)}, {drawn} figures")
     return written
 
 
@@ -214,113 +190,3 @@ def _file_name(name: str, taken: set[str]) -> str:
         unique = f"{plain}-{count}"
     taken.add(unique)
     return unique
-
-
-def _fit(console: Console, text: str) -> str:
-    """Spells a text in what the console's encoding has."""
-    if not console.options.ascii_only:
-        return text
-    return text.translate(ASCII).encode("ascii", "replace").decode()
-
-
-def _print(console: Console, text: str) -> None:
-    console.print(Text(_fit(console, text)), soft_wrap=not console.is_terminal)
-
-
-def _print_tables(console: Console, groups: Sequence[Table]) -> None:
-    for headline in groups:
-        for metric in HEADLINE:
-            table = headline.by(metric)
-            console.print(_scores(console, table))
-            if verdict(table):
-                console.print(Text(_fit(console, verdict(table) + "\n")))
-        found, told = tested(headline)
-        if found:
-            console.print(_tests(console, found, told))
-    console.print(Text(_fit(console, note(groups))))
-
-
-def _print_section(console: Console, section: Section) -> None:
-    console.print()
-    console.print(Text(_fit(console, section.title), style="bold"))
-    for line in section.told:
-        console.print(Text(_fit(console, line)))
-    if section.lines:
-        grid = _grid(console)
-        for column in section.header:
-            grid.add_column(column, overflow="fold")
-        for cells in section.lines:
-            grid.add_row(*(Text(_fit(console, cell)) for cell in cells))
-        console.print(grid)
-    for line in section.after:
-        console.print(Text(_fit(console, line)))
-
-
-def _grid(console: Console, said: str = "") -> RichTable:
-    return RichTable(
-        box=RULES,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        title=Text(_fit(console, said)) if said else None,
-        title_justify="left",
-        title_style="",
-    )
-
-
-def _scores(console: Console, table: Table) -> RichTable:
-    """Lays out a table of scores; on a narrow console the networks go below the names."""
-    wide = console.width >= 120
-    plain = not console.is_terminal  # A pipe has no bold.
-    grid = _grid(console, caption(table, "*" if plain else "bold"))
-    grid.add_column("name", min_width=12, overflow="fold")  # A grid's names have no spaces.
-    if wide:
-        grid.add_column("network, features", style="dim")
-    for column in COLUMNS:
-        grid.add_column(column, justify="right", no_wrap=True)
-    grid.add_column("n", justify="right")
-    best = {column: table.best(column, baselines=True) for column in COLUMNS}
-    for row in table.everything:
-        if row in table.baselines[:1]:
-            grid.add_section()
-        name = Text(_fit(console, row.name))
-        below = Text(_fit(console, what(row)), style="dim")
-        cells = [name, below] if wide else [Text("\n").join([name, below])]
-        if row in table.baselines and not wide:
-            cells = [name]  # It says what the baseline is.
-        for column in COLUMNS:
-            found = row.scores.get(column)
-            marked = best[column] == row.name
-            star = "*" if marked and plain else ""
-            cell = Text(
-                _fit(console, star + score_cell(row, column)), style="bold" if marked else ""
-            )
-            ends = (interval(found), over_utterances(row, column))
-            lines = [cell, *(Text(each, style="dim") for each in ends if each)]
-            cells.append(Text("\n").join(lines))
-        runs = Text(str(row.n))
-        for status, count in row.lost.items():
-            runs.append(f"\n{count} {SHORT.get(status, status)}", style="dim")
-        grid.add_row(*cells, runs)
-    return grid
-
-
-def _tests(console: Console, found: Sequence, told: str) -> RichTable:
-    grid = _grid(console, told[0].upper() + told[1:] + ".")
-    pairs = "first − second" if not console.options.ascii_only else "first - second"
-    grid.add_column(pairs, overflow="fold")
-    for column in ("difference", "p", "Holm", "d_z", "ranks", "n"):
-        grid.add_column(column, justify="right", no_wrap=True)
-    for each in found:
-        pair = Text(_fit(console, f"{each.first} − {each.second}"))
-        if each.test.note:
-            pair.append(f"\n{each.test.note}", style="dim")
-        cells = [
-            f"{number(each.test.difference)} {interval(each.test)}".strip(),
-            p_value(each.test.p),
-            p_value(each.p_holm),
-            number(each.test.effect),
-            p_value(each.ranks.p),
-            str(each.test.n),
-        ]
-        grid.add_row(pair, *(Text(_fit(console, cell)) for cell in cells))
-    return grid

@@ -1,0 +1,147 @@
+"""The report as it is printed in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from dser_jax.report.sections import Section
+from dser_jax.report.text import (
+    HEADLINE,
+    caption,
+    interval,
+    note,
+    number,
+    over_utterances,
+    p_value,
+    score_cell,
+    tested,
+    verdict,
+    what,
+)
+from dser_jax.stats import COLUMNS, Table
+
+RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
+"""Rich's SIMPLE_HEAD, with the same rule between sections."""
+
+SHORT = {"diverged": "div."}
+"""What is too long for its column."""
+
+ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "…": "..."})
+
+
+def _fit(console: Console, text: str) -> str:
+    """Spells a text in what the console's encoding has."""
+    if not console.options.ascii_only:
+        return text
+    return text.translate(ASCII).encode("ascii", "replace").decode()
+
+
+def print_line(console: Console, text: str) -> None:
+    """Prints a sentence, which only a terminal breaks into lines."""
+    console.print(Text(_fit(console, text)), soft_wrap=not console.is_terminal)
+
+
+def print_tables(console: Console, groups: Sequence[Table]) -> None:
+    """Prints each table by each metric of the headline, and its tests."""
+    for headline in groups:
+        for metric in HEADLINE:
+            table = headline.by(metric)
+            console.print(_scores(console, table))
+            if verdict(table):
+                console.print(Text(_fit(console, verdict(table) + "\n")))
+        found, told = tested(headline)
+        if found:
+            console.print(_tests(console, found, told))
+    console.print(Text(_fit(console, note(groups))))
+
+
+def print_section(console: Console, section: Section) -> None:
+    """Prints a title, sentences, and a table between them."""
+    console.print()
+    console.print(Text(_fit(console, section.title), style="bold"))
+    for line in section.told:
+        console.print(Text(_fit(console, line)))
+    if section.lines:
+        grid = _grid(console)
+        for column in section.header:
+            grid.add_column(column, overflow="fold")
+        for cells in section.lines:
+            grid.add_row(*(Text(_fit(console, cell)) for cell in cells))
+        console.print(grid)
+    for line in section.after:
+        console.print(Text(_fit(console, line)))
+
+
+def _grid(console: Console, said: str = "") -> RichTable:
+    return RichTable(
+        box=RULES,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        title=Text(_fit(console, said)) if said else None,
+        title_justify="left",
+        title_style="",
+    )
+
+
+def _scores(console: Console, table: Table) -> RichTable:
+    """Lays out a table of scores; on a narrow console the networks go below the names."""
+    wide = console.width >= 120
+    plain = not console.is_terminal  # A pipe has no bold.
+    grid = _grid(console, caption(table, "*" if plain else "bold"))
+    grid.add_column("name", min_width=12, overflow="fold")  # A grid's names have no spaces.
+    if wide:
+        grid.add_column("network, features", style="dim")
+    for column in COLUMNS:
+        grid.add_column(column, justify="right", no_wrap=True)
+    grid.add_column("n", justify="right")
+    best = {column: table.best(column, baselines=True) for column in COLUMNS}
+    for row in table.everything:
+        if row in table.baselines[:1]:
+            grid.add_section()
+        name = Text(_fit(console, row.name))
+        below = Text(_fit(console, what(row)), style="dim")
+        cells = [name, below] if wide else [Text("\n").join([name, below])]
+        if row in table.baselines and not wide:
+            cells = [name]  # It says what the baseline is.
+        for column in COLUMNS:
+            found = row.scores.get(column)
+            marked = best[column] == row.name
+            star = "*" if marked and plain else ""
+            cell = Text(
+                _fit(console, star + score_cell(row, column)), style="bold" if marked else ""
+            )
+            ends = (interval(found), over_utterances(row, column))
+            lines = [cell, *(Text(each, style="dim") for each in ends if each)]
+            cells.append(Text("\n").join(lines))
+        runs = Text(str(row.n))
+        for status, count in row.lost.items():
+            runs.append(f"\n{count} {SHORT.get(status, status)}", style="dim")
+        grid.add_row(*cells, runs)
+    return grid
+
+
+def _tests(console: Console, found: Sequence, told: str) -> RichTable:
+    grid = _grid(console, told[0].upper() + told[1:] + ".")
+    pairs = "first − second" if not console.options.ascii_only else "first - second"
+    grid.add_column(pairs, overflow="fold")
+    for column in ("difference", "p", "Holm", "d_z", "ranks", "n"):
+        grid.add_column(column, justify="right", no_wrap=True)
+    for each in found:
+        pair = Text(_fit(console, f"{each.first} − {each.second}"))
+        if each.test.note:
+            pair.append(f"\n{each.test.note}", style="dim")
+        cells = [
+            f"{number(each.test.difference)} {interval(each.test)}".strip(),
+            p_value(each.test.p),
+            p_value(each.p_holm),
+            number(each.test.effect),
+            p_value(each.ranks.p),
+            str(each.test.n),
+        ]
+        grid.add_row(pair, *(Text(_fit(console, cell)) for cell in cells))
+    return grid
