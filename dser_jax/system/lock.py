@@ -14,31 +14,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import secrets
-import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from dser_jax.system.atomic import TEMPORARY, saying
 from dser_jax.system.errors import DserError
-
-try:
-    import fcntl
-except ImportError:  # Not on Windows: there the process id alone decides.
-    fcntl = None  # pyrefly: ignore
-
-BEAT_SECONDS = 5.0
-"""How often a holder shows that it lives."""
-
-STALE_SECONDS = 60.0
-"""A holder that cannot be asked and has not shown it for so long is taken for dead."""
+from dser_jax.system.holder import (
+    STALE_SECONDS,
+    Holder,
+    beat,
+    kernel_lock,
+    last_beat,
+    signature,
+    signed,
+    silence,
+    this_process,
+)
 
 _SIGNING = 0.1
 """So many seconds a lock without a signature may be one that is just being signed."""
@@ -76,18 +72,18 @@ class FolderLock:
             self._handle: int | None = self._acquire()
         self._closing = threading.Event()
         self._heart = threading.Thread(
-            target=_beat, args=(self._handle, self._closing), name=f"beat {folder}", daemon=True
+            target=beat, args=(self._handle, self._closing), name=f"beat {folder}", daemon=True
         )
         self._heart.start()
 
     def _acquire(self) -> int:
         """Makes the lock file that holds the folder from now on; returns it open."""
         while True:
-            number, owner, notice = 0, None, None
+            number, holder, notice = 0, None, None
             before = _highest(self.folder)
             if before is not None:
                 try:
-                    owner, notice = self._judge(before)
+                    holder, notice = self._judge(before)
                 except FileNotFoundError:  # Its holder was just leaving.
                     continue
                 number = _number(before) + 1
@@ -98,7 +94,7 @@ class FolderLock:
             try:
                 # Whoever starts anew, and whoever takes over, sees the other here, and gives way.
                 locks = list(_locks(self.folder))
-                kept = before is None or (before in locks and _signature(before) == owner)
+                kept = before is None or (before in locks and signature(before) == holder)
                 if kept and max(locks, key=_number, default=None) == self.path:
                     for path in locks:
                         if path != self.path:
@@ -113,68 +109,37 @@ class FolderLock:
             os.close(handle)
             time.sleep(secrets.randbelow(50) / 1000)
 
-    def _judge(self, path: Path) -> tuple[dict[str, Any] | None, str | None]:
+    def _judge(self, path: Path) -> tuple[Holder | None, str | None]:
         """Returns whose lock this was, and what to say of it; raises if it is in use."""
         handle = os.open(path, os.O_RDWR)
         try:
-            free = _kernel_lock(handle)
-            owner = _owner(handle)
-            if owner is None and free is not False:
+            free = kernel_lock(handle)
+            holder = signed(handle)
+            if holder is None and free is not False:
                 time.sleep(_SIGNING)
-                owner = _owner(handle)
-                if owner is None:
+                holder = signed(handle)
+                if holder is None:
                     return None, None
-            if owner is None:
+            if holder is None:
                 raise self._taken(path, None)
-            who = f"{path}: process {owner['pid']} on {owner['host']}"
-            if _same_machine(owner):
-                if free if free is not None else not _alive(owner["pid"]):
-                    return owner, f"{who} ended without letting go of this folder; taken over"
+            if holder.is_here():
+                if free if free is not None else not holder.runs():
+                    return holder, (
+                        f"{path}: {holder} ended without letting go of this folder; taken over"
+                    )
                 if free is False:
-                    raise self._taken(path, owner)
-            if "token" not in owner:
-                raise self._taken(path, owner)
-            seconds = self._wait(path, owner)
+                    raise self._taken(path, holder)
+            if holder.token is None:
+                raise self._taken(path, holder)
+            seconds = silence(path, holder)
+            if seconds is None:
+                raise self._taken(path, holder)
         finally:
             os.close(handle)
-        return owner, (
-            f"{who} has shown no sign of life for {seconds:.0f} s; taken over, and whatever it "
-            "still writes does not count"
+        return holder, (
+            f"{path}: {holder} has shown no sign of life for {seconds:.0f} s; taken over, and "
+            "whatever it still writes does not count"
         )
-
-    def _wait(self, path: Path, owner: dict[str, Any]) -> float:
-        """Watches a lock until its holder shows that it lives, which raises, or counts as dead.
-
-        Returns:
-          For how long it has shown nothing, by the file system's own clock and by ours since.
-        """
-        last = _modified(path)
-        silent = max(0.0, self._file_clock() - last)
-        start = time.monotonic()
-        said = False
-        while (seconds := silent + time.monotonic() - start) < STALE_SECONDS:
-            if not said and seconds > 2 * BEAT_SECONDS:
-                said = True
-                print(
-                    f"{path}: process {owner['pid']} on {owner['host']} has shown no sign of life "
-                    f"for {seconds:.0f} s; taken over after {STALE_SECONDS:.0f} s",
-                    file=sys.stderr,
-                    flush=True,
-                )
-            time.sleep(min(BEAT_SECONDS / 5, STALE_SECONDS - seconds))
-            if _modified(path) != last:
-                raise self._taken(path, owner)
-        return seconds
-
-    def _file_clock(self) -> float:
-        """Returns the time as the file system has it; the clocks of two hosts may differ."""
-        path = self.folder / f".clock.{self._token}{TEMPORARY}"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            return os.fstat(handle).st_mtime
-        finally:
-            os.close(handle)
-            path.unlink(missing_ok=True)
 
     def _make(self) -> int | None:
         """Makes `path`, signed and locked; returns it open, or None if it exists already."""
@@ -218,19 +183,14 @@ class FolderLock:
         return handle
 
     def _sign(self, handle: int) -> None:
-        _kernel_lock(handle)
-        owner = {
-            "pid": os.getpid(),
-            **_machine(),
-            "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-            "token": self._token,
-        }
-        text = json.dumps(owner).encode()
+        kernel_lock(handle)
+        text = this_process(self._token).to_bytes()
         if os.write(handle, text) != len(text):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _is_mine(self) -> bool:
-        return (_signature(self.path) or {}).get("token") == self._token
+        holder = signature(self.path)
+        return holder is not None and holder.token == self._token
 
     def _remove(self) -> None:
         """Removes the file if it is this lock's."""
@@ -238,13 +198,13 @@ class FolderLock:
             if self._is_mine():
                 self.path.unlink(missing_ok=True)
 
-    def _taken(self, path: Path, owner: dict[str, Any] | None) -> DserError:
-        if owner is None:
+    def _taken(self, path: Path, holder: Holder | None) -> DserError:
+        if holder is None:
             return DserError(f"{self.folder} is in use by another process; try again")
         return DserError(
-            f"{self.folder} is in use by process {owner['pid']} on {owner['host']} since "
-            f"{owner.get('since', 'an unknown time')}. Wait for it, stop it, or choose another "
-            f"folder; if you are sure that it no longer runs, delete {path}"
+            f"{self.folder} is in use by {holder} since {holder.since or 'an unknown time'}. Wait "
+            "for it, stop it, or choose another folder; if you are sure that it no longer runs, "
+            f"delete {path}"
         )
 
     def check(self) -> None:
@@ -262,14 +222,11 @@ class FolderLock:
             if self._is_mine():
                 return
             other = _highest(self.folder)
-            owner = None if other is None else _signature(other)
-        if owner is None:
+            holder = None if other is None else signature(other)
+        if holder is None:
             who = f"this process no longer has the folder: its lock {self.path} is gone"
         else:
-            who = (
-                f"process {owner['pid']} on {owner['host']} took this folder over at "
-                f"{owner.get('since', 'an unknown time')}"
-            )
+            who = f"{holder} took this folder over at {holder.since or 'an unknown time'}"
         raise DserError(
             f"{self.folder}: {who}. This process was stopped or cut off for more than "
             f"{STALE_SECONDS:.0f} s, or somebody deleted its lock; what it still writes does not "
@@ -298,19 +255,6 @@ class FolderLock:
         self.close()
 
 
-def _beat(handle: int, closing: threading.Event) -> None:
-    """Touches the open file now and then, until told to stop; needs no room on the disk."""
-    while not closing.wait(BEAT_SECONDS):
-        try:
-            os.utime(handle)
-        except (OSError, TypeError):  # Where that cannot be, a byte is written again.
-            with contextlib.suppress(OSError):
-                os.lseek(handle, 0, os.SEEK_SET)
-                first = os.read(handle, 1)
-                os.lseek(handle, 0, os.SEEK_SET)
-                os.write(handle, first)
-
-
 def held(folder: Path) -> bool:
     """Returns whether some process has a folder, as far as can be told without touching its lock.
 
@@ -319,12 +263,10 @@ def held(folder: Path) -> bool:
     """
     try:
         path = _highest(folder)
-        owner = None if path is None else _signature(path)
-        if path is None or owner is None:
+        holder = None if path is None else signature(path)
+        if path is None or holder is None:
             return False
-        if _same_machine(owner):
-            return _alive(owner["pid"])
-        return time.time() - _modified(path) < STALE_SECONDS
+        return holder.runs() if holder.is_here() else time.time() - last_beat(path) < STALE_SECONDS
     except FileNotFoundError:  # It was let go just now, or there is no such folder.
         return False
 
@@ -342,74 +284,3 @@ def _number(path: Path) -> int:
 def _highest(folder: Path) -> Path | None:
     """Returns the lock that holds a folder."""
     return max(_locks(folder), key=_number, default=None)
-
-
-def _kernel_lock(handle: int) -> bool | None:
-    """Returns whether the kernel gave the lock, None where it has none to give."""
-    if fcntl is None:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _owner(handle: int) -> dict[str, Any] | None:
-    """Reads who signed a lock file; None if nobody did, or died before it had finished signing."""
-    try:
-        os.lseek(handle, 0, os.SEEK_SET)
-        owner = json.loads(os.read(handle, 4096))
-        return owner if {"pid", "host"} <= set(owner) else None
-    except (ValueError, TypeError):
-        return None
-
-
-def _signature(path: Path) -> dict[str, Any] | None:
-    """Reads who signed a lock file; None also if there is none any more."""
-    try:
-        # Opening asks the server of a network file system, which `stat` alone may not do.
-        handle = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return None
-    try:
-        return _owner(handle)
-    finally:
-        os.close(handle)
-
-
-def _modified(path: Path) -> float:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        return os.fstat(handle).st_mtime
-    finally:
-        os.close(handle)
-
-
-def _machine() -> dict[str, str]:
-    """Names this machine: its host name, and since when it runs, where that can be told."""
-    with contextlib.suppress(OSError):
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return {"host": socket.gethostname(), "boot": boot}
-    return {"host": socket.gethostname()}
-
-
-def _same_machine(owner: dict[str, Any]) -> bool:
-    """Returns whether the kernel here is the one that knows the owner."""
-    here = _machine()
-    return owner["host"] == here["host"] and owner.get("boot") in (None, here.get("boot"))
-
-
-def _alive(pid: int) -> bool:
-    """Returns whether a process of this machine runs; assumes so where it cannot be asked."""
-    if os.name == "nt":  # There, signal 0 is not a question but Ctrl-C.
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

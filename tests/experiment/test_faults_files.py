@@ -27,7 +27,7 @@ from dser_jax.features.store import Store, writing
 from dser_jax.journal.journal import Journal, read_journal
 from dser_jax.loss.losses import multitask_loss
 from dser_jax.plan import run_id
-from dser_jax.system import lock
+from dser_jax.system import holder
 from dser_jax.system.errors import BadInput, DataError, DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]
@@ -70,11 +70,11 @@ CHILD = f"""
 import os, signal, sys, time
 from pathlib import Path
 import numpy as np
-from dser_jax import lock
+from dser_jax.system import holder
 from dser_jax.system.errors import DserError
 from dser_jax.journal import Journal
 from dser_jax.plan import run_id
-lock.BEAT_SECONDS, lock.STALE_SECONDS = 0.05, 0.5
+holder.BEAT_SECONDS, holder.STALE_SECONDS = 0.05, 0.5
 folder, MANIFEST = Path(sys.argv[1]), {MANIFEST!r}
 RUNS = MANIFEST["planned"]
 
@@ -244,8 +244,8 @@ journal.close()
 
 def test_fault_12_a_late_write_of_one_that_was_taken_over_is_rejected(tmp_path, monkeypatch):
     """It is stopped between its look at the lock and its write: a look alone would not do."""
-    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(lock, "STALE_SECONDS", 0.5)
+    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(holder, "STALE_SECONDS", 0.5)
     folder = tmp_path / "j"
     process, said = start(folder, LATE)
     assert said == "about to write", process.communicate()[1]
@@ -272,8 +272,8 @@ def test_fault_12_a_late_write_of_one_that_was_taken_over_is_rejected(tmp_path, 
 def test_fault_12_a_lock_left_by_a_dead_host_is_taken_over_after_missed_heartbeats(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(lock, "STALE_SECONDS", 0.5)
+    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(holder, "STALE_SECONDS", 0.5)
     code = """
 import socket
 socket.gethostname = lambda: "elsewhere"

@@ -21,7 +21,7 @@ from dser_jax.journal import journal as journal_module
 from dser_jax.journal.journal import SCHEMA, Journal, read_journal
 from dser_jax.journal.provenance import environment
 from dser_jax.plan import run_id
-from dser_jax.system import atomic, lock
+from dser_jax.system import atomic, holder
 from dser_jax.system.errors import DataError, DserError
 
 ROOT = Path(dser_jax.__file__).parents[1]
@@ -562,8 +562,8 @@ def test_another_host_is_respected(folder):
 
 
 def test_without_kernel_locks_the_process_id_decides(folder, monkeypatch):
-    monkeypatch.setattr(lock, "fcntl", None)
-    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(holder, "fcntl", None)
+    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.05)
     sign(folder, pid=os.getpid(), host=socket.gethostname())
     with pytest.raises(DserError, match="in use by process"):
         Journal.open(folder, MANIFEST)

@@ -15,7 +15,7 @@ from fabricated import NAMES, fabricate
 from dser_jax.cli import main
 from dser_jax.journal.journal import Journal
 from dser_jax.report import watching as watch
-from dser_jax.system import lock
+from dser_jax.system import holder
 from dser_jax.system.errors import DserError
 from dser_jax.system.lock import FolderLock, held
 
@@ -142,8 +142,8 @@ def test_who_has_a_folder_is_told_without_touching_it(tmp_path, monkeypatch):
         process.stdout.close()
     assert not held(tmp_path)  # Its lock is still there, but nobody holds it.
     assert (tmp_path / "lock").exists()
-    monkeypatch.setattr(lock, "_same_machine", lambda owner: False)
+    monkeypatch.setattr(holder, "machine", lambda: {"host": "near"})
     assert held(tmp_path)  # On another host only the heartbeat tells.
-    old = time.time() - 2 * lock.STALE_SECONDS
+    old = time.time() - 2 * holder.STALE_SECONDS
     os.utime(tmp_path / "lock", (old, old))
     assert not held(tmp_path)

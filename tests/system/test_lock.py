@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dser_jax.system import lock
+from dser_jax.system import holder, lock
 from dser_jax.system.errors import DserError
 from dser_jax.system.lock import FolderLock
 
@@ -21,8 +21,8 @@ from dser_jax.system.lock import FolderLock
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Heartbeats of a twentieth of a second; and no thread may be left."""
-    monkeypatch.setattr(lock, "BEAT_SECONDS", 0.05)
-    monkeypatch.setattr(lock, "STALE_SECONDS", 0.4)
+    monkeypatch.setattr(holder, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(holder, "STALE_SECONDS", 0.4)
     yield
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("beat")]
 
@@ -32,8 +32,8 @@ def elsewhere(monkeypatch):
     """Makes this process another host, as often as asked; there, the kernel's locks are unknown."""
 
     def move(host):
-        monkeypatch.setattr(lock, "_machine", lambda: {"host": host})
-        monkeypatch.setattr(lock, "_kernel_lock", lambda handle: None)
+        monkeypatch.setattr(holder, "machine", lambda: {"host": host})
+        monkeypatch.setattr(lock, "kernel_lock", lambda handle: None)
 
     return move
 
@@ -169,7 +169,7 @@ def test_a_holder_of_an_earlier_version_is_respected(tmp_path):
 
 
 def test_a_machine_that_was_started_anew_is_another(tmp_path, monkeypatch):
-    here = lock._machine()
+    here = holder.machine()
     sign(tmp_path, host=here["host"], boot="before", pid=os.getpid(), age=3600)
     with FolderLock(tmp_path) as held:
         assert "no sign of life" in held.notice
@@ -268,8 +268,8 @@ def test_file_systems_without_hard_links(tmp_path, monkeypatch, number):
 
 
 def test_without_kernel_locks_a_process_id_used_again_is_found_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "fcntl", None)
-    sign(tmp_path, age=3600, **lock._machine() | {"pid": os.getpid()})
+    monkeypatch.setattr(holder, "fcntl", None)
+    sign(tmp_path, age=3600, **holder.machine() | {"pid": os.getpid()})
     with FolderLock(tmp_path) as held:
         assert "no sign of life" in held.notice
         with pytest.raises(DserError, match="in use by process"):
@@ -278,11 +278,11 @@ def test_without_kernel_locks_a_process_id_used_again_is_found_out(tmp_path, mon
 
 def contend(folder, number, kernel):
     """Takes the folder again and again; being alone in it is what is asked."""
-    lock.BEAT_SECONDS, lock.STALE_SECONDS = 0.02, 1.0
+    holder.BEAT_SECONDS, holder.STALE_SECONDS = 0.02, 1.0
     lock._SIGNING = 0.01
     if not kernel:
-        lock._kernel_lock = lambda handle: None
-        lock._machine = lambda: {"host": f"host{number}"}
+        lock.kernel_lock = lambda handle: None
+        holder.machine = lambda: {"host": f"host{number}"}
     taken, alone = 0, os.path.join(folder, "alone")
     end = time.monotonic() + 1.2
     while time.monotonic() < end:
