@@ -12,7 +12,7 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.stats.baselines import Baseline, check_baselines, fit_baselines, plan_baselines
     from dser_jax.stats.bootstrap import update_intervals
-    from dser_jax.stats.means import LEVEL, Summary, summary
+    from dser_jax.stats.means import LEVEL, Summary, summary, t_quantile
     from dser_jax.stats.paired import (
         LEAST,
         PairedTest,

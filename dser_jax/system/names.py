@@ -25,7 +25,8 @@ FORMER = {
     "search": "search.halving=asha",
     "stats": "baselines bootstrap run_settings=settings searches=searched subsets "
     "tables=table+rows",
-    "report": "collection figures page published report_files=files report_leaks=leaks "
+    "report": "collection figures page published "
+    "published.compare=published.compare+published.held report_files=files report_leaks=leaks "
     "report_paper=paper report_search=trials report_searches=searches report_sections=sections "
     "report_text=text trackers watch=watching",
     "experiment": "conduct=conducting settings=flags",

@@ -7,13 +7,10 @@ from dser_jax.report.published.compare import (
     UNDECIDED,
     VERDICTS,
     Cell,
-    Group,
-    Held,
     compare,
-    compared_with,
     diff,
-    hold,
 )
+from dser_jax.report.published.held import Group, Held, compared_with, hold
 from dser_jax.report.published.numbers import METRIC, SOURCES, PublishedRow, Score, Source, load
 from dser_jax.report.published.patterns import Pattern, pattern, patterns
 

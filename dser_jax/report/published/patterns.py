@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dser_jax.report.published.compare import Group, Held, hold
+from dser_jax.report.published.held import Group, Held, hold
 from dser_jax.report.published.numbers import METRIC
 from dser_jax.stats import COLUMNS, PairedTest, Row, pair_by_seed, paired_t, score
 
