@@ -25,7 +25,13 @@ from dser_jax.commands import (
     watch,
 )
 from dser_jax.commands.base import Parser
-from dser_jax.system import EXIT_INTERRUPTED, DserError, Interrupted
+from dser_jax.system import (
+    EXIT_INTERRUPTED,
+    DserError,
+    Interrupted,
+    printable,
+    replace_unknown,
+)
 
 COMMANDS = (
     prepare,
@@ -85,6 +91,7 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
         a signal ended with all runs saved, 130 for Ctrl-C elsewhere, 70 for any other error, whose
         traceback is then in a file.
     """
+    replace_unknown()
     try:
         function()
         sys.stdout.flush()
@@ -133,7 +140,7 @@ def _keep_traceback() -> str:
 
 
 def _say(text: str) -> None:
-    print("dser:", " ".join(text.split()), file=sys.stderr)
+    print("dser:", printable(" ".join(text.split())), file=sys.stderr)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from dser_jax.system import DserError
+from dser_jax.system import DserError, printable
 
 Commands = Any
 """What `ArgumentParser.add_subparsers` returns; argparse keeps the name of its class private."""
@@ -17,7 +17,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong with the arguments and where help is; exits with code 2."""
-        self.exit(2, f"dser: {message}; `{self.prog} --help` shows what there is\n")
+        self.exit(2, f"dser: {printable(message)}; `{self.prog} --help` shows what there is\n")
 
 
 def add_command(

@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser export`."""
     from dser_jax.share import Choice, export, gather
-    from dser_jax.system import enable_compile_cache, say
+    from dser_jax.system import enable_compile_cache, say, tell
 
     for notice in enable_compile_cache():
         say(notice)
@@ -68,10 +68,10 @@ def run(args: argparse.Namespace) -> None:
     bundle = gather(args.folder, choice, data=args.data, retrain=args.retrain)
     export(bundle, args.out, licence=args.licence, stablehlo=args.stablehlo)
     count = len(bundle.members)
-    print(f"{args.out}: {bundle.name}, {count} network{'s' if count > 1 else ''}")
-    print(f"  {bundle.config.network}, {bundle.config.inputs}; chosen: {bundle.scores['chosen']}")
+    tell(f"{args.out}: {bundle.name}, {count} network{'s' if count > 1 else ''}")
+    tell(f"  {bundle.config.network}, {bundle.config.inputs}; chosen: {bundle.scores['chosen']}")
     for part in ("validation", "test"):
         ccc = bundle.scores[part]["ccc"]
         shown = (f"{name} {value:.3f}" for name, value in ccc.items() if value is not None)
-        print(f"  {part} CCC: {', '.join(shown)}")
-    print(f"  read {args.out / 'README.md'} before you share it")
+        tell(f"  {part} CCC: {', '.join(shown)}")
+    tell(f"  read {args.out / 'README.md'} before you share it")

@@ -47,10 +47,11 @@ def run(args: argparse.Namespace) -> None:
     """Carries out `dser join`."""
     from dser_jax.data import join, summary
     from dser_jax.features import NONZERO
+    from dser_jax.system import tell
 
     joined = join(args.train, args.test, args.out, all_rows=args.all_rows, command=args.command)
-    print(f"{joined.manifest['corpus']}, labels from -1 to 1")
+    tell(f"{joined.manifest['corpus']}, labels from -1 to 1")
     names = [name for name in joined.manifest["features"] if not name.endswith(NONZERO)]
     for line in summary(joined, [*names, *joined.manifest["vectors"]]):
-        print(line)
-    print(f"`dser sweep --data {args.out} --split column` trains and tests on it")
+        tell(line)
+    tell(f"`dser sweep --data {args.out} --split column` trains and tests on it")

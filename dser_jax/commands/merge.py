@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command
-from dser_jax.system import DserError
+from dser_jax.system import DserError, tell
 
 _HELP = """\
 Joins the parts of a sweep that `dser sweep --part I/N` trained, e.g. each on
@@ -44,5 +44,5 @@ def run(args: argparse.Namespace) -> None:
             raise DserError("parts from several places need --out")
     view = merge(parts, out)
     for notice in [*view.notices, *update_intervals(view)]:
-        print(notice)
+        tell(notice)
     write_report(out)

@@ -131,10 +131,10 @@ def run(args: argparse.Namespace) -> None:
         say(notice)
     failed = [each.piece for each in found if each.estimate is None]
     for piece in failed:
-        print(f"dser: {' '.join((piece.problem or '').split())}", file=sys.stderr)
+        say(f"dser: {' '.join((piece.problem or '').split())}")
     if failed:
         done = len(found) - len(failed)
-        print(f"dser: {len(failed)} not predicted, {done} done", file=sys.stderr)
+        say(f"dser: {len(failed)} not predicted, {done} done")
         sys.stdout.flush()
         sys.exit(EXIT_SOME_FAILED)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command, pairs
 from dser_jax.corpora import Corpus
 from dser_jax.experiment import positive
-from dser_jax.system import BadInput, DserError
+from dser_jax.system import BadInput, DserError, tell
 
 CORPORA = ("iemocap", "msp_improv", "msp_podcast", "audformat", "emobank", "table", "demo")
 
@@ -124,10 +123,9 @@ def run(args: argparse.Namespace) -> None:
     if corpus is None and not (args.out / MANIFEST).exists():
         raise DserError(f"{args.out}: not a prepared folder yet; --corpus says what to prepare")
     if corpus is not None:
-        print(f"{corpus.name} in {args.root}: {len(corpus.utterances)} utterances")
+        tell(f"{corpus.name} in {args.root}: {len(corpus.utterances)} utterances")
         for line in corpus.found:
-            print(f"  {line}")
-        sys.stdout.flush()
+            tell(f"  {line}")
     prepared = prepare(
         corpus,
         args.out,
@@ -142,7 +140,7 @@ def run(args: argparse.Namespace) -> None:
     from dser_jax.data import summary
 
     for line in summary(prepared, [*dict.fromkeys(args.features), *acoustic, *vectors]):
-        print(line)
+        tell(line)
 
 
 def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command
-from dser_jax.system import DserError
+from dser_jax.system import DserError, tell
 
 DESCRIPTION = """\
 Prints the tables of a sweep, and writes them with figures to a folder. Or writes
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> None:
         if args.out is None or args.validation:
             raise DserError("a report of several sweeps needs --out, and has no --validation")
         page = write_collection(args.folders, args.out, draw=not args.no_figures)
-        print(f"All together: {page}")
+        tell(f"All together: {page}")
         return
     from dser_jax.report import write_report
 
@@ -99,7 +99,7 @@ def _write_others(args: argparse.Namespace) -> None:
         file = Path(args.html) if args.html else None
         if file is not None and file.is_dir():
             raise DserError(f"--html {file}: a folder; give a file, or sweeps before --html")
-        print(f"Page: {write_page(args.folders, file)}")
+        tell(f"Page: {write_page(args.folders, file)}")
     if args.tensorboard is None and args.wandb is None:
         return
     from dser_jax.report import to_tensorboard, to_wandb, tracked
@@ -107,12 +107,12 @@ def _write_others(args: argparse.Namespace) -> None:
     for folder in args.folders:
         view = read_journal(folder)
         for notice in view.notices:
-            print(notice)
+            tell(notice)
         if args.tensorboard is not None:
             written = to_tensorboard(tracked(view), args.tensorboard)
             left = len(view.rows) - len(written)
             before = f", {left} were there already" if left else ""
-            print(f"TensorBoard: {plural(len(written), 'run')} in {args.tensorboard}{before}")
+            tell(f"TensorBoard: {plural(len(written), 'run')} in {args.tensorboard}{before}")
         if args.wandb is not None:
             sent = to_wandb(tracked(view), args.wandb, folder.resolve().name)
-            print(f"W&B: {plural(sent, 'run')} to the project {args.wandb}")
+            tell(f"W&B: {plural(sent, 'run')} to the project {args.wandb}")

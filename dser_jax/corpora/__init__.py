@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dser_jax.corpora.demo.corpus import load_demo
     from dser_jax.corpora.demo.espeak import Spoken, speak
     from dser_jax.corpora.emobank import load_emobank
+    from dser_jax.corpora.folders import find_files
     from dser_jax.corpora.iemocap import load_iemocap
     from dser_jax.corpora.msp_improv import load_msp_improv
     from dser_jax.corpora.msp_podcast import load_msp_podcast

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import correlation
 from typing import Any, NamedTuple
 
+from dser_jax.corpora.folders import find_files
 from dser_jax.corpora.reading import (
     found,
     gather,
@@ -23,7 +24,6 @@ from dser_jax.corpora.reading import (
     read_lines,
     read_words,
     session_line,
-    visible,
 )
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.system import BadInput, DataError
@@ -111,12 +111,12 @@ def _find_tree(root: Path, transcripts: bool) -> _Tree:
     """Finds recordings and transcripts wherever they lie in the release."""
     audio = root / "Audio" if (root / "Audio").is_dir() else root
     folders = [audio / session for session in SESSIONS]
-    wavs = {path.stem: path for folder in folders for path in visible(folder.rglob("*.wav"))}
+    wavs = {path.stem: path for folder in folders for path in find_files(folder, (".wav",))}
     words = None
     if transcripts:
         places = (root / TRANSCRIPTS, root / "Human_transcriptions" / TRANSCRIPTS)
         words = next((folder for folder in places if folder.is_dir()), None)
-    texts = {} if words is None else {path.stem: path for path in visible(words.rglob("*.txt"))}
+    texts = {} if words is None else {path.stem: path for path in find_files(words, (".txt",))}
     return _Tree(audio, wavs, words, texts)
 
 

@@ -14,7 +14,7 @@ from dser_jax.data.leaks import mark, normal
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import PARTS, make_split, named_parts
 from dser_jax.features import HOP, RATE, split_words
-from dser_jax.system import DserError
+from dser_jax.system import DserError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,9 +55,9 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
         console.print(table)
         console.print()
     for line in (*_repeated(utterances), *manifest.get("notes", [])):
-        console.print(line, markup=False)
+        console.print(printable(line), markup=False)
     for line in _left_out(prepared):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(printable(line), markup=False, soft_wrap=True)
 
 
 def _tables(prepared: Prepared) -> Iterator[Table]:
@@ -101,7 +101,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], le
 def _escape(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    return escape(printable(text))
 
 
 def _sessions(utterances: Sequence[Utterance]) -> Table:

@@ -27,6 +27,9 @@ COLUMNS = (
     *(*ATTRS, "split", "source"),
 )
 
+_BYTES = "surrogateescape"
+"""What becomes of the names of files that are no text: they are read back as they were."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -147,7 +150,7 @@ def _load(path: Path, **options):
 
 def write_table(path: Path, utterances: Sequence[Utterance]) -> None:
     """Writes the table; an empty cell is None or NaN, and numbers keep every digit."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with path.open("w", encoding="utf-8", errors=_BYTES, newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         for utt in utterances:
@@ -165,7 +168,7 @@ def _cell(value: object) -> str:
 def read_table(path: Path) -> tuple[Utterance, ...]:
     """Reads what `write_table` wrote."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8", errors=_BYTES, newline="") as file:
             reader = csv.DictReader(file, strict=True)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise DataError(

@@ -12,7 +12,7 @@ from dser_jax.experiment.flags import LEAVE_ONE_OUT
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
 from dser_jax.report import write_report
-from dser_jax.system import Signals
+from dser_jax.system import Signals, tell
 
 
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
@@ -46,7 +46,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
     if args.part is None:
         write_report(args.out)
     else:
-        print(f"{args.out}: part {args.part[0]} of {args.part[1]} is done; `dser merge` joins them")
+        tell(f"{args.out}: part {args.part[0]} of {args.part[1]} is done; `dser merge` joins them")
 
 
 def part_folder(out: str, part: tuple[int, int] | None) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dser_jax.predict.pipeline import Prediction
 from dser_jax.predict.predictor import Predictor
-from dser_jax.system import DserError, write_text
+from dser_jax.system import DserError, csv_text, harmless, print_utf8, printable, write_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +48,7 @@ def write(
         return
     text = as_csv(model, found, header) if format == "csv" else as_json(model, found, header)
     if out == "-":
-        print(text, end="")
+        print_utf8(text)
     else:
         Path(out).parent.mkdir(parents=True, exist_ok=True)
         write_text(Path(out), text)
@@ -77,7 +75,8 @@ def as_csv(
     """Writes a line an utterance: the columns of the CSV that was asked about, then the values.
 
     Without a CSV the columns before them are file, start and end, and the words, if there are any.
-    Where an utterance has no values, the last column, `problem`, says why.
+    Where an utterance has no values, the last column, `problem`, says why. What the CSV brings
+    stays as it is; what comes from elsewhere is nothing that a spreadsheet would compute.
     """
     names = columns(model)
     words = any(each.piece.text is not None for each in found)
@@ -87,16 +86,15 @@ def as_csv(
     clash = sorted({*names, *last} & set(first))
     if clash:
         raise DserError(f"the table has a column {clash[0]!r} already; rename it there")
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*first, *names, *last])
+    lines: list[list[object]] = [[*first, *names, *last]]
     for each in found:
         piece, values = each.piece, _values(each)
         times = ["" if time is None else f"{time:.3f}" for time in (piece.start, piece.end)]
         own = [str(piece.file or ""), *times, *([piece.text or ""] if words else [])]
         cells = [""] * len(names) if values is None else [f"{value:.6f}" for value in values]
-        writer.writerow([*(piece.row or own), *cells, *([piece.problem or ""] if problems else [])])
-    return text.getvalue()
+        told = [harmless(piece.problem or "")] if problems else []
+        lines.append([*(piece.row or map(harmless, own)), *cells, *told])
+    return csv_text(lines)
 
 
 def as_json(
@@ -185,7 +183,6 @@ def show(
 ) -> None:
     """Prints a table: utterances, and the values on the corpus' scale with their spread."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     bundle = model.bundle
@@ -199,7 +196,7 @@ def show(
     count = len(bundle.members)
     spread = f", ± the deviation of {count} networks" if count > 1 else ""
     table = Table(
-        title=escape(f"{bundle.title}; values from {low:g} to {high:g}{spread}"),
+        title=_shown(f"{bundle.title}; values from {low:g} to {high:g}{spread}"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",
@@ -215,11 +212,11 @@ def show(
         piece, estimate = each.piece, each.estimate
         assert estimate is not None
         name = "–" if piece.file is None else piece.file.name if unique else str(piece.file)
-        row = [escape(name)]
+        row = [_shown(name)]
         if several:
             row.append(f"{piece.start or 0:.2f}–{'' if piece.end is None else f'{piece.end:.2f}'}")
         if words:
-            row.append(escape(piece.text or ""))
+            row.append(_shown(piece.text or ""))
         spreads = estimate.spread_on_scale
         for i, value in enumerate(estimate.on_scale):
             row.append(f"{value:.2f}" + ("" if spreads is None else f" ± {spreads[i]:.2f}"))
@@ -227,3 +224,10 @@ def show(
     console.print(table)
     if len(done) > len(shown):
         console.print(f"and {len(done) - len(shown)} more")
+
+
+def _shown(text: str) -> str:
+    """Returns what a terminal shows of a text, and neither it nor rich obeys."""
+    from rich.markup import escape
+
+    return escape(printable(text))

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dser_jax.corpora import find_files
 from dser_jax.system import DataError, DserError
 
 SUFFIXES = (".wav", ".flac")
@@ -110,7 +111,7 @@ def _files(path: Path) -> list[Path]:
     """Lists the recordings that a path stands for."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    found = find_files(path, SUFFIXES)
     if not found:
         raise DserError(f"{path}: no recording in this folder; expected files *.wav")
     return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -30,17 +28,14 @@ from dser_jax.report.text import (
     what,
 )
 from dser_jax.stats import COLUMNS, Table, in_words, is_baseline, score, tables, untrained
+from dser_jax.system import csv_text, harmless, printable
 
 PARTS = ("test", "validation")
 METRICS = ("ccc", "ccc_batch32", "rmse")
 
 
 def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    return csv_text([header, *([harmless(cell) for cell in row] for row in rows)])
 
 
 def table_csv(view: JournalView) -> str:
@@ -166,7 +161,7 @@ def markdown(
 
 def _md(text: str) -> str:
     """Escapes what Markdown would read as markup."""
-    return re.sub(r"([\\`*_<>|\[\]#$~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_<>|\[\]#$~])", r"\\\1", printable(" ".join(text.split())))
 
 
 def _md_cell(text: str) -> str:
@@ -261,5 +256,5 @@ TEX = {
 
 def _tex(text: str) -> str:
     """Escapes what LaTeX would read as a command; a minus before a number becomes one."""
-    signed = re.sub(r"(?<![\w.)])-(?=\.?\d)", "−", " ".join(text.split()))
+    signed = re.sub(r"(?<![\w.)])-(?=\.?\d)", "−", printable(" ".join(text.split())))
     return "".join(TEX.get(letter, letter) for letter in signed)

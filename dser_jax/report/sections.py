@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dser_jax.report.text import NONE, number
+from dser_jax.system import csv_text, harmless
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,8 @@ class Written(NamedTuple):
 
     def csv(self) -> str:
         """Returns the file's text."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([self.header, *self.lines])
-        return text.getvalue()
+        lines = ([harmless(cell) for cell in line] for line in self.lines)
+        return csv_text([self.header, *lines])
 
 
 def signed(value: float | None) -> str:

@@ -24,6 +24,7 @@ from dser_jax.report.text import (
     what,
 )
 from dser_jax.stats import COLUMNS, Table
+from dser_jax.system import printable
 
 RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
 """Rich's SIMPLE_HEAD, with the same rule between sections."""
@@ -35,7 +36,8 @@ ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "…": "..."})
 
 
 def _fit(console: Console, text: str) -> str:
-    """Spells a text in what the console's encoding has."""
+    """Spells a text in what the console's encoding has, and nothing that a terminal obeys."""
+    text = printable(text)
     if not console.options.ascii_only:
         return text
     return text.translate(ASCII).encode("ascii", "replace").decode()

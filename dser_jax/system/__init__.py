@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
     from dser_jax.system.lock import FolderLock, held
+    from dser_jax.system.output import (
+        csv_text,
+        harmless,
+        print_utf8,
+        printable,
+        replace_unknown,
+        tell,
+    )
     from dser_jax.system.progress import Progress, say
     from dser_jax.system.signals import EXIT_INTERRUPTED, NAMES, Interrupted, Signals
 else:

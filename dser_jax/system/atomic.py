@@ -44,9 +44,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text as UTF-8, atomically."""
+    """Writes a text as UTF-8, atomically; of names that are no text, the bytes are spelled out."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 @contextlib.contextmanager

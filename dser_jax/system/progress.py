@@ -7,6 +7,8 @@ import importlib
 import sys
 import time
 
+from dser_jax.system.output import printable
+
 LINE_SECONDS = 20.0
 """Away from a terminal at most one line is printed in this time."""
 REFRESH_SECONDS = 0.25
@@ -86,7 +88,7 @@ def say(text: str) -> None:
     """Prints a line on stderr at once; where nobody reads that any more, the work goes on."""
     # A Ctrl-C ends the `tee` of a pipeline, too, and what is being saved then must not break off.
     with contextlib.suppress(OSError, ValueError):
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def span(seconds: float) -> str:

@@ -174,6 +174,22 @@ def test_inspect_of_the_least_a_corpus_can_be(tmp_path, capsys):
     assert "needs sessions or splits" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii:surrogateescape"])
+def test_inspect_replaces_what_a_terminal_lacks_and_obeys_nothing(table, encoding):
+    session = "会話\x1b[2J"
+    text = table.read_text().replace(",S1,", f",{session},")
+    table.write_text(text, "utf-8")
+    prepare = ["-m", "dser_jax.cli", *arguments(table)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
+    for given in (prepare, ["-m", "dser_jax.cli", "inspect", str(table.parent / "out")]):
+        done = subprocess.run(
+            [sys.executable, *given], env=environment, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+        assert b"\x1b" not in done.stdout + done.stderr
+    assert rb"??\x1b[2J" in done.stdout
+
+
 def test_inspect_of_no_folder(tmp_path, capsys):
     assert "there is no such folder; expected a folder that `dser" in fails(
         capsys, "inspect", str(tmp_path / "no")

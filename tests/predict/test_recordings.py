@@ -135,6 +135,18 @@ def test_a_folder_and_the_words_beside(tmp_path):
     assert given.text == "other words"
 
 
+def test_what_macs_add_is_passed_over_and_links_are_followed(tmp_path):
+    folder, other = tmp_path / "rec", tmp_path / "other"
+    for file in (folder / "one.wav", folder / "__MACOSX" / "two.wav", other / "three.wav"):
+        write(file, noise(0.1))
+    (folder / "._one.wav").write_bytes(b"\0\5\x16\7")
+    (folder / "link").symlink_to(other)
+    (other / "back").symlink_to(folder)
+    assert [piece.file.name for piece in find([folder]).pieces] == ["three.wav", "one.wav"]
+    (given,) = find([folder / "._one.wav"]).pieces  # Who names a file means it.
+    assert given.file.name == "._one.wav"
+
+
 def test_a_csv_by_its_columns(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text(
@@ -297,6 +309,46 @@ def test_a_csv_keeps_its_columns(exported, fifty, tmp_path, capsys):
     table.write_text(said.out)
     assert run(exported["both"], table, "--out", "-") == 2
     assert "has a column 'pred_arousal' already" in capsys.readouterr().err
+
+
+def test_csv_on_stdout_is_utf_8_and_the_table_replaces(exported, fifty, monkeypatch, tmp_path):
+    def printed(encoding: str, *arguments: object) -> bytes:
+        raw = io.BytesIO()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", stream := io.TextIOWrapper(raw, encoding=encoding))
+            assert run(exported["both"], *arguments) == 0
+        stream.flush()
+        return raw.getvalue()
+
+    asked = [fifty / "0.wav", "--text", "the 天気 is new"]
+    data = printed("cp1252", *asked, "--out", "-")
+    assert data == printed("utf-8", *asked, "--out", "-")
+    assert rows_of(data.decode("utf-8"))[0]["transcript"] == "the 天気 is new"
+    table = printed("cp1252", *asked).decode("cp1252")
+    assert "the ?? is new" in table
+    assert " ± " in table
+
+
+def test_names_are_neither_obeyed_nor_computed(exported, fifty, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("=1+1.wav", "+x\x1b[2J.wav", "@bad.wav")
+    for name in names[:2]:
+        write(Path(name), noise(0.3))
+    Path(names[2]).write_bytes(b"no recording")
+    assert run(exported["speech"], *names, "--out", "out.csv") == 3
+    said = capsys.readouterr()
+    assert r"+x\x1b[2J.wav" in said.out
+    assert "\x1b" not in said.out + said.err
+    rows = rows_of(Path("out.csv").read_text("utf-8"))
+    assert [row["file"] for row in rows] == [f"'{name}" for name in names]
+    assert rows[2]["problem"].startswith("'@bad.wav: ")
+    assert all(float(row["pred_valence"]) for row in rows[:2])
+    # What the table of the user's own has is as it was.
+    table = tmp_path / "t.csv"
+    table.write_text(f"file,note\n{names[0]},=A1\n")
+    assert run(exported["speech"], table, "--out", "-") == 0
+    (row,) = rows_of(capsys.readouterr().out)
+    assert (row["file"], row["note"]) == (names[0], "=A1")
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # of audformat, as it reads

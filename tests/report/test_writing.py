@@ -261,6 +261,26 @@ def test_markup_in_names_is_shown_as_it_is(tmp_path):
     )
 
 
+def test_names_are_neither_obeyed_by_a_terminal_nor_computed_by_a_spreadsheet(tmp_path):
+    names = ("=1+1", "@x", "-0.5", "a\x1b[2J")
+    levels = dict.fromkeys(names, ("lstm", "+we", (-0.3, 0.4, 0.5)))
+    fabricate(tmp_path / "j", levels, seeds=2, corpus="=demo", split="\x1b]0;x\x07")
+    said, paths = report(tmp_path / "j", width=160)
+    assert "\x1b" not in said
+    assert r"a\x1b[2J" in said
+    assert r"\x1b]0;x\x07" in said
+    for path in paths:
+        if path.suffix in (".md", ".tex"):
+            assert "\x1b" not in path.read_text("utf-8")
+    for file, column in (("table.csv", "name"), ("runs.csv", "name"), ("tests.csv", "first")):
+        rows = read_csv(tmp_path / "j/report" / file)
+        assert {row[column] for row in rows} <= {"'=1+1", "'@x", *names[2:]}
+        assert {row["corpus"] for row in rows} == {"'=demo"}
+    assert {row["features"] for row in read_csv(tmp_path / "j/report/runs.csv")} == {"'+we"}
+    means = [row["mean"] for row in read_csv(tmp_path / "j/report/table.csv")]
+    assert any(float(mean) < 0 for mean in means)
+
+
 def test_one_run_has_no_spread_and_no_test(tmp_path):
     fabricate(tmp_path / "j", ONE, seeds=1)
     said, paths = report(tmp_path / "j")

@@ -1,0 +1,72 @@
+"""What people read: whatever names hold, no terminal obeys it and no spreadsheet computes it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+_OBEYED = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Controls but for tab and line feed, what turns the direction of text, bytes that are no text."""
+
+_FORMULAS = tuple("=+-@\t\r＝＋－＠")
+"""What a cell begins with that spreadsheets compute; those of a Japanese keyboard, too."""
+
+
+def printable(text: str) -> str:
+    r"""Spells out what a terminal would obey, or could not show, as Python would write it.
+
+    >>> print(printable("\x1b[2Jname"))
+    \x1b[2Jname
+    """
+    return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def tell(text: str) -> None:
+    """Prints a line on stdout at once."""
+    print(printable(text), flush=True)
+
+
+def replace_unknown() -> None:
+    """Lets stdout and stderr replace what their encoding lacks, where they would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="replace")
+
+
+def print_utf8(text: str) -> None:
+    """Writes data to stdout in UTF-8, whatever the locale; to a terminal only what it may show."""
+    if sys.stdout.isatty():
+        text = printable(text)
+    sys.stdout.flush()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    else:  # A notebook's, or a caller's own.
+        sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def csv_text(lines: Iterable[Sequence[object]]) -> str:
+    """Writes lines of cells as CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def harmless(cell: object) -> object:
+    """Puts an apostrophe before a name that a spreadsheet would compute; numbers stay as they are.
+
+    >>> harmless("=1+1"), harmless("-0.5"), harmless(-0.5), harmless("a=b")
+    ("'=1+1", '-0.5', -0.5, 'a=b')
+    """
+    if not isinstance(cell, str) or not cell.startswith(_FORMULAS):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from dser_jax.system.atomic import write_text
+from dser_jax.system.output import csv_text, harmless, print_utf8, printable, replace_unknown
+
+
+def stdout(monkeypatch, encoding: str) -> io.BytesIO:
+    """Puts a stream of an encoding in the place of stdout."""
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("\x9b31m", r"\x9b31m"),
+        ("a\rb\x08\x7f", r"a\rb\x08\x7f"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        ("caf\udce9.wav", r"caf\udce9.wav"),
+        ("日本\tÄ – ±\n'x'", "日本\tÄ – ±\n'x'"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_spelled_out(text, shown):
+    assert printable(text) == shown
+
+
+def test_what_a_stream_lacks_is_replaced(monkeypatch):
+    raw = stdout(monkeypatch, "cp1252")
+    with pytest.raises(UnicodeEncodeError):
+        print("日本")
+    replace_unknown()
+    print("日本 ±", flush=True)
+    assert raw.getvalue().decode("cp1252") == "?? ±\n"
+
+
+def test_data_are_utf_8_whatever_the_stream_is(monkeypatch):
+    raw = stdout(monkeypatch, "cp1252")
+    print("before ±")
+    print_utf8("日本,caf\udce9\n")
+    assert raw.getvalue() == b"before \xb1\n" + "日本,caf\\udce9\n".encode()
+    monkeypatch.setattr(sys, "stdout", text := io.StringIO())
+    print_utf8("日本\n")
+    assert text.getvalue() == "日本\n"
+
+
+def test_a_terminal_gets_data_that_it_does_not_obey(monkeypatch):
+    raw = stdout(monkeypatch, "utf-8")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_utf8("a,\x1b[2J\n")
+    assert raw.getvalue() == b"a,\\x1b[2J\n"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@SUM(A1)", "\t=1", "＝1+1"])
+def test_names_that_are_formulas(name):
+    assert harmless(name) == f"'{name}"
+    assert csv_text([[harmless(name)]]).strip('"\n').startswith("'")
+
+
+@pytest.mark.parametrize("cell", ["-1.5", "+3e-2", -1.5, None, 0, "", "a-b", " =1", "1.5"])
+def test_numbers_and_other_cells_stay(cell):
+    assert harmless(cell) == cell
+
+
+def test_bytes_that_are_no_text_are_spelled_out_in_a_file(tmp_path):
+    write_text(tmp_path / "x.json", '"caf\udce9"')
+    assert (tmp_path / "x.json").read_text("utf-8") == '"caf\\udce9"'
