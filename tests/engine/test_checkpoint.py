@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from tiny import CONFIG, WORDS, make_dataset
 
-from dser_jax.engine import checkpoint
+from dser_jax.engine import snapshot
 from dser_jax.engine.checkpoint import Checkpoints
 from dser_jax.system.errors import DserError
 from dser_jax.training.run import HParams, make_run
@@ -332,7 +332,7 @@ def test_fault_04_any_failure_leaves_nothing_behind(tmp_path, checkpoints, monke
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "_write_arrays", fail)
+        patch.setattr(snapshot, "_write_arrays", fail)
         checkpoints.save(lanes_of(1), {0: "a"})
         with pytest.raises(DserError, match=r"Input/output error; there was none before"):
             checkpoints.save(lanes_of(2), {0: "a"})
@@ -464,7 +464,7 @@ def test_fault_15_a_state_of_another_structure_is_left_out(tmp_path, checkpoints
 
 def test_fault_15_another_schema_is_left_out(tmp_path, checkpoints, said, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "SCHEMA", 2)
+        patch.setattr(snapshot, "SCHEMA", 2)
         checkpoints.save(lanes_of(1), {0: "a"}, wait=True)
     assert checkpoints.load(LIKE) is None
     assert "000001: left out, as its schema is 2; expected 1" in said[0]
