@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.stats.baselines import Baseline, check_baselines, fit_baselines, plan_baselines
+    from dser_jax.stats.baselines.fitting import fit_baselines
+    from dser_jax.stats.baselines.planning import Baseline, check_baselines, plan_baselines
     from dser_jax.stats.bootstrap import update_intervals
     from dser_jax.stats.means import LEVEL, Summary, summary, t_quantile
     from dser_jax.stats.paired import (

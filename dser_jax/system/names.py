@@ -23,7 +23,8 @@ FORMER = {
     "journal": "environment=provenance frame intervals journal_files=files journal_plan=planned "
     "merge=merging rows",
     "search": "search.halving=asha",
-    "stats": "baselines bootstrap run_settings=settings searches=searched subsets "
+    "stats": "baselines=baselines+baselines.planning+baselines.fitting+baselines.models"
+    "+baselines.inputs bootstrap run_settings=settings searches=searched subsets "
     "tables=table+rows",
     "report": "collection figures page published "
     "published.compare=published.compare+published.held report_files=files report_leaks=leaks "

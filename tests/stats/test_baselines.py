@@ -23,17 +23,11 @@ from dser_jax.journal.journal import Journal, read_journal
 from dser_jax.plan.groups import Group
 from dser_jax.report.text import verdict
 from dser_jax.report.writing import write_report
-from dser_jax.stats import baselines
-from dser_jax.stats.baselines import (
-    ALPHAS,
-    COSTS,
-    EPSILON,
-    MODELS,
-    check_baselines,
-    fit_baselines,
-    plan_baselines,
-    stretch,
-)
+from dser_jax.stats.baselines import fitting, models
+from dser_jax.stats.baselines.fitting import fit_baselines, stretch
+from dser_jax.stats.baselines.inputs import _functionals, blocks_of
+from dser_jax.stats.baselines.models import ALPHAS, COSTS, EPSILON, MODELS
+from dser_jax.stats.baselines.planning import check_baselines, plan_baselines
 from dser_jax.stats.table import tables
 from dser_jax.system.errors import DserError
 from dser_jax.training.metrics import ccc
@@ -145,9 +139,9 @@ def test_ridge_is_the_closed_form_on_the_rows_with_labels():
     x, gold = random.normal(size=(40, 3)), random.normal(size=(40, 3))
     gold[:5, 1] = gold[:, 2] = np.nan
     train, rows = np.arange(20, 40), np.arange(20)
-    preds = baselines._ridge([x], gold[train], train, rows)
+    preds = models._ridge([x], gold[train], train, rows)
     gold[22, 1] = np.nan
-    preds_less = baselines._ridge([x], gold[train], train, rows)
+    preds_less = models._ridge([x], gold[train], train, rows)
     np.testing.assert_allclose(preds_less[:, :, 0], preds[:, :, 0])
     for column, known in ((0, train), (1, train[train != 22])):
         y = gold[known, column]
@@ -162,7 +156,7 @@ def test_ridge_is_the_closed_form_on_the_rows_with_labels():
 
 @pytest.mark.parametrize("halves", [1, 2])
 def test_svr_is_that_of_scikit_learn(halves, monkeypatch):
-    monkeypatch.setattr(baselines, "CHUNK", 7)
+    monkeypatch.setattr(models, "CHUNK", 7)
     random = np.random.default_rng(2)
     x = random.normal(size=(60, 4))
     gold = random.normal(0.1, 0.3, (60, 3)) + 0.2 * x[:, :3]
@@ -170,7 +164,7 @@ def test_svr_is_that_of_scikit_learn(halves, monkeypatch):
     gold[:, 2] = 0.4
     train, rows = np.arange(40), np.arange(40, 60)
     blocks = [x[:, :2], sparse.csr_matrix(x[:, 2:])][:halves]
-    preds = baselines._svr(blocks, gold[train], train, rows)
+    preds = models._svr(blocks, gold[train], train, rows)
     seen = x[:, : 2 * halves]
     for column in (0, 1):
         known = train[np.isfinite(gold[train, column])]
@@ -187,17 +181,17 @@ def test_svr_trains_on_so_many_rows_at_most(monkeypatch):
     random = np.random.default_rng(3)
     x, gold = random.normal(size=(30, 2)), random.normal(size=(30, 3))
     some, rows = np.arange(0, 30, 2), np.arange(4)
-    want = baselines._svr([x], gold[:29:2], some, rows)
-    monkeypatch.setattr(baselines, "SVR_ROWS", 15)
-    found = baselines._svr([x], gold[:29], np.arange(29), rows)
+    want = models._svr([x], gold[:29:2], some, rows)
+    monkeypatch.setattr(models, "SVR_ROWS", 15)
+    found = models._svr([x], gold[:29], np.arange(29), rows)
     np.testing.assert_array_equal(found, want)
 
 
 def test_the_setting_is_that_of_the_best_ccc_on_validation(prepared, fitted):
     row, arrays, dataset = fitted["ridge (speech + text)"]
     stretched = fitted["ridge (speech + text), stretched"]
-    blocks = baselines._blocks(prepared, dataset, CONFIG, True, True)
-    tried = baselines._candidates("ridge", blocks, dataset)
+    blocks = blocks_of(prepared, dataset, CONFIG, True, True)
+    tried = models.candidates_of("ridge", blocks, dataset)
     gold = dataset.gold("validation")
     assert set(row["chosen"]) == {"valence", "arousal"}
     for column, attr in enumerate(row["chosen"]):
@@ -246,7 +240,7 @@ def test_what_validation_cannot_tell_is_the_middle_of_the_grid(fitted):
     )
     tried = np.arange(5.0)[:, None, None] * np.ones((5, 2 * EACH, 3))
     for stretched in (False, True):
-        chosen, validation_pred, test_pred = baselines._choose(tried, dataset, stretched)
+        chosen, validation_pred, test_pred = fitting._choose(tried, dataset, stretched)
         assert chosen == {"valence": 2, "arousal": 2}
         assert (validation_pred == 2).all()
         assert (test_pred == 2).all()
@@ -262,7 +256,7 @@ def test_attributes_without_labels_are_the_middle_of_the_scale_and_have_no_score
 def test_scaler_and_vocabulary_are_fitted_where_the_protocol_says(prepared, protocol):
     config = dataclasses.replace(CONFIG, protocol=protocol)
     dataset = load_dataset(prepared, config, inputs=False)
-    speech, text = baselines._blocks(prepared, dataset, config, True, True)
+    speech, text = blocks_of(prepared, dataset, config, True, True)
     rows = dataset.split.train if protocol == "strict" else np.arange(SESSIONS * EACH)
     np.testing.assert_allclose(speech[rows].mean(0), 0, atol=1e-12)
     columns = 4 if protocol == "strict" else 5  # one does not vary in training
@@ -276,7 +270,7 @@ def test_scaler_and_vocabulary_are_fitted_where_the_protocol_says(prepared, prot
 def test_sequences_are_taken_by_mean_and_deviation_over_frames(prepared):
     config = dataclasses.replace(SPEECH, features="toy_lld")
     values, offsets = prepared.feature("toy_lld")
-    found = baselines._functionals(prepared, config)
+    found = _functionals(prepared, config)
     assert found.shape == (SESSIONS * EACH, 6)
     frames = np.asarray(values[offsets[4] : offsets[5]])
     np.testing.assert_allclose(found[4], [*frames.mean(0), *frames.std(0)], rtol=1e-5)
@@ -369,7 +363,7 @@ def test_an_experiment_fits_them_once(prepared, tmp_path, monkeypatch):
     known = np.isfinite(gold[:, 1])
     assert row["test"]["ccc"]["arousal"] == pytest.approx(ccc(gold[known, 1], pred[known, 1]))
 
-    monkeypatch.setattr(baselines, "_candidates", None)
+    monkeypatch.setattr(fitting, "candidates_of", None)
     again = run_experiment(prepared.folder, tmp_path, groups)
     assert again.rows == view.rows
 

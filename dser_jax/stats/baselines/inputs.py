@@ -1,0 +1,66 @@
+"""What baselines see: functionals of the speech, and tf-idf of the words."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy import sparse
+
+from dser_jax.config import Config
+from dser_jax.data import Dataset, Prepared, feature_name, rows_to_fit
+from dser_jax.features import hsf, split_words
+from dser_jax.system import DserError
+
+Block = np.ndarray | sparse.csr_matrix
+"""Inputs of all utterances, [utt, column]."""
+
+
+def blocks_of(
+    prepared: Prepared, dataset: Dataset, config: Config, speech: bool, text: bool
+) -> list[Block]:
+    """Makes the inputs of all rows, each half scaled to a variance of 1, summed over its columns.
+
+    So neither half is penalised more for the number or the unit of its columns, and settings mean
+    the same for all inputs.
+    """
+    fit_rows = rows_to_fit(dataset.split, len(dataset.ids), config.protocol)
+    blocks: list[Any] = []
+    if speech:
+        values = _functionals(prepared, config)
+        mean, deviation = values[fit_rows].mean(0), values[fit_rows].std(0)
+        varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
+        blocks.append((values - mean)[:, varies] / deviation[varies])
+    if text:
+        blocks.append(_tf_idf(prepared, fit_rows))
+    return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
+
+
+def _functionals(prepared: Prepared, config: Config) -> Float[np.ndarray, "utt feat"]:
+    values, offsets = prepared.feature(feature_name(prepared, config))
+    if offsets is None:
+        return np.asarray(values, np.float64)
+    ends = itertools.pairwise(offsets.tolist())
+    found = [hsf(np.asarray(values[start:end])) for start, end in ends]
+    return np.stack(found).astype(np.float64)
+
+
+def _tf_idf(prepared: Prepared, fit_rows: Int[np.ndarray, "rows"]) -> sparse.csr_matrix:
+    """Weighs the words, those that a network's tokenizer finds, and learns them where it does."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = [utterance.transcript or "" for utterance in prepared.utterances]
+    vectorizer = TfidfVectorizer(analyzer=split_words)
+    try:
+        vectorizer.fit([texts[i] for i in fit_rows])
+    except ValueError as error:
+        raise DserError(f"tf-idf of the transcripts: {error}") from error
+    return sparse.csr_matrix(vectorizer.transform(texts))
+
+
+def _variance(block: Block) -> float:
+    """Sums the variances of the columns."""
+    squares = block.multiply(block) if hasattr(block, "multiply") else block * block
+    return float((squares.mean(0) - np.square(block.mean(0))).sum())

@@ -1,0 +1,141 @@
+"""Which baselines there are, and which of them a table gets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dser_jax.config import Config
+from dser_jax.data import Prepared
+from dser_jax.plan import run_id
+from dser_jax.stats.baselines.models import MODELS
+from dser_jax.system import DserError
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One row of the table.
+
+    Attributes:
+      name: As tables show it, e.g. "ridge (speech + text), stretched".
+      model: mean, ridge or svr.
+      config: Whose protocol, split and, if there is speech, whose features it has.
+      speech, text: Whether it sees them.
+      stretched: Whether its predictions are.
+    """
+
+    name: str
+    model: str
+    config: Config
+    speech: bool = False
+    text: bool = False
+    stretched: bool = False
+
+    @property
+    def inputs(self) -> str:
+        """The inputs' names as tables show them, e.g. "paa_hsf + tf-idf"."""
+        speech = [self.config.features] if self.speech else []
+        return " + ".join([*speech, "tf-idf"] if self.text else speech)
+
+    @property
+    def prepared_inputs(self) -> list[str]:
+        """Names of the features that the prepared data set must have."""
+        return [self.config.features] if self.speech else []
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns what determines the row, save the data and the model's own settings."""
+        return {
+            "model": self.model,
+            "inputs": self.inputs,
+            "stretched": self.stretched,
+            "protocol": self.config.protocol,
+            "split": self.config.split,
+        }
+
+
+def plan_baselines(prepared: Prepared, configs: Sequence[Config]) -> dict[str, Baseline]:
+    """Lists the baselines of some networks: run -> baseline, each once.
+
+    Networks of equal protocol and split share theirs, which see no more than the networks do:
+    speech if one of them does, text if one does, both if one has both. With several acoustic
+    features there are baselines of each, and their names say of which.
+
+    Args:
+      prepared: The data set.
+      configs: What the networks are built from.
+    """
+    places: dict[tuple[str, str], list[Config]] = {}
+    for config in configs:
+        places.setdefault((config.protocol, config.split), []).append(config)
+    plan = {}
+    for place in places.values():
+        for baseline in _of_a_place(place):
+            identity = {
+                "config": baseline.to_json(),
+                "hparams": MODELS[baseline.model],
+                "data": prepared.fingerprint_of(baseline.prepared_inputs),
+            }
+            plan[run_id(identity)] = baseline
+    return plan
+
+
+def _of_a_place(configs: Sequence[Config]) -> Iterator[Baseline]:
+    """Yields the baselines of networks with one protocol and split, in the order of the table."""
+    speech: dict[str, Config] = {}
+    both: dict[str, Config] = {}
+    for config in configs:
+        if config.acoustic:
+            speech.setdefault(config.features, config)
+        if config.acoustic and config.text:
+            both.setdefault(config.features, config)
+    text = next((config for config in configs if config.text), None)
+
+    def called(features: str) -> str:
+        return features if len(speech) > 1 else "speech"
+
+    inputs = [(called(name), config, True, False) for name, config in speech.items()]
+    if text is not None:
+        inputs.append(("text", text, False, True))
+    inputs += [(f"{called(name)} + text", config, True, True) for name, config in both.items()]
+    yield Baseline("mean", "mean", configs[0])
+    for model in ("ridge", "svr"):
+        for label, config, has_speech, has_text in inputs:
+            name = f"{model} ({label})"
+            yield Baseline(name, model, config, has_speech, has_text)
+            yield Baseline(f"{name}, stretched", model, config, has_speech, has_text, True)
+
+
+def check_baselines(
+    baselines: Mapping[str, Baseline],
+    names: Collection[str],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Makes sure that a name of the table means one thing.
+
+    Args:
+      baselines: Those planned.
+      names: The networks' names.
+      rows: What the journal has.
+
+    Raises:
+      DserError: A network has the name of a baseline, or the journal has such a baseline with other
+        settings.
+    """
+    for run, baseline in baselines.items():
+        if baseline.name in names:
+            raise DserError(
+                f"{baseline.name!r} is the name of a baseline; give the networks another name, or "
+                "do without baselines"
+            )
+        mine = baseline.to_json()
+        for row in rows:
+            if row.get("kind") != "baseline" or row["name"] != baseline.name or row["run"] == run:
+                continue
+            if all(row["config"].get(key) == mine[key] for key in ("protocol", "split")):
+                had, now = row["config"] | row["hparams"], mine | MODELS[baseline.model]
+                changed = [f"{k} {had.get(k)} -> {now[k]}" for k in now if had.get(k) != now[k]]
+                raise DserError(
+                    f"the folder has a baseline {baseline.name!r} with other settings "
+                    f"({', '.join(changed)}); choose another --out, or do without baselines"
+                )
