@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from dser_jax.corpora import ATTRS, Utterance
-from dser_jax.data.leaks import mark, normal
+from dser_jax.data.counts import Counts, counted, coverage, repeated, shape
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.splits import PARTS, make_split, named_parts
-from dser_jax.features import HOP, RATE, split_words
-from dser_jax.system import DserError, printable
+from dser_jax.system import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,9 +22,9 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
     manifest = prepared.manifest
     for name in names:
         if name in manifest["features"]:
-            yield f"{name}: {_shape(prepared, name)}"
+            yield f"{name}: {shape(prepared, name)}"
         else:
-            yield f"{name}: {_coverage(manifest['vectors'][name])}"
+            yield f"{name}: {coverage(manifest['vectors'][name])}"
     yield from manifest.get("notes", [])
     yield from _left_out(prepared)
     yield (
@@ -51,38 +44,22 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
         f"[bold]{_escape(manifest['corpus'])}[/]: {len(utterances):,} utterances, labels from "
         f"{low:g} to {high:g}, fingerprint {prepared.fingerprint[:12]}\n"
     )
-    for table in _tables(prepared):
-        console.print(table)
+    for counts in counted(prepared):
+        console.print(_table(counts))
         console.print()
-    for line in (*_repeated(utterances), *manifest.get("notes", [])):
+    for line in (*repeated(utterances), *manifest.get("notes", [])):
         console.print(printable(line), markup=False)
     for line in _left_out(prepared):
         console.print(printable(line), markup=False, soft_wrap=True)
 
 
-def _tables(prepared: Prepared) -> Iterator[Table]:
-    utterances = prepared.utterances
-    yield _sessions(utterances)
-    yield _labels(utterances, prepared.manifest["attributes"])
-    if len(prepared.manifest["attributes"]) > 1:
-        yield _correlations(utterances, prepared.manifest["attributes"])
-    lengths = list(_lengths(prepared))
-    if lengths:
-        yield _table("Lengths", ["", "min", "median", "mean", "95%", "max", "sum"], lengths)
-    if prepared.manifest["has_transcripts"]:
-        yield _words(prepared)
-    if prepared.manifest["features"]:
-        yield _features(prepared)
-    yield _splits(utterances)
-
-
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1):
-    """Returns a table whose first `left` columns are text and the others numbers."""
+def _table(counts: Counts) -> Table:
+    """Lays out words on the left of their columns, and numbers on the right."""
     from rich import box
     from rich.table import Table
 
     table = Table(
-        title=title,
+        title=counts.title,
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -91,9 +68,10 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], le
         border_style="dim",
         header_style="",
     )
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i < left else "right", overflow="fold")
-    for row in rows:
+    for i, column in enumerate(counts.columns):
+        side = "left" if i in counts.words else "right"
+        table.add_column(column, justify=side, overflow="fold")
+    for row in counts.rows:
         table.add_row(*(_escape(cell) for cell in row))
     return table
 
@@ -102,215 +80,6 @@ def _escape(text: str) -> str:
     from rich.markup import escape
 
     return escape(printable(text))
-
-
-def _sessions(utterances: Sequence[Utterance]) -> Table:
-    """Counts utterances by session, speaker and split."""
-    splits = named_parts(utterances)
-    if any(utt.split is None for utt in utterances) and splits:
-        splits.append("no split")
-    groups: dict[str, list[Utterance]] = {}
-    for utt in utterances:
-        groups.setdefault(utt.session or "no session", []).append(utt)
-    rows = []
-    for session, group in sorted(groups.items()):
-        speakers = Counter(utt.speaker for utt in group)
-        counts = Counter(utt.split or "no split" for utt in group)
-        rows.append(
-            [session, _speakers(speakers), *(str(counts[s]) for s in splits), str(len(group))]
-        )
-    if len(groups) > 1:
-        speakers = Counter(utt.speaker for utt in utterances)
-        counts = Counter(utt.split or "no split" for utt in utterances)
-        totals = [*(str(counts[s]) for s in splits), str(len(utterances))]
-        rows.append(["all", _speakers(speakers, named=0), *totals])
-    columns = ["session", "speakers", *splits, "utterances"]
-    if list(groups) == ["no session"]:
-        return _table("Speakers", columns[1:], [row[1:] for row in rows])
-    return _table("Sessions", columns, rows, left=2)
-
-
-def _speakers(counts: Counter[str | None], named: int = 4) -> str:
-    """Names the speakers where they are few; those who are unknown may be any number."""
-    known = {speaker: count for speaker, count in counts.items() if speaker is not None}
-    parts = [f"{speaker} {count}" for speaker, count in sorted(known.items())]
-    if len(parts) > named:
-        parts = [f"{len(parts)} speakers"]
-    if counts[None]:
-        parts.append(f"unknown {counts[None]}")
-    return ", ".join(parts)
-
-
-def _labels(utterances: Sequence[Utterance], attributes: Sequence[str]) -> Table:
-    """Shows the moments of the labels, and how many are missing."""
-    rows = []
-    for attr in ATTRS:
-        values = np.array([getattr(utt, attr) for utt in utterances])
-        missing = int(np.isnan(values).sum())
-        if attr not in attributes:
-            rows.append([attr, *["-"] * 5, str(missing)])
-            continue
-        values = values[~np.isnan(values)]
-        numbers = [values.mean(), values.std(), values.min(), np.median(values), values.max()]
-        rows.append([attr, *(f"{number:.2f}" for number in numbers), str(missing)])
-    return _table("Labels", ["", "mean", "std", "min", "median", "max", "missing"], rows)
-
-
-def _correlations(utterances: Sequence[Utterance], attributes: Sequence[str]) -> Table:
-    rows = []
-    for first in attributes:
-        cells = []
-        for second in attributes:
-            pairs = [(getattr(utt, first), getattr(utt, second)) for utt in utterances]
-            x, y = np.array([pair for pair in pairs if not any(map(math.isnan, pair))]).T
-            varied = len(x) > 1 and x.std() > 0 and y.std() > 0
-            cells.append(f"{np.corrcoef(x, y)[0, 1]:.2f}" if varied else "-")
-        rows.append([first, *cells])
-    return _table("Correlations of the labels", ["", *attributes], rows)
-
-
-def _lengths(prepared: Prepared) -> Iterator[list[str]]:
-    """Yields rows of tokens, seconds and frames."""
-    utterances = prepared.utterances
-    if prepared.manifest["has_transcripts"]:
-        tokens = [len(split_words(utt.transcript or "")) for utt in utterances]
-        yield ["tokens", *_spread(tokens, "{:.0f}", "{:.1f}")]
-    for name, entry in prepared.manifest["features"].items():
-        _, offsets = prepared.feature(name)
-        if offsets is not None:
-            frames = np.diff(offsets)
-            yield [f"frames of {name}", *_spread(frames, "{:.0f}", "{:.1f}")]
-            if not entry["source"].startswith("imported"):
-                yield [f"  in seconds, {HOP / RATE:g} each", *_spread(frames * (HOP / RATE))]
-
-
-def _spread(values, format: str = "{:.2f}", format_mean: str = "{:.2f}") -> list[str]:
-    values = np.asarray(values, float)
-    last = np.percentile(values, 95)
-    median, total = np.median(values), values.sum()
-    return [
-        format.format(values.min()),
-        format.format(median),
-        format_mean.format(values.mean()),
-        format.format(last),
-        format.format(values.max()),
-        f"{total:,.0f}",
-    ]
-
-
-def _words(prepared: Prepared) -> Table:
-    """Shows the vocabulary, and what word vectors know of it."""
-    counts = Counter(w for utt in prepared.utterances for w in split_words(utt.transcript or ""))
-    once = sum(count == 1 for count in counts.values())
-    rows = [["vocabulary", f"{len(counts):,}", f"{counts.total():,}", ""]]
-    rows.append(["  that occur once", f"{once:,}", f"{once:,}", ""])
-    for name, entry in prepared.manifest["vectors"].items():
-        types = f"{entry['types_found']:,} ({_percent(entry['types_found'], entry['types'])})"
-        tokens = f"{entry['tokens_found']:,} ({_percent(entry['tokens_found'], entry['tokens'])})"
-        rows.append([f"  known to {name}", types, tokens, str(entry["dim"])])
-    return _table("Words", ["", "different", "in all", "dimension"], rows)
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / max(whole, 1):.1f}%"
-
-
-def _coverage(entry: dict) -> str:
-    return (
-        f"{entry['dim']} dimensions, {entry['types_found']:,} of {entry['types']:,} words, "
-        f"{_percent(entry['tokens_found'], entry['tokens'])} of all that is said"
-    )
-
-
-def _features(prepared: Prepared) -> Table:
-    rows = [
-        [name, _shape(prepared, name), entry["source"].split(",")[0]]
-        for name, entry in prepared.manifest["features"].items()
-    ]
-    return _table("Features", ["", "shape", "made by"], rows, left=3)
-
-
-def _shape(prepared: Prepared, name: str) -> str:
-    array, offsets = prepared.feature(name)
-    if offsets is None:
-        return f"{len(array):,} utterances x {array.shape[1]}"
-    return f"{len(array):,} frames x {array.shape[1]}"
-
-
-def _splits(utterances: Sequence[Utterance]) -> Table:
-    """Counts the rows of each split, and the words and transcripts that the test shares."""
-    rows = []
-    kinds = []
-    parts = named_parts(utterances)
-    sessions = [utt.session is not None for utt in utterances]
-    if all(sessions) or (any(sessions) and not parts):
-        kinds.append("last_session")
-    if parts:
-        tests = [part for part in parts if part not in PARTS[:2]]
-        kinds += [f"column:{test}" for test in tests] if len(tests) > 1 else ["column"]
-    for kind in kinds:
-        for protocol in ("paper", "strict"):
-            try:
-                split = make_split(utterances, kind, protocol)
-            except DserError:
-                rows.append([kind.replace("_", " "), protocol, *"---", "not possible"])
-                continue
-            if not any(_labelled(utterances[row]) for row in split.test):
-                rows.append([split.name, protocol, *"---", "no labels"])
-                continue
-            counts = [str(len(getattr(split, part))) for part in PARTS]
-            by_column = kind != "last_session" and any(u.split == PARTS[1] for u in utterances)
-            held = _validated_on(utterances, split.validation) or ("column" if by_column else "")
-            rows.append([split.name, protocol, *counts, held])
-    if not rows:
-        rows.append(["none", *"----", "needs sessions or splits"])
-    table = _table("Splits", ["test on", "protocol", *PARTS, "validation on"], rows, left=2)
-    table.columns[-1].justify = "left"
-    return table
-
-
-def _labelled(utterance: Utterance) -> bool:
-    """Tells whether there is a label at all; some test sets come without."""
-    return any(math.isfinite(getattr(utterance, attr)) for attr in ATTRS)
-
-
-def _validated_on(utterances: Sequence[Utterance], rows: np.ndarray) -> str:
-    """Says which sessions or speakers choose the epoch."""
-    sessions = sorted({str(utterances[row].session) for row in rows if utterances[row].session})
-    speakers = sorted({str(utterances[row].speaker) for row in rows if utterances[row].speaker})
-    if sessions:
-        return " ".join(sessions) if len(sessions) < 4 else f"{len(sessions)} sessions"
-    if speakers:
-        return " ".join(speakers) if len(speakers) < 4 else f"{len(speakers)} speakers"
-    return ""
-
-
-def _repeated(utterances: Sequence[Utterance]) -> Iterator[str]:
-    """Tells of transcripts that several sessions share: a test on one is no test of the words."""
-    sessions: dict[str, set[str]] = {}
-    texts = [normal(utt.transcript) for utt in utterances]
-    for text, utt in zip(texts, utterances, strict=True):
-        if text and utt.session:
-            sessions.setdefault(text, set()).add(utt.session)
-    shared = {text for text, names in sessions.items() if len(names) > 1}
-    if len({utt.session for utt in utterances}) < 2 or not sessions:
-        return
-    count = sum(text in shared for text in texts)
-    yield (
-        f"{len(shared):,} transcripts occur word for word in more than one session; "
-        f"{count:,} utterances ({_percent(count, len(utterances))}) have one of them"
-    )
-    try:
-        split = make_split(utterances, "last_session", "paper")
-    except DserError:
-        return
-    words = {word for row in (*split.train, *split.validation) for word in texts[row].split(" ")}
-    new = {word for row in split.test for word in texts[row].split(" ")} - words - {""}
-    again = int(mark(utterances, split)["test_seen_transcript"].sum())
-    yield (
-        f"with the test on the last session, {again:,} of its {len(split.test):,} transcripts "
-        f"occur in the other rows, and {len(new):,} of its words do not"
-    )
 
 
 def _left_out(prepared: Prepared) -> Iterator[str]:
