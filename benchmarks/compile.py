@@ -1,9 +1,9 @@
 """Seconds to the first step: compiling a program, cold and from the cache.
 
 Each is a fresh Python process at the paper's widths. The first has an empty compilation cache
-(`dser_jax/system/compile_cache.py`), the next what the first left there. Told apart are: imports; the data
-sent; the program (traced, compiled, or loaded); a run in each lane; the first optimizer step (an
-epoch of a single batch, with its evaluation).
+(`dser_jax/system/compile_cache.py`), the next what the first left there. Told apart are: imports;
+the data sent; the program (traced, compiled, or loaded); a run in each lane; the first optimizer
+step (an epoch of a single batch, with its evaluation).
 
     python benchmarks/compile.py
 """
