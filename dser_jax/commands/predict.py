@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dser_jax.commands.base import Commands, add_command, pairs
+from dser_jax.commands.base import Commands, add_command, add_dialect, dialect_of, pairs
 from dser_jax.experiment import positive
 from dser_jax.system import DserError
 
@@ -74,6 +74,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--audio-root", type=Path, metavar="DIR", help="where the CSV's recordings are"
     )
+    add_dialect(parser)
     parser.add_argument(
         "--convert",
         action="store_true",
@@ -97,6 +98,7 @@ def run(args: argparse.Namespace) -> None:
         args.text,
         columns=pairs("--column", args.column),
         audio_root=args.audio_root,
+        dialect=dialect_of(args),
     )
     format = args.format
     if args.out is not None:
@@ -107,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
     from dser_jax.predict import load, make_transcriber, predict, show, write
     from dser_jax.system import enable_compile_cache, say
 
-    for notice in enable_compile_cache():
+    for notice in (*asked.said, *enable_compile_cache()):
         say(notice)
     model = load(args.model)
     transcriber = None if args.asr is None else make_transcriber(args.asr)

@@ -6,11 +6,13 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from dser_jax.commands.base import Commands, add_command, pairs
-from dser_jax.corpora import Corpus
+from dser_jax.commands.base import Commands, add_command, add_dialect, dialect_of, pairs
+from dser_jax.corpora import RECOGNISED, Corpus
 from dser_jax.experiment import positive
 from dser_jax.system import BadInput, DserError, tell
 
+TABLES = ("msp_podcast", "emobank", "table")
+"""Corpora that come as a table."""
 CORPORA = ("iemocap", "msp_improv", "msp_podcast", "audformat", "emobank", "table", "demo")
 
 _HELP = """\
@@ -79,6 +81,10 @@ def add(commands: Commands) -> None:
         metavar="NAME",
         help="tables of an audformat database to read labels and splits from (all)",
     )
+    table.add_argument(
+        "--name", metavar="NAME", help="what a table's corpus is called (as its file)"
+    )
+    add_dialect(parser)
     demo = parser.add_argument_group("corpus demo (made in ROOT if it is not there)")
     demo.add_argument("--utterances", type=int, metavar="N", help="how many")
     demo.add_argument("--seed", type=int, metavar="N", help="another one, another corpus")
@@ -135,6 +141,7 @@ def run(args: argparse.Namespace) -> None:
         convert=args.convert,
         jobs=args.jobs,
         bad=bad,
+        dialect=dialect_of(args),
         command=args.command,
     )
     from dser_jax.data import summary
@@ -151,6 +158,7 @@ def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInpu
         "--scale": (args.scale, ("table", "audformat")),
         "--column": (columns, ("table", "audformat")),
         "--audio-root": (args.audio_root, ("table",)),
+        "--name": (args.name, ("table",)),
         "--table": (args.table, ("audformat",)),
         "--no-transcripts": (args.no_transcripts, ("msp_improv", "msp_podcast")),
         "--utterances": (args.utterances, ("demo",)),
@@ -160,6 +168,11 @@ def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInpu
         if args.corpus not in corpora and value not in (None, False, {}, []):
             belongs = " or ".join(corpora)
             raise DserError(f"{option} belongs to --corpus {belongs}, not to {args.corpus}")
+    if args.corpus not in TABLES and not args.acoustic and dialect_of(args) != RECOGNISED:
+        raise DserError(
+            f"--separator, --quoting, --decimal, --encoding and --missing are for tables: --corpus "
+            f"{', '.join(TABLES)}, and --acoustic; {args.corpus} is none"
+        )
     return _LOADERS[args.corpus](args, columns, bad)
 
 
@@ -178,7 +191,8 @@ def _msp_improv(args: argparse.Namespace, _columns: dict[str, str], bad: BadInpu
 def _msp_podcast(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
     from dser_jax.corpora import load_msp_podcast
 
-    return load_msp_podcast(args.root, transcripts=not args.no_transcripts, bad=bad)
+    spoken = not args.no_transcripts
+    return load_msp_podcast(args.root, transcripts=spoken, bad=bad, dialect=dialect_of(args))
 
 
 def _audformat(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
@@ -191,7 +205,7 @@ def _audformat(args: argparse.Namespace, columns: dict[str, str], bad: BadInput)
 def _emobank(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:
     from dser_jax.corpora import load_emobank
 
-    return load_emobank(args.root, bad)
+    return load_emobank(args.root, bad, dialect_of(args))
 
 
 def _table(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
@@ -201,7 +215,13 @@ def _table(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> 
         raise DserError("--corpus table: which scale are the labels on? as in --scale 1 7")
     low, high = args.scale
     return load_table(
-        args.root, scale=(low, high), columns=columns, audio_root=args.audio_root, bad=bad
+        args.root,
+        scale=(low, high),
+        columns=columns,
+        audio_root=args.audio_root,
+        name=args.name,
+        bad=bad,
+        dialect=dialect_of(args),
     )
 
 

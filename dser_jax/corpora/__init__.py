@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from dser_jax.corpora.iemocap import load_iemocap
     from dser_jax.corpora.msp_improv import load_msp_improv
     from dser_jax.corpora.msp_podcast import load_msp_podcast
-    from dser_jax.corpora.table import load_table
+    from dser_jax.corpora.table import TIMES, load_table
+    from dser_jax.corpora.tables.cells import fold_space, is_missing, read_number, read_seconds
+    from dser_jax.corpora.tables.dialect import (
+        DECIMALS,
+        QUOTING,
+        RECOGNISED,
+        SEPARATORS,
+        Dialect,
+        name_of,
+    )
+    from dser_jax.corpora.tables.sheet import Sheet, SheetRow, open_sheet
     from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -19,12 +19,12 @@ from dser_jax.corpora.folders import find_files
 from dser_jax.corpora.reading import (
     found,
     gather,
-    is_empty,
     read_label,
     read_lines,
     read_words,
     session_line,
 )
+from dser_jax.corpora.tables.cells import is_missing
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.system import BadInput, DataError
 
@@ -148,7 +148,7 @@ def _parse(numbered: tuple[int, list[str]], *, file: Path, tree: _Tree) -> Utter
         if letter not in values:
             raise error(f"{id} has no {attr}", "; ".join(cells), _LABEL_LINE)
         value, what = values[letter].strip(), f"the {attr} of {id} is"
-        if is_empty(value):
+        if is_missing(value):
             labels[attr] = math.nan
             continue
 

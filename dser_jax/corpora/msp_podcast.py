@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dser_jax.corpora.reading import found, read_words
 from dser_jax.corpora.table import load_table
+from dser_jax.corpora.tables.dialect import RECOGNISED, Dialect
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.system import BadInput, DataError
 
@@ -27,7 +28,11 @@ COLUMNS = {
 
 
 def load_msp_podcast(
-    root: str | Path, *, transcripts: bool = True, bad: BadInput | None = None
+    root: str | Path,
+    *,
+    transcripts: bool = True,
+    bad: BadInput | None = None,
+    dialect: Dialect = RECOGNISED,
 ) -> Corpus:
     """Reads the MSP-Podcast release, any from 1.6 on.
 
@@ -38,6 +43,7 @@ def load_msp_podcast(
       root: The folder that holds `Labels` and `Audios`.
       transcripts: Whether words are read, if the release has them; then each utterance needs some.
       bad: Decides whether bad input raises, the default, or is left out and listed.
+      dialect: What is known of how the CSV of labels is written.
 
     Returns:
       The corpus, sorted by id, such as MSP-PODCAST_0001_0008. `file` is where the recording of an
@@ -61,6 +67,7 @@ def load_msp_podcast(
         audio_root=root / "Audios",
         name="msp_podcast",
         bad=bad,
+        dialect=dialect,
     )
     words = root / "Transcripts"
     utterances = []
@@ -72,7 +79,8 @@ def load_msp_podcast(
             bad(error)
     if not utterances:
         raise DataError("no utterance has words", file=words, expected="a text file for each")
-    return dataclasses.replace(corpus, utterances=tuple(utterances), found=tuple(found(utterances)))
+    lines = (corpus.found[0], *found(utterances))
+    return dataclasses.replace(corpus, utterances=tuple(utterances), found=lines)
 
 
 def _with_words(utterance: Utterance, folder: Path) -> Utterance:

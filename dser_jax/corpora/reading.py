@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from dser_jax.corpora.tables.cells import fold_space, is_missing, read_number
 from dser_jax.corpora.utterances import ATTRS, Utterance
 from dser_jax.system import BadInput, DataError
 
@@ -24,7 +25,6 @@ _SPLITS = {
     "validation": "validation",
 }
 _TEST = re.compile(r"test[ _-]?(\d*)")
-_EMPTY = ("", "nan", "nat", "none", "null", "na", "<na>")
 
 
 class Place(NamedTuple):
@@ -33,11 +33,6 @@ class Place(NamedTuple):
     file: str
     start: float | None = None
     end: float | None = None
-
-
-def is_empty(cell: str) -> bool:
-    """Tells whether a cell holds nothing, in one of the ways in which tables write that."""
-    return cell.lower() in _EMPTY
 
 
 def read_lines(file: Path) -> list[str]:
@@ -60,32 +55,37 @@ def visible(files: Iterable[Path]) -> list[Path]:
 
 def read_words(file: Path) -> str:
     """Reads a file that holds the transcript of one utterance, as one line."""
-    return " ".join(" ".join(read_lines(file)).split())
+    return fold_space(" ".join(read_lines(file)))
 
 
-def read_label(value: str, bounds: tuple[float, float], wrong: Callable[[str], DataError]) -> float:
+def read_label(
+    value: str,
+    bounds: tuple[float, float],
+    wrong: Callable[[str], DataError],
+    decimal: str = ".",
+) -> float:
     """Reads a label.
 
     Args:
       value: As the corpus writes it.
       bounds: The lowest and the highest that is allowed.
       wrong: Makes the error from what is wrong: "off the scale" or "not a number".
+      decimal: The decimal sign.
 
     Raises:
       DataError: It is not a number within the bounds.
     """
-    try:
-        label = float(value)
-    except ValueError:
-        label = math.nan
+    label = read_number(value, decimal)
+    if label is None:
+        raise wrong("not a number")
     if not bounds[0] <= label <= bounds[1]:
-        raise wrong("off the scale" if math.isfinite(label) else "not a number")
+        raise wrong("off the scale")
     return label
 
 
 def read_speaker(cell: str) -> str | None:
     """Names a speaker; None where there is none: all whom a corpus calls `Unknown` are not one."""
-    return None if is_empty(cell) or cell.lower() == "unknown" else cell
+    return None if is_missing(cell) or cell.lower() == "unknown" else cell
 
 
 def read_split(cell: str) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dser_jax.corpora import Corpus, Utterance
+from dser_jax.corpora import RECOGNISED, Corpus, Dialect, Utterance
 from dser_jax.data.prepared import MANIFEST, Prepared, load_prepared
 from dser_jax.data.staging import Staging, Table, make_table
 from dser_jax.features import (
@@ -40,6 +40,7 @@ def prepare(
     convert: bool = False,
     jobs: int | None = None,
     bad: BadInput | None = None,
+    dialect: Dialect = RECOGNISED,
     store: str | Path | None = None,
     command: str | None = None,
 ) -> Prepared:
@@ -56,6 +57,7 @@ def prepare(
       convert: Whether recordings that are not 16 kHz mono are converted, or refused.
       jobs: Processes for the extraction; by default one for each core.
       bad: Decides about what cannot be used; what a loader left out may be in it already.
+      dialect: What is known of how the files in `acoustic` are written that are tables.
       store: Where frames are kept; by default the folder's `store`.
       command: The command line, for the manifest.
 
@@ -94,7 +96,9 @@ def prepare(
                 "audio without a transcript: utterance {} has no words",
                 "a transcript for each utterance, as word vectors are asked for",
             )
-        imports = {name: _import(path, name, table, bad, said) for name, path in own.items()}
+        imports = {
+            name: _import(path, name, table, bad, said, dialect) for name, path in own.items()
+        }
         folder = Path(store) if store else out / "store"
         keys = _extract(features, table, folder, jobs, bad, convert)
         if features and convert:
@@ -154,16 +158,18 @@ def _texts(table: Table) -> list[str]:
     return [utt.transcript or "" for utt in table.kept()]
 
 
-def _import(path: Path, name: str, table: Table, bad: BadInput, said: list[str]) -> Imported:
+def _import(
+    path: Path, name: str, table: Table, bad: BadInput, said: list[str], dialect: Dialect
+) -> Imported:
     """Reads features of one's own: a row for each utterance of the corpus, or of the folder."""
     rows = list(range(len(table.utterances)))
     try:
-        found = load_imported(path, name, table.utterances)
+        found = load_imported(path, name, table.utterances, dialect)
     except DataError:
         if all(table.keep):
             raise
         rows = table.rows()
-        found = load_imported(path, name, table.kept())
+        found = load_imported(path, name, table.kept(), dialect)
     said += found.said
     for i, row in enumerate(rows):
         if i in found.problems and table.keep[row]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +10,9 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.corpora import Utterance
+from dser_jax.corpora import RECOGNISED, Dialect, Utterance
+from dser_jax.features.feature_table import read_features, recordings
 from dser_jax.system import DataError
-
-_NAMES = ("name", "file")
-_TIMES = ("frametime", "start")
-_OTHERS = ("end", "frameindex", "class")
 
 Rows = Float32[np.ndarray, "_ feat"]
 
@@ -41,13 +36,16 @@ class Imported:
     said: list[str] = field(default_factory=list)
 
 
-def load_imported(path: Path, name: str, utterances: Sequence[Utterance]) -> Imported:
+def load_imported(
+    path: Path, name: str, utterances: Sequence[Utterance], dialect: Dialect = RECOGNISED
+) -> Imported:
     """Reads row-aligned features.
 
     Args:
       path: A `.npy` array `[utt, feat]` or `[utt, frame, feat]`, or a CSV file of openSMILE.
       name: What they are called, for the columns of a `.npy`, which has no names.
       utterances: The table: row i of the file belongs to utterance i.
+      dialect: What is known of how a CSV file is written.
 
     Raises:
       DataError: Another number of utterances than the table has; names that are not the table's;
@@ -60,7 +58,7 @@ def load_imported(path: Path, name: str, utterances: Sequence[Utterance]) -> Imp
     if magic == b"\x93NUMPY":
         found = _from_npy(path, name, utterances)
     else:
-        found = _from_csv(path, utterances)
+        found = _from_csv(path, utterances, dialect)
     for i, (utt, rows) in enumerate(zip(utterances, found.utterances, strict=True)):
         problem = _problem(rows, found.columns)
         if problem:
@@ -82,13 +80,15 @@ def _problem(rows: Rows, columns: tuple[str, ...]) -> tuple[str, str] | None:
     return None
 
 
-def _count_must_be(path: Path, found: int, utterances: Sequence[Utterance], what: str) -> None:
+def _count_must_be(
+    path: Path, found: int, utterances: Sequence[Utterance], what: str, hint: str = ""
+) -> None:
     if found != len(utterances):
         raise DataError(
             f"not the {what} of this table",
             file=path,
             value=f"{found}",
-            expected=f"{len(utterances)}, one for each utterance, in the table's order",
+            expected=f"{len(utterances)}, one for each utterance, in the table's order{hint}",
         )
 
 
@@ -130,116 +130,24 @@ def _trim(frames: Rows) -> tuple[Rows, tuple[int, int]]:
     return frames[first:last], (first, len(frames) - last)
 
 
-@dataclass
-class _Table:
-    """The rows of a CSV file: the name, time and line of each, and its features."""
-
-    columns: tuple[str, ...]
-    names: list[str]
-    times: list[str]
-    values: Rows
-
-
-def _from_csv(path: Path, utterances: Sequence[Utterance]) -> Imported:
-    table = _read_csv(path)
+def _from_csv(path: Path, utterances: Sequence[Utterance], dialect: Dialect) -> Imported:
+    table = read_features(path, dialect)
     kind: Literal["hsf", "lld"] = "hsf"
     groups = [[i] for i in range(len(table.values))]
     if len(groups) != len(utterances):
-        kind, groups = "lld", _groups(table)
+        kind, groups = "lld", recordings(table)
         one_each = len(groups) == len(table.values)
-        _count_must_be(path, len(groups), utterances, "rows" if one_each else "recordings")
+        hint = "; has the file no header?" if all(map(str.isdecimal, table.columns)) else ""
+        what = "rows" if one_each else "recordings"
+        _count_must_be(path, len(groups), utterances, what, hint)
     parts = [table.values[group[0] : group[-1] + 1] for group in groups]
-    said = []
+    said = [table.said]
     if table.names:
         order = _order(path, [table.names[group[0]] for group in groups], utterances)
         if order != list(range(len(parts))):
             parts = [parts[i] for i in order]
             said.append(f"{path.name}: rows put in the order of the table, by their names")
     return Imported(kind, table.columns, parts, said=said)
-
-
-def _read_csv(path: Path) -> _Table:
-    """Reads a CSV file with a header, parted by semicolons or commas."""
-    names, times, values = [], [], []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline()
-            mark = ";" if header.count(";") > header.count(",") else ","
-            reader = csv.reader(itertools.chain([header], file), delimiter=mark)
-            fields = [_unquoted(cell) for cell in next(reader)]
-            lower = [name.lower() for name in fields]
-            name_at = next((lower.index(name) for name in _NAMES if name in lower), None)
-            time_at = next((lower.index(name) for name in _TIMES if name in lower), None)
-            known = {*_NAMES, *_TIMES, *_OTHERS}
-            at = [i for i, name in enumerate(lower) if name not in known]
-            if not at:
-                raise DataError(
-                    "no columns of features",
-                    file=path,
-                    value=mark.join(fields),
-                    expected="a header with the features' names",
-                )
-            for cells in reader:
-                if not cells:
-                    continue
-                if len(cells) != len(fields):
-                    raise DataError(
-                        "a line with another number of cells",
-                        file=path,
-                        line=reader.line_num,
-                        value=len(cells),
-                        expected=f"{len(fields)} as in the header",
-                    )
-                values.append(_floats(path, reader.line_num, [(fields[i], cells[i]) for i in at]))
-                if name_at is not None:
-                    names.append(_unquoted(cells[name_at]))
-                if time_at is not None:
-                    times.append(cells[time_at])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"not a table of features ({error})", file=path, expected=".npy or CSV"
-        ) from None
-    matrix = np.array(values, np.float32).reshape(len(values), len(at))
-    return _Table(tuple(fields[i] for i in at), names, times, matrix)
-
-
-def _unquoted(cell: str) -> str:
-    """Strips the single quotes in which openSMILE writes names."""
-    return cell.strip().strip("'")
-
-
-def _floats(path: Path, line: int, cells: list[tuple[str, str]]) -> list[float]:
-    """Returns the numbers of a row."""
-    row = []
-    for column, cell in cells:
-        try:
-            row.append(float(cell))
-        except ValueError:
-            raise DataError(
-                f"a value of {column} that is no number", file=path, line=line, value=cell
-            ) from None
-    return row
-
-
-def _groups(table: _Table) -> list[list[int]]:
-    """Parts rows into recordings: where the name changes, or the time starts again."""
-    groups: list[list[int]] = []
-    for i in range(len(table.values)):
-        same = i > 0 and (not table.names or table.names[i] == table.names[i - 1])
-        later = i > 0 and bool(table.times) and _seconds(table.times[i - 1], table.times[i])
-        if same and (later or not table.times) and (table.names or table.times):
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-    return groups
-
-
-def _seconds(before: str, after: str) -> bool:
-    """Tells whether a time is later: seconds, or text as `0 days 00:00:00.01` that sorts."""
-    try:
-        return float(after) > float(before)
-    except ValueError:
-        return (len(after.split(" ")[0]), after) > (len(before.split(" ")[0]), before)
 
 
 def _order(path: Path, names: list[str], utterances: Sequence[Utterance]) -> list[int]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dser_jax.corpora import find_files
+from dser_jax.corpora import (
+    RECOGNISED,
+    TIMES,
+    Dialect,
+    Sheet,
+    SheetRow,
+    find_files,
+    fold_space,
+    open_sheet,
+    read_seconds,
+)
 from dser_jax.system import DataError, DserError
 
 SUFFIXES = (".wav", ".flac")
@@ -22,8 +30,6 @@ FIELDS = {
     "transcript": ("transcript", "text"),
 }
 """The columns of a CSV that are read, and what they may be called, in any case."""
-
-_EMPTY = ("", "nan", "nat", "none", "null", "na", "<na>")
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,12 @@ class Asked:
     Attributes:
       pieces: One each.
       header: Names of the CSV's columns; None without a CSV.
+      said: What was found, for people.
     """
 
     pieces: tuple[Piece, ...]
     header: tuple[str, ...] | None = None
+    said: tuple[str, ...] = ()
 
 
 def find(
@@ -69,6 +77,7 @@ def find(
     *,
     columns: Mapping[str, str] | None = None,
     audio_root: Path | None = None,
+    dialect: Dialect = RECOGNISED,
 ) -> Asked:
     """Finds what is to be predicted.
 
@@ -80,6 +89,7 @@ def find(
       texts: What is said, one for each recording; or, without any recording, what is written.
       columns: For fields of a CSV that have another name there, that name.
       audio_root: The folder that a CSV's files are relative to; its own by default.
+      dialect: What is known of how the CSV is written.
 
     Raises:
       DserError: There is nothing, or the texts are not as many as the recordings.
@@ -88,7 +98,7 @@ def find(
     if tables and len(paths) > 1:
         raise DserError(f"{tables[0]}: give one table, or recordings, and not both")
     if tables:
-        asked = _from_table(tables[0], columns or {}, audio_root)
+        asked = _from_table(tables[0], columns or {}, audio_root, dialect)
     else:
         files = [file for path in paths for file in _files(path)]
         asked = Asked(tuple(Piece(file) for file in files))
@@ -101,7 +111,7 @@ def find(
         raise DserError(f"{len(texts)} texts for {len(pieces)} recordings: give one for each")
     for i, piece in enumerate(pieces):
         if texts:
-            pieces[i] = dataclasses.replace(piece, text=texts[i])
+            pieces[i] = dataclasses.replace(piece, text=fold_space(texts[i]))
         elif piece.text is None and piece.file is not None and asked.header is None:
             pieces[i] = _with_file_beside(piece, piece.file)
     return dataclasses.replace(asked, pieces=tuple(pieces))
@@ -123,89 +133,57 @@ def _with_file_beside(piece: Piece, file: Path) -> Piece:
     if not beside.is_file():
         return piece
     try:
-        return dataclasses.replace(piece, text=" ".join(beside.read_text("utf-8-sig").split()))
+        return dataclasses.replace(piece, text=fold_space(beside.read_text("utf-8-sig")))
     except (OSError, UnicodeDecodeError) as error:
         return piece.failed(DataError(f"cannot be read ({error})", file=beside))
 
 
-def _from_table(path: Path, columns: Mapping[str, str], audio_root: Path | None) -> Asked:
+def _from_table(
+    path: Path, columns: Mapping[str, str], audio_root: Path | None, dialect: Dialect
+) -> Asked:
     """Reads a CSV; a row that cannot be used is a piece with a problem."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            rows = [row for row in csv.reader(file, delimiter=delimiter, strict=True) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"cannot be read ({error})", file=path, expected="a CSV in UTF-8") from None
-    header, rows = (tuple(rows[0]), rows[1:]) if rows else ((), [])
-    places = _places(path, header, columns)
+    if unknown := sorted(columns.keys() - FIELDS.keys()):
+        raise DserError(f"--column {unknown[0]}=...: expected one of {', '.join(FIELDS)}")
+    sheet = open_sheet(path, dialect)
+    places = sheet.find(FIELDS, columns)
+    rows = list(sheet.rows())
     if not rows or not places.keys() & {"file", "transcript"}:
         raise DataError(
             "no rows that can be predicted",
             file=path,
-            value=", ".join(header),
+            value=", ".join(sheet.header),
             expected="a header with a column file or transcript, or --column to name one, and rows",
         )
+    cells = [
+        {} if row.problem else {f: sheet.text(row.cells[at], f) for f, at in places.items()}
+        for row in rows
+    ]
+    times = (cell.get(field, "") for cell in cells for field in TIMES)
+    lines = (row.line for row in rows for _ in TIMES)
+    sheet = sheet.with_decimal((), zip(lines, times, strict=True))
     root = path.parent if audio_root is None else audio_root
-    pieces = [_piece(path, row, len(header), places, root) for row in rows]
-    return Asked(tuple(pieces), header)
+    pieces = [_piece(sheet, *both, root) for both in zip(rows, cells, strict=True)]
+    return Asked(tuple(pieces), sheet.header, (sheet.said(len(rows)),))
 
 
-def _places(path: Path, header: Sequence[str], columns: Mapping[str, str]) -> dict[str, int]:
-    """Finds the position of each field."""
-    unknown = sorted(columns.keys() - FIELDS.keys())
-    if unknown:
-        raise DserError(f"--column {unknown[0]}=...: expected one of {', '.join(FIELDS)}")
-    places = {}
-    lower = [name.strip().lower() for name in header]
-    for field, usual in FIELDS.items():
-        if field in columns and columns[field] not in header:
-            raise DataError(
-                f"no such column for {field}",
-                file=path,
-                line=1,
-                value=columns[field],
-                expected=f"one of {', '.join(header)}",
-            )
-        if field in columns:
-            places[field] = header.index(columns[field])
-        else:
-            there = [lower.index(name) for name in usual if name in lower]
-            places |= {field: there[0]} if there else {}
-    return places
-
-
-def _piece(
-    path: Path, row: Sequence[str], width: int, places: Mapping[str, int], root: Path
-) -> Piece:
+def _piece(sheet: Sheet, row: SheetRow, cells: Mapping[str, str], root: Path) -> Piece:
     """Reads a row."""
-    if len(row) != width:
-        kept = tuple([*row, *[""] * width][:width])
-        return Piece(row=kept).failed(f"{len(row)} cells; expected {width}, as in the header")
-    cells = {field: row[at].strip() for field, at in places.items()}
-    cells = {field: cell for field, cell in cells.items() if cell.lower() not in _EMPTY}
+    width = len(sheet.header)
+    if row.problem is not None:
+        return Piece(row=tuple([*row.cells, *[""] * width][:width])).failed(row.problem)
     piece = Piece(
-        file=root / cells["file"] if "file" in cells else None,
-        text=cells.get("transcript"),
-        row=tuple(row),
+        file=root / cells["file"] if cells.get("file") else None,
+        text=cells.get("transcript") or None,
+        row=tuple(row.cells),
     )
-    start, end = (_seconds(cells[f]) if f in cells else None for f in ("start", "end"))
-    for field, time in (("start", start), ("end", end)):
-        if field in cells and time is None:
+    times: list[float | None] = []
+    for field in TIMES:
+        cell = cells.get(field)
+        times.append(read_seconds(cell, sheet.dialect.decimal or ".") if cell else None)
+        if cell and times[-1] is None:
             what = f"the {field} is not a time"
             expected = "seconds, or a time such as 0 days 00:00:01.500000"
-            return piece.failed(DataError(what, file=path, value=cells[field], expected=expected))
-    return dataclasses.replace(piece, start=start, end=end)
-
-
-def _seconds(cell: str) -> float | None:
-    """Reads seconds, or a time as pandas writes it; None where it is neither."""
-    try:
-        value = float(cell)
-    except ValueError:
-        import pandas
-
-        try:
-            value = pandas.Timedelta(cell).total_seconds()
-        except ValueError:
-            return None
-    return value if math.isfinite(value) and value >= 0 else None
+            return piece.failed(
+                DataError(what, file=sheet.file, line=row.line, value=cell, expected=expected)
+            )
+    return dataclasses.replace(piece, start=times[0], end=times[1])

@@ -76,6 +76,23 @@ def test_prepare_says_what_it_found_and_where_it_lies(table, capsys):
     assert prepared.manifest["scale"] == [1, 5]
 
 
+def test_prepare_is_told_how_a_table_is_written_and_what_to_call_it(table, capsys):
+    text = table.read_text().replace('"Well, well."', "Well well.")
+    table.write_text(text.replace(".", "·").replace(",", ".").replace("·", ","), "cp1252")
+    message = fails(capsys, *arguments(table))
+    assert "no such column" in message
+    table.write_text(text.replace(",", ";").replace(".", ",").replace("Why?", "naïf?"), "cp1252")
+    assert "--encoding cp1252" in fails(capsys, *arguments(table))
+    told = ("--encoding", "cp1252", "--separator", ";", "--decimal", "comma", "--name", "mine")
+    main(arguments(table, *told, "--missing", "S1"))
+    out = capsys.readouterr().out
+    assert f"mine in {table}: 12 utterances" in out
+    assert "labels.csv: 12 rows, semicolon, decimal commas, cp1252" in out
+    prepared = load_prepared(table.parent / "out")
+    assert prepared.manifest["corpus"] == "mine"
+    assert [utterance.session for utterance in prepared.utterances] == ["S0"] * 6 + [None] * 6
+
+
 def test_prepare_adds_to_a_folder(table, capsys):
     main(arguments(table))
     out = str(table.parent / "out")
@@ -127,6 +144,11 @@ def test_prepare_refuses(table, capsys, more, message):
             "--scale belongs to --corpus table or audformat, not to iemocap",
         ),
         ("--corpus emobank x --table y", "--table belongs to --corpus audformat, not to emobank"),
+        (
+            "--corpus iemocap x --decimal comma",
+            "--missing are for tables: --corpus msp_podcast, emobank, table, and --acoustic; iem",
+        ),
+        ("--corpus table x --separator dash", "found 'dash'; expected comma, semicolon, tab, bar"),
         ("--features paa_hsf", "not a prepared folder yet; --corpus says what to prepare"),
         ("", "nothing to do: give --corpus, or features to add to the folder --out"),
     ],

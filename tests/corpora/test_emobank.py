@@ -29,7 +29,7 @@ def test_reads_the_file_or_its_folder(file):
     first = corpus.utterances[0]
     assert (first.id, first.valence, first.arousal, first.dominance) == ("z_1", 3.0, 2.5, 1.0)
     assert (first.transcript, first.file, first.speaker) == ("Go, now!", None, None)
-    assert corpus.found[1:] == (
+    assert corpus.found[2:] == (
         "labels: valence 3, arousal 3, dominance 3",
         "transcripts: 3",
         "train 1, validation 1, test 1",

@@ -58,6 +58,7 @@ def test_counts_what_the_tree_holds(release, rows):
     ids = [utterance.id for utterance in corpus.utterances]
     assert ids == sorted(each[0].removesuffix(".wav") for each in rows)
     assert corpus.found == (
+        "labels_consensus.csv: 12 rows, comma, UTF-8",
         "labels: valence 10, arousal 10, dominance 10",
         "recordings: 12, of which 4 are there",
         "speakers: 10; unknown in 2 utterances",
@@ -68,7 +69,10 @@ def test_counts_what_the_tree_holds(release, rows):
 def test_inspect_tells_its_parts(release, tmp_path, capsys):
     main(["prepare", "--corpus", "msp_podcast", str(release), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out
-    assert said.startswith(f"msp_podcast in {release}: 12 utterances\n  labels: valence 10")
+    assert said.startswith(
+        f"msp_podcast in {release}: 12 utterances\n  labels_consensus.csv: 12 rows, comma, UTF-8\n"
+        "  labels: valence 10"
+    )
     main(["inspect", str(tmp_path / "out")])
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "speakers train validation test1 test2 test3 utterances" in lines

@@ -36,6 +36,7 @@ def test_attributes_by_name_whatever_their_order(table):
     assert second.source == f"{path}:3"
     assert (corpus.name, corpus.scale) == ("labels", (1.0, 5.0))
     assert corpus.found == (
+        "labels.csv: 2 rows, comma, UTF-8",
         "2 utterances; columns read: file, valence, arousal, dominance",
         "labels: valence 2, arousal 2, dominance 2",
         "recordings: 2, of which 0 are there",
@@ -120,19 +121,19 @@ def test_an_empty_column_counts_as_absent(table):
     assert (first.file, first.split, first.speaker) == (None, None, None)
 
 
-def test_tabs_byte_order_mark_quotes_and_blank_lines(table):
+def test_byte_order_mark_quotes_and_blank_lines(table):
     rows = [
-        "file\tvalence\ttranscript",
-        'a.wav\t2\t"two',
+        "file,valence,transcript",
+        'a.wav,2,"two',
         'lines"',
         "",
-        "\t\t",
-        "b.wav\t3\tx, y",
+        ",,",
+        'b.wav,3,"x, y"',
         "",
     ]
-    path = table("\ufeff" + "\r\n".join(rows), "labels.TSV")
+    path = table("\ufeff" + "\r\n".join(rows))
     first, second = load_table(path, scale=(1, 5)).utterances
-    assert first.transcript == "two\r\nlines"
+    assert first.transcript == "two lines"
     assert (second.transcript, second.source) == ("x, y", f"{path}:6")
 
 
@@ -217,7 +218,7 @@ def test_bad_table_always_raises(table, text, columns, message):
 
 
 def test_missing_file_and_wrong_scale(table, tmp_path):
-    with pytest.raises(DataError, match=r"nowhere\.csv: cannot read this table"):
+    with pytest.raises(DataError, match=r"nowhere\.csv: cannot be read: No such file"):
         load_table(tmp_path / "nowhere.csv", scale=(1, 5))
     with pytest.raises(DataError, match="not a scale"):
         load_table(table(GOOD), scale=(5, 1))

@@ -163,7 +163,8 @@ def test_a_csv_by_its_columns(tmp_path):
     assert second == Piece(tmp_path / "b.wav", row=("2", "b.wav", "", "NaT", "", "y"))
     assert "the start is not a time, found 'soon'" in third.problem
     assert fourth.row == ("4", "d.wav", "", "", "", "")
-    assert "2 cells; expected 6" in fourth.problem
+    assert "t.csv:5: a row with the wrong number of cells, found 2; expected 6" in fourth.problem
+    assert asked.said == ("t.csv: 4 rows, comma, quoted cells, UTF-8",)
     other = find([table], columns={"transcript": "note"}, audio_root=Path("elsewhere"))
     assert (other.pieces[0].file, other.pieces[0].text) == (Path("elsewhere/a.wav"), "x")
 
