@@ -105,7 +105,11 @@ def _flags(command: str) -> set[str]:
     return {flag for action in sub.choices[command]._actions for flag in action.option_strings}
 
 
-@pytest.mark.parametrize("module", ["plan.groups", "corpora.reading", "system.output"])
+EXAMPLES = ("plan.groups", "corpora.reading", "corpora.tables.cells", "system.output")
+"""Modules whose docstrings have examples."""
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
 def test_examples_of_docstrings_hold(module):
     found = doctest.testmod(importlib.import_module(f"dser_jax.{module}"))
     assert found.attempted > 0
@@ -118,4 +122,4 @@ def test_no_docstring_example_is_left_out():
         for path in (ROOT / "dser_jax").rglob("*.py")
         if ">>> " in path.read_text("utf-8")
     }
-    assert with_examples == {"plan.groups", "corpora.reading", "system.output"}
+    assert with_examples == {*EXAMPLES}
