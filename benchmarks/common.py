@@ -1,4 +1,4 @@
-"""What the benchmarks share: sizes, made-up data of IEMOCAP's shape, lanes, turns, results.
+"""What the benchmarks share: made-up data of IEMOCAP's shape, lanes, turns, results.
 
 Machines are shared and clocks vary, so seconds of two runs say little. What is compared is timed
 in one process, in turns, and told as medians and their ratio.
@@ -34,70 +34,6 @@ TOKEN_MEAN, TOKEN_MEDIAN, TOKENS = 11.6, 9.0, 100
 """Tokens of an utterance of IEMOCAP, and its longest."""
 FRAME_MEAN, FRAME_MEDIAN, FRAMES, DESCRIPTORS = 450.0, 360.0, 3409, 23
 """Frames of an utterance (the median is a guess), its longest, and GeMAPS' descriptors."""
-TINY = {"units": 4, "layers": 1, "tokens": 6}
-"""Widths of networks that only show that all of it runs."""
-PAPER = {"units": 256, "layers": 3, "tokens": 100}
-"""The paper's."""
-HELP = {
-    "batch": "utterances an optimizer step",
-    "epochs": "epochs of each run",
-    "lanes": "runs at a time",
-    "layers": "LSTM layers of each half; the paper has 3",
-    "padding": "what is done with padding: keras (fed to the network), masked (skipped), or both",
-    "repeats": "turns; the median counts",
-    "rows": "utterances; two thirds are for training",
-    "runs": "how many runs",
-    "seeds": "runs of each setting",
-    "steps": "optimizer steps an epoch, one for each batch size",
-    "tokens": "words of the longest utterance, to which all are padded",
-    "units": "width of the networks' layers; the paper's is 256",
-}
-
-
-def parse(
-    doc: str | None,
-    sizes: Mapping[str, Mapping[str, Any]],
-    text: Mapping[str, str] | None = None,
-    cache: bool = True,
-) -> argparse.Namespace:
-    """Reads the command line: a size, which gives the defaults, and a flag for each of them.
-
-    Args:
-      doc: The benchmark's docstring.
-      sizes: Defaults by size; "small" (to see that all of it runs), "cpu", "gpu".
-      text: Help for flags of this benchmark alone.
-      cache: Whether programs may come from the compilation cache.
-    """
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=doc, formatter_class=formatter)
-    parser.add_argument(
-        "--size", choices=sizes, help='by default "gpu" where JAX has one, or else "cpu"'
-    )
-    parser.add_argument("--out", type=Path, help="write the result there, as JSON")
-    for name, value in sizes["cpu"].items():
-        several = isinstance(value, list)
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=type(value[0] if several else value),
-            nargs="+" if several else None,
-            help={**HELP, **(text or {})}[name],
-        )
-    args = parser.parse_args()
-    from dser_jax.system import use_all_cores
-
-    use_all_cores()
-    if cache:
-        from dser_jax.system import enable_compile_cache
-
-        enable_compile_cache()
-    if args.size is None:
-        import jax
-
-        args.size = "cpu" if jax.default_backend() == "cpu" else "gpu"
-    for name, value in sizes[args.size].items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
-    return args
 
 
 def lengths(count: int, mean: float, median: float, longest: int) -> np.ndarray:

@@ -19,22 +19,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common import PAPER, TINY, Lanes, finish, made_up, paper_config, parse, table
+from common import Lanes, finish, made_up, paper_config, table
+from sizes import WIDTHS, parse
 
-SIZES = {
-    "small": {
-        **{"batch": [4], "lanes": [2], "padding": ["keras"]},
-        **{**TINY, "repeats": 1},
-    },
-    "cpu": {
-        **{"batch": [8, 256], "lanes": [20], "padding": ["keras"]},
-        **{**PAPER, "repeats": 1},
-    },
-    "gpu": {
-        **{"batch": [8, 256], "lanes": [20, 256], "padding": ["keras", "masked"]},
-        **{**PAPER, "repeats": 1},
-    },
-}
 PARTS = ("import", "program", "fill", "step", "process")
 TITLES = ("batch", "padding", "lanes", "cache", "import s", "program s", "fill s", "1st step s")
 
@@ -87,12 +74,12 @@ def main() -> None:
     if (given := hidden.parse_known_args()[0].measure) is not None:
         print(json.dumps(first_step(*given)))
         return
-    args = parse(__doc__, SIZES, cache=False)
+    args = parse(__doc__, "compile", cache=False)
     found = []
     for batch in args.batch:
         for padding in args.padding:
             for lanes in args.lanes:
-                program = (batch, padding, lanes, {name: getattr(args, name) for name in PAPER})
+                program = (batch, padding, lanes, {name: getattr(args, name) for name in WIDTHS})
                 found += measure(program, args.repeats)
     parts = [[row[part] for part in PARTS] for row in found]
     names = [[row[key] for key in ("batch", "padding", "lanes", "cache")] for row in found]

@@ -23,13 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import finish, in_turns, parse, table
+from common import finish, in_turns, table
+from sizes import parse
 
-SIZES = {
-    "small": {"recordings": [""], "signals": 2, "files": 2, "repeats": 1},
-    "cpu": {"recordings": [""], "signals": 10, "files": 128, "repeats": 3},
-    "gpu": {"recordings": [""], "signals": 10, "files": 512, "repeats": 3},
-}
 HELP = {
     "recordings": "files to extract from; by default, made-up sounds",
     "signals": "how many sounds to make up for the extractors",
@@ -145,7 +141,7 @@ def openings(files: list[Path], repeats: int) -> dict[str, Any]:
 
 def main() -> int:
     """Measures both, or says what is missing."""
-    args = parse(__doc__, SIZES, HELP)
+    args = parse(__doc__, "features", HELP)
     try:
         import opensmile  # noqa: F401
         import pyAudioAnalysis  # noqa: F401

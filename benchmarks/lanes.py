@@ -15,40 +15,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from common import (
-    FRAMES,
-    PAPER,
-    TINY,
-    Lanes,
-    finish,
-    in_turns,
-    made_up,
-    paper_config,
-    parse,
-    table,
-)
+from common import Lanes, finish, in_turns, made_up, paper_config, table
 from jax.errors import JaxRuntimeError
 from plain import PlainLanes
+from sizes import parse
 
-SIZES = {
-    "small": {
-        **{"batch": [4], "steps": [2], "lanes": [2], "plain_lanes": [2], "padding": ["keras"]},
-        **{"frames": 0, "frame_lanes": [1], "frame_steps": 1},
-        **{**TINY, "repeats": 1},
-    },
-    "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 2, 8], "plain_lanes": [1, 8]},
-        **{"frames": FRAMES, "frame_lanes": [1], "frame_steps": 2},
-        **{**PAPER, "repeats": 3, "padding": ["keras", "masked"]},
-    },
-    "gpu": {
-        **{"batch": [8, 256], "steps": [16, 4]},
-        **{"lanes": [1, 2, 4, 8, 16, 20, 32, 64, 128, 256, 512]},
-        **{"plain_lanes": [1, 4, 20, 64, 256]},
-        **{"frames": FRAMES, "frame_lanes": [1, 4, 20, 64], "frame_steps": 4},
-        **{**PAPER, "repeats": 5, "padding": ["keras", "masked"]},
-    },
-}
 HELP = {
     "plain_lanes": "lanes of the plain side",
     "frames": "frames of the longest utterance in Table 3's row",
@@ -110,7 +81,7 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Measures each batch size, then the row of Table 3."""
-    args = parse(__doc__, SIZES, HELP)
+    args = parse(__doc__, "lanes", HELP)
     found = []
     for batch, steps in zip(args.batch, args.steps, strict=True):
         data = made_up(steps * batch, tokens=args.tokens)

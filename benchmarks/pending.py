@@ -17,14 +17,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import finish, parse
+from common import finish
+from sizes import parse
 
 ROWS = 64
-SIZES = {
-    "small": {"runs": [2], "lanes": 2},
-    "cpu": {"runs": [10, 100, 1000], "lanes": 10},
-    "gpu": {"runs": [10, 100, 1000, 10000], "lanes": 10},
-}
 
 
 def prepare_toy(folder: Path) -> Path:
@@ -111,7 +107,7 @@ def measure(data: Path, out: Path, runs: int, lanes: int, results) -> None:
 
 def main() -> None:
     """Sweeps each number of runs and prints what it cost."""
-    args = parse(__doc__, SIZES)
+    args = parse(__doc__, "pending")
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     found = []

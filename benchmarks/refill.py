@@ -13,7 +13,8 @@ import time
 
 import jax
 import numpy as np
-from common import as_dataset, finish, parse
+from common import as_dataset, finish
+from sizes import parse
 
 from dser_jax.config import Config
 from dser_jax.data import Data, Dataset
@@ -22,11 +23,6 @@ from dser_jax.plan import RunSpec
 from dser_jax.training import HParams, make_run
 
 ROWS, FEATURES = 400, 46
-SIZES = {
-    "small": {"runs": 3, "lanes": 2, "units": 4, "batch": 100, "epochs": 3},
-    "cpu": {"runs": 200, "lanes": 16, "units": 32, "batch": 8, "epochs": 50},
-    "gpu": {"runs": 2000, "lanes": 256, "units": 256, "batch": 8, "epochs": 50},
-}
 
 
 def made_up(config: Config) -> Dataset:
@@ -61,7 +57,7 @@ def made_runs(count: int) -> list[tuple[str, RunSpec]]:
 
 def main() -> None:
     """Trains the runs both ways and prints the ratio."""
-    args = parse(__doc__, SIZES)
+    args = parse(__doc__, "refill")
     config = Config(
         text=None,
         units=args.units,

@@ -19,8 +19,6 @@ from typing import Any
 import numpy as np
 from common import (
     FUNCTIONALS,
-    PAPER,
-    TINY,
     TOKEN_MEAN,
     WORDS,
     Lanes,
@@ -28,25 +26,10 @@ from common import (
     in_turns,
     made_up,
     paper_config,
-    parse,
     table,
 )
+from sizes import parse
 
-SIZES = {
-    "small": {
-        **{"batch": [4], "steps": [2], "lanes": [2], "padding": ["masked"]},
-        **{**TINY, "repeats": 1, "square": 64, "megabytes": 1},
-    },
-    "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [8, 2], "padding": ["keras", "masked"]},
-        **{**PAPER, "repeats": 3, "square": 2048, "megabytes": 256},
-    },
-    "gpu": {
-        **{"batch": [8, 256], "steps": [16, 4], "lanes": [256, 64]},
-        **{**PAPER, "padding": ["keras", "masked"]},
-        **{"repeats": 5, "square": 8192, "megabytes": 4096},
-    },
-}
 HELP = {
     "lanes": "runs at a time, one number for each batch size",
     "square": "rows and columns of the large matrix product",
@@ -247,7 +230,7 @@ def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
 
 def main() -> None:
     """Measures each batch size."""
-    args = parse(__doc__, SIZES, HELP)
+    args = parse(__doc__, "roofline", HELP)
     each = zip(args.batch, args.steps, args.lanes, strict=True)
     found = [measure(batch, steps, lanes, args) for batch, steps, lanes in each]
     finish("roofline", args, {"found": found, "mean_tokens": TOKEN_MEAN})

@@ -19,32 +19,9 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from common import (
-    PAPER,
-    TINY,
-    as_dataset,
-    devices,
-    finish,
-    made_up,
-    paper_config,
-    parse,
-    table,
-)
+from common import as_dataset, devices, finish, made_up, paper_config, table
+from sizes import parse
 
-SIZES = {
-    "small": {
-        **{"experiment": "table6", "seeds": 1, "alone": 2, "lanes": 1, "rows": 24, "epochs": 2},
-        **{"padding": "", "batch": 0, **TINY},
-    },
-    "cpu": {
-        **{"experiment": "table6", "seeds": 2, "alone": 2, "lanes": 0, "rows": 384, "epochs": 2},
-        **{"padding": "", "batch": 0, **PAPER},
-    },
-    "gpu": {
-        **{"experiment": "table6", "seeds": 20, "alone": 6, "lanes": 0, "rows": 10039},
-        **{"epochs": 50, "padding": "", "batch": 0, **PAPER},
-    },
-}
 HELP = {
     "experiment": "table5, table6 or fig4",
     "alone": "runs that are also trained one after the other",
@@ -108,7 +85,7 @@ def compiled(dataset, config, count: int, lanes: int):
 
 def main() -> None:
     """Trains an experiment both ways and prints the ratio."""
-    args = parse(__doc__, SIZES, HELP, cache=False)
+    args = parse(__doc__, "table6", HELP, cache=False)
     padding = args.padding or "masked"
     train_rows, part = args.rows * 2 // 3, args.rows // 6
     data = made_up(train_rows, part, args.rows - train_rows - part, tokens=args.tokens)

@@ -15,33 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import (
-    PAPER,
-    TINY,
-    WORDS,
-    Lanes,
-    finish,
-    in_turns,
-    made_up,
-    paper_config,
-    parse,
-    table,
-)
-
-SIZES = {
-    "small": {
-        **{"batch": [4], "steps": [2], "lanes": [2]},
-        **{**TINY, "layers": 3, "repeats": 1},
-    },
-    "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 8]},
-        **{**PAPER, "repeats": 3},
-    },
-    "gpu": {
-        **{"batch": [8, 256], "steps": [16, 4], "lanes": [1, 20, 64, 256]},
-        **{**PAPER, "repeats": 5},
-    },
-}
+from common import WORDS, Lanes, finish, in_turns, made_up, paper_config, table
+from sizes import parse
 
 
 class KerasRun:
@@ -76,7 +51,7 @@ def main() -> int:
     """Measures each batch size and prints the ratio."""
     os.environ["KERAS_BACKEND"] = "jax"
     sys.path.append(os.fspath(Path(__file__).parent.parent / "tests"))
-    args = parse(__doc__, SIZES)
+    args = parse(__doc__, "versus_keras")
     try:
         import keras
     except ImportError:

@@ -14,32 +14,9 @@ between the best of each.
 import sys
 from typing import Any
 
-from common import (
-    PAPER,
-    TINY,
-    Lanes,
-    finish,
-    in_turns,
-    made_up,
-    paper_config,
-    parse,
-    table,
-)
+from common import Lanes, finish, in_turns, made_up, paper_config, table
+from sizes import parse
 
-SIZES = {
-    "small": {
-        **{"batch": [4], "steps": [2], "lanes": [2]},
-        **{**TINY, "padding": ["keras"], "repeats": 1},
-    },
-    "cpu": {
-        **{"batch": [8, 256], "steps": [8, 2], "lanes": [1, 8]},
-        **{**PAPER, "padding": ["keras", "masked"], "repeats": 3},
-    },
-    "gpu": {
-        **{"batch": [8, 256], "steps": [16, 4], "lanes": [1, 20, 64, 256]},
-        **{**PAPER, "padding": ["keras", "masked"], "repeats": 5},
-    },
-}
 MISSING = """PyTorch is not installed: nothing to compare with. It is the extra `bench`:
 
     pip install "dser_jax[bench]"
@@ -84,7 +61,7 @@ def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def main() -> int:
     """Measures each batch size and prints the ratios."""
-    args = parse(__doc__, SIZES)
+    args = parse(__doc__, "versus_torch")
     try:
         import torch
     except ImportError:
