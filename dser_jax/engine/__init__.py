@@ -1,8 +1,8 @@
 """Many runs at once: lanes of one compiled program, refilled as runs end.
 
 In: a queue of runs. Out: outcomes, one by one; checkpoints of what is under way. Open `lanes.py`
-first (the loop), then `program.py` (the only `vmap` and `jit` of a run); `ray_*.py` have such a
-loop on each GPU of a cluster.
+first (the loop), then `program.py` (the only `vmap` and `jit` of a run); `ray/` has such a loop on
+each GPU of a cluster.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dser_jax.engine.lanes import Hooks, Judge, train_runs
     from dser_jax.engine.program import compile_program, lane_state, send
     from dser_jax.engine.progress import SweepProgress
-    from dser_jax.engine.ray_workers import cluster, cluster_devices, train_on_ray
+    from dser_jax.engine.ray.crew import cluster, cluster_devices, train_on_ray
     from dser_jax.engine.sizing import choose_lanes, free_bytes
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -58,7 +58,7 @@ class Options:
       retry_failed: Whether runs that failed are trained again; their rows are dropped.
       part: I and N, to train the I-th of N parts of the runs alone.
       save_seconds: Time between two checkpoints of the lanes in flight.
-      ray: Address of a Ray cluster on which to train, as `ray_workers.cluster` takes it.
+      ray: Address of a Ray cluster on which to train, as `engine.cluster` takes it.
       stop: Asked now and then; a signal's name ends the sweep, with everything saved.
     """
 

@@ -18,8 +18,8 @@ FORMER = {
     "staging",
     "training": "metrics optimizers train=run",
     "plan": "grid runs weights",
-    "engine": "checkpoint handout lanes program ray_engine ray_workers sizing "
-    "sweep_progress=progress",
+    "engine": "checkpoint handout=ray.handout lanes program ray_engine=ray.worker "
+    "ray_workers=ray.crew sizing sweep_progress=progress",
     "journal": "environment=provenance frame intervals journal_files=files journal_plan=planned "
     "merge=merging rows",
     "search": "search.halving=asha",

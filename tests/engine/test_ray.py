@@ -21,12 +21,12 @@ import numpy as np
 import pytest
 from tiny import CONFIG, make_dataset
 
-from dser_jax.engine import ray_engine, ray_workers
-from dser_jax.engine.handout import Handout
 from dser_jax.engine.lanes import Hooks, train_runs
 from dser_jax.engine.progress import Tick
-from dser_jax.engine.ray_engine import Worker
-from dser_jax.engine.ray_workers import cluster, cluster_devices, train_on_ray
+from dser_jax.engine.ray import crew
+from dser_jax.engine.ray.crew import cluster, cluster_devices, train_on_ray
+from dser_jax.engine.ray.handout import Handout
+from dser_jax.engine.ray.worker import Worker
 from dser_jax.plan.runs import Outcome, RunSpec
 from dser_jax.system.errors import DserError
 from dser_jax.system.signals import Interrupted
@@ -205,9 +205,9 @@ def test_where_there_is_room():
         }
 
     nodes = [node("a", CPU=4.0), node("b", CPU=64.0), node("c", alive=False, CPU=1), node("d")]
-    assert [place.node for place in ray_workers._places(nodes).values()] == ["a", "b"]
+    assert [place.node for place in crew._places(nodes).values()] == ["a", "b"]
     nodes += [node("e", CPU=1.0, GPU=2.0, **{"accelerator_type:H100": 1.0})]
-    places = ray_workers._places(nodes)
+    places = crew._places(nodes)
     assert [(p.node, p.kind, p.gpu) for p in places.values()] == [("e", "H100", True)] * 2
 
 
@@ -242,7 +242,7 @@ def test_nothing_to_train():
 
 LOCAL = """
 import test_ray as t
-from dser_jax.engine.ray_workers import cluster, train_on_ray
+from dser_jax.engine.ray.crew import cluster, train_on_ray
 
 with cluster("local"):
     import ray
@@ -538,7 +538,7 @@ def test_fault_18_a_run_that_fails_is_tried_elsewhere_before_it_is_given_up(node
 
 
 def test_a_worker_of_another_version_is_left_out(nodes, monkeypatch):
-    monkeypatch.setattr(ray_engine, "__version__", "9.9")
+    monkeypatch.setattr("dser_jax.engine.ray.worker.__version__", "9.9")
     with pytest.raises(DserError, match=r"it has dser_jax .*, and here is dser_jax 9\.9"):
         on_ray(nodes, make_items(), train=pretend)
 
