@@ -6,7 +6,8 @@ from tiny import CONFIG, make_dataset
 
 from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.program import compile_program, send
-from dser_jax.training.run import HParams, make_run
+from dser_jax.training.hparams import HParams
+from dser_jax.training.run import make_run
 
 DATASET = make_dataset()
 LANES = 4

@@ -200,6 +200,13 @@ def test_a_module_is_found_by_its_former_name(former):
         assert shown <= set(dir(module))
 
 
+def test_a_former_module_has_what_it_had():
+    train = importlib.import_module("dser_jax.train")
+    names = "EVAL_BATCH Best HParams History Result Run State Weights make_run named"
+    assert set(names.split()) <= set(train.__all__)
+    assert train.HParams is dser_jax.HParams is dser_jax.training.HParams
+
+
 def test_what_the_documents_name_is_where_they_say():
     tables = ["dser_jax.loss.LOSSES", "dser_jax.loss.WEIGHTINGS", "dser_jax.models.MODELS"]
     tables += ["dser_jax.optimizers.OPTIMIZERS", "dser_jax.features.FEATURES"]

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from dser_jax.models.network import Batch, Rates
-from dser_jax.training.run import HParams, make_run
+from dser_jax.training.hparams import HParams
+from dser_jax.training.run import make_run
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 KEYS = {

@@ -12,7 +12,7 @@ from dser_jax.data.dataset import load_dataset
 from dser_jax.data.preparing import prepare
 from dser_jax.engine.lanes import train_runs
 from dser_jax.plan.runs import RunSpec
-from dser_jax.training.run import HParams
+from dser_jax.training.hparams import HParams
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 COUNT, TEST = 48, 36  # the last of four sessions is the test's

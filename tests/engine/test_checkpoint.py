@@ -21,7 +21,8 @@ from tiny import CONFIG, WORDS, make_dataset
 from dser_jax.engine import snapshot
 from dser_jax.engine.checkpoint import Checkpoints
 from dser_jax.system.errors import DserError
-from dser_jax.training.run import HParams, make_run
+from dser_jax.training.hparams import HParams
+from dser_jax.training.run import make_run
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,7 +20,8 @@ from dser_jax.engine.lanes import Hooks, train_runs
 from dser_jax.engine.program import compile_program, send
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system.signals import Interrupted
-from dser_jax.training.run import HParams, make_run
+from dser_jax.training.hparams import HParams
+from dser_jax.training.run import make_run
 
 config = dataclasses.replace(CONFIG, text=None, max_epochs=20)
 dataset = make_dataset()

@@ -30,7 +30,9 @@ from dser_jax.engine.ray.worker import Worker
 from dser_jax.plan.runs import Outcome, RunSpec
 from dser_jax.system.errors import DserError
 from dser_jax.system.signals import Interrupted
-from dser_jax.training.run import History, HParams, Result
+from dser_jax.training.hparams import HParams
+from dser_jax.training.run import Result
+from dser_jax.training.state import History
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed", allow_module_level=True)

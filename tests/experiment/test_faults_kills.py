@@ -27,7 +27,7 @@ from dser_jax.cli import guarded
 from dser_jax.experiment import run_experiment
 from dser_jax.plan import Group, paired_runs
 from dser_jax.system.signals import Signals
-from dser_jax.training.run import HParams
+from dser_jax.training.hparams import HParams
 
 # Speech alone, and many epochs: little to compile, much to train.
 config = dataclasses.replace(CONFIG, text=None, max_epochs=800, batch_size=4)

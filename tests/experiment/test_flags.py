@@ -10,7 +10,7 @@ import pytest
 from dser_jax.config import Config
 from dser_jax.experiment.flags import add_arguments, make_config, make_hparams, make_parser
 from dser_jax.system.errors import DserError
-from dser_jax.training.run import HParams
+from dser_jax.training.hparams import HParams
 
 
 def arguments(*given: str) -> argparse.Namespace:

@@ -25,8 +25,10 @@ from dser_jax.journal.rows import make_row
 from dser_jax.plan import Group, hparams_json, paired_runs
 from dser_jax.plan.runs import Outcome, RunSpec
 from dser_jax.system.errors import DserError
+from dser_jax.training.hparams import HParams
 from dser_jax.training.metrics import ccc
-from dser_jax.training.run import History, HParams, Result
+from dser_jax.training.run import Result
+from dser_jax.training.state import History
 
 run_experiment = partial(experiment.run_experiment, baselines=False)
 
@@ -266,7 +268,7 @@ from dser_jax.cli import guarded
 from dser_jax.experiment import run_experiment
 from dser_jax.plan import Group, paired_runs
 from dser_jax.system.signals import Signals
-from dser_jax.training.run import HParams
+from dser_jax.training.hparams import HParams
 
 config = dataclasses.replace(CONFIG, max_epochs=400, batch_size=4)
 hparams = HParams(patience=np.int32(400))

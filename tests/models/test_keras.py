@@ -24,8 +24,10 @@ from dser_jax.data.dataset import Data
 from dser_jax.loss.losses import multitask_loss
 from dser_jax.models.network import Batch, Rates
 from dser_jax.models.table import MODELS, make_network
+from dser_jax.training.hparams import HParams
 from dser_jax.training.optimizers import OPTIMIZERS, rmsprop
-from dser_jax.training.run import HParams, Weights, make_run
+from dser_jax.training.run import make_run
+from dser_jax.training.state import Weights
 
 NO_DROPOUT = Rates(*[jnp.float32(0.0)] * 3)
 LOSS_WEIGHTS = (0.7, 0.2, 0.1)

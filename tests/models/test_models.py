@@ -14,8 +14,9 @@ from dser_jax.models.network import Batch, Rates
 from dser_jax.models.sequences import arrange, every_step
 from dser_jax.models.table import MODELS, make_network
 from dser_jax.system.errors import DserError
+from dser_jax.training.hparams import HParams
 from dser_jax.training.optimizers import rmsprop
-from dser_jax.training.run import HParams, make_run
+from dser_jax.training.run import make_run
 
 RATES = Rates(*[jnp.float32(0.0)] * 3)
 

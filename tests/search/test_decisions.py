@@ -23,7 +23,8 @@ from dser_jax.search.random import random_search
 from dser_jax.search.space import Range, Space
 from dser_jax.system.errors import DataError, DserError
 from dser_jax.system.signals import Interrupted
-from dser_jax.training.run import HParams, make_run
+from dser_jax.training.hparams import HParams
+from dser_jax.training.run import make_run
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATASET = make_dataset(missing=True)

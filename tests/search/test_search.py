@@ -14,7 +14,7 @@ from dser_jax.search.random import random_search
 from dser_jax.search.space import DIGITS, Choice, Range, Space, parse_range
 from dser_jax.search.trials import value_of
 from dser_jax.system.errors import DserError
-from dser_jax.training.run import HParams
+from dser_jax.training.hparams import HParams
 
 WIDE = Space(
     {

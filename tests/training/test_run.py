@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from tiny import CONFIG, WORDS, make_dataset
 
+from dser_jax.training.hparams import HParams
 from dser_jax.training.metrics import ccc
-from dser_jax.training.run import HParams, Run, make_run
+from dser_jax.training.run import Run, make_run
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATASET = make_dataset()

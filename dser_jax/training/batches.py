@@ -1,0 +1,57 @@
+"""Rows of a data set as batches of one size, which is what a network is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int
+
+from dser_jax.data import Data
+from dser_jax.models import Batch
+
+Acoustic = Callable[[Int[Array, "utt"]], Array]
+"""Gives the acoustic features of some rows."""
+
+Take = Callable[[Data, Int[Array, "utt"], Bool[Array, "utt"]], Batch]
+"""Makes a batch of some rows, given which of them are real: `take` with all but its first."""
+
+
+def take(
+    acoustic: Acoustic | None, data: Data, rows: Int[Array, "utt"], real: Bool[Array, "utt"]
+) -> Batch:
+    """Makes a batch of some rows.
+
+    Args:
+      acoustic: Gives the acoustic features, where `data` does not hold them.
+      data: Where the rows are.
+      rows: Which, in this order.
+      real: False for those that only fill up the batch.
+    """
+    tokens = None if data.tokens is None else jnp.asarray(data.tokens)[rows]
+    frames = None if data.frames is None else jnp.asarray(data.frames)[rows]
+    if acoustic is not None:
+        features = acoustic(rows)
+    else:
+        features = None if data.acoustic is None else jnp.asarray(data.acoustic)[rows]
+    return Batch(features, tokens, real, frames)
+
+
+def divide(
+    rows: Int[Array, "utt"], size: int
+) -> tuple[Int[Array, "batch row"], Bool[Array, "batch row"]]:
+    """Divides rows into batches, the last filled up with the first row and marked as not real.
+
+    Args:
+      rows: At least one.
+      size: Rows in a batch; of fewer rows there is one batch, as large as they are.
+
+    Returns:
+      The rows, and which of them are real.
+    """
+    count = len(rows)
+    size = min(size, count)
+    steps = -(-count // size)
+    padded = jnp.concatenate([rows, jnp.broadcast_to(rows[:1], (steps * size - count,))])
+    real = jnp.arange(steps * size) < count
+    return padded.reshape(steps, size), real.reshape(steps, size)
