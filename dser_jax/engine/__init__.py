@@ -11,10 +11,11 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.engine.checkpoint import Checkpoints
-    from dser_jax.engine.lanes import Hooks, Judge, train_runs
+    from dser_jax.engine.lanes import train_runs
     from dser_jax.engine.program import compile_program, lane_state, send
     from dser_jax.engine.progress import SweepProgress
     from dser_jax.engine.ray.crew import cluster, cluster_devices, train_on_ray
     from dser_jax.engine.sizing import choose_lanes, free_bytes
+    from dser_jax.engine.terms import Hooks, Judge
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,56 +18,33 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.data import Data, Dataset
 from dser_jax.engine.checkpoint import Checkpoints
-from dser_jax.engine.program import Flags, Program, compile_program, from_host, lane_state, send
+from dser_jax.engine.parking import Parking
+from dser_jax.engine.program import Flags, Program, compile_program, from_host, send
 from dser_jax.engine.progress import Tick
-from dser_jax.engine.sizing import affordable, choose_lanes, free_bytes, must_stream
-from dser_jax.plan import Outcome, RunSpec, stack_hparams
+from dser_jax.engine.sizing import (
+    affordable,
+    choose_lanes,
+    fewer_lanes,
+    free_bytes,
+    must_stream,
+    out_of_memory,
+)
+from dser_jax.engine.terms import Hooks, Judge, Terms
+from dser_jax.engine.waiting import Item, Waiting
+from dser_jax.plan import Outcome, stack_hparams
 from dser_jax.system import DserError, Interrupted, last_line
-from dser_jax.training import HParams, Run, State, make_run
+from dser_jax.training import HParams, Run, make_run
 
 ROUND_SECONDS = 1.0
 """A round takes about this long where the lanes allow it: how soon a signal is obeyed."""
 ROUND_EPOCHS = 10
 """Epochs of a round at most: what a lane idles that has become NaN in its first."""
-SAVE_SHARE = 0.05
-"""Share of the time that saving lanes in flight may take."""
-
-Items = Iterable[tuple[str, RunSpec]]
-
-
-class Judge(NamedTuple):
-    """What a search wants to be asked while runs are under way.
-
-    Attributes:
-      rungs: Epochs after which it is asked, ascending.
-      keep: Called with a run's id, its epochs, and the CCC [attr] on the validation rows that its
-        weights have by now; returns whether the run may go on.
-    """
-
-    rungs: Sequence[int]
-    keep: Callable[[str, int, np.ndarray], bool]
-
-
-class Hooks(NamedTuple):
-    """What the engine calls while it trains; none of it changes a result.
-
-    Attributes:
-      progress: After each round.
-      notice: With something that the user should read.
-      stop: After each round; a signal's name ends the training, with all lanes saved.
-      shrunk: With the number of lanes that memory turned out to hold.
-    """
-
-    progress: Callable[[Tick], None] = lambda tick: None
-    notice: Callable[[str], None] = lambda text: None
-    stop: Callable[[], str | None] = lambda: None
-    shrunk: Callable[[int], None] = lambda lanes: None
 
 
 def train_runs(
     dataset: Dataset,
     config: Config,
-    runs: Items,
+    runs: Iterable[Item],
     *,
     count: int | None = None,
     lanes: int | None = None,
@@ -131,56 +107,44 @@ def train_runs(
         lanes = -(-lanes // len(devices)) * len(devices)
     else:
         lanes, devices = program.lanes, devices[: program.devices]
-    engine = _Engine(data, run, runs, lanes, devices, hooks or Hooks(), program)
-    engine.max_epochs, engine.keep_weights = config.max_epochs, keep_weights
-    engine.checkpoints, engine.judge = checkpoints, judge
-    engine.save_seconds = save_seconds
+    data = send(data, devices)
+    terms = Terms(config.max_epochs, keep_weights, judge, hooks or Hooks())
+    parking = Parking(run, data, checkpoints, save_seconds)
+    engine = _Engine(run, data, lanes, devices, program, terms, Waiting(runs), parking)
     yield from engine.train()
 
 
 class _Engine:
-    """The lanes of one program, which runs are in them, and which wait."""
+    """The lanes of one program, and which runs are in them."""
 
     program: Program
     state: Any  # None before the first run, and where a failed call took it away
-    max_epochs: int
-    keep_weights: bool
-    checkpoints: Checkpoints | None
-    judge: Judge | None
-    save_seconds: float
 
     def __init__(
         self,
-        data: Data,
         run: Run,
-        runs: Items,
+        data: Data,
         lanes: int,
         devices: Sequence[jax.Device],
-        hooks: Hooks,
         program: Program | None,
+        terms: Terms,
+        waiting: Waiting,
+        parking: Parking,
     ) -> None:
-        self.run, self.lanes, self.devices, self.hooks = run, lanes, devices, hooks
-        self.data = send(data, devices)
+        self.run, self.data, self.lanes, self.devices = run, data, lanes, devices
+        self.terms, self.hooks = terms, terms.hooks
+        self.waiting, self.parking = waiting, parking
         self.state, self.compiled = None, program is not None
         if program is not None:
             self.program = program
-        self.queues: list[Iterator[tuple[str, RunSpec]]] = [iter(runs)]
-        self.known = {run for run, _ in runs} if isinstance(runs, list) else None
-        self.slots: dict[int, tuple[str, RunSpec]] = {}  # the busy lanes
-        self.parked: dict[str, State] = {}
+        self.slots: dict[int, Item] = {}  # the busy lanes
         self.seconds = 0.0  # an epoch, of late
         self.busy = 0  # lanes, in the last round
         self.epochs = self.lane_epochs = self.ended = self.ended_epochs = 0
 
     def train(self) -> Iterator[tuple[str, Outcome]]:
         """Goes round until no run is left."""
-        if self.checkpoints is not None and (found := self.checkpoints.load(self._like())):
-            self.parked = {
-                run: lane
-                for run, lane in found.lanes.items()
-                if self.known is None or run in self.known  # The others have ended since.
-            }
-        saved = time.monotonic()
+        self.parking.resume(self.waiting.known)
         try:
             while True:
                 try:
@@ -192,19 +156,16 @@ class _Engine:
                 yield from ended
                 self.hooks.progress(self._tick())
                 if name := self.hooks.stop():
-                    self._save(wait=True)
-                    kept = "finished runs" if self.checkpoints is None else "everything"
+                    self.parking.save(self.state, self.slots, wait=True)
+                    kept = "everything" if self.parking.on_disk else "finished runs"
                     raise Interrupted(name, f"{kept} is saved")
-                if time.monotonic() - saved > self._interval():
-                    self._save()
-                    saved = time.monotonic()
+                self.parking.save_in_time(self.state, self.slots)
         except Interrupted:
             raise
         except BaseException:
-            self._save_if_possible()
+            self.parking.save_if_possible(self.state, self.slots, self.hooks.notice)
             raise
-        if self.checkpoints is not None:
-            self.checkpoints.clear()
+        self.parking.clear()
 
     def _refill(self) -> bool:
         """Puts waiting runs into free lanes; False if none is left to train."""
@@ -214,11 +175,7 @@ class _Engine:
         for slot in range(self.lanes):
             if slot in self.slots:
                 continue
-            while (item := next(self.queues[-1], None)) is None and len(self.queues) > 1:
-                if self.slots:  # Suspects are trained apart from all others.
-                    break
-                self.queues.pop()
-            if item is None:
+            if (item := self.waiting.take(busy=bool(self.slots))) is None:
                 break
             new = True
             self._start(slot, item)
@@ -234,9 +191,9 @@ class _Engine:
         self.epoch, self.wait = np.zeros((2, self.lanes), int)
         self.settings = [HParams()] * self.lanes
 
-    def _start(self, slot: int, item: tuple[str, RunSpec]) -> None:
+    def _start(self, slot: int, item: Item) -> None:
         run, spec = item
-        lane = self.parked.pop(run, None)
+        lane = self.parking.take(run)
         # The state goes into the call for good; nothing is left where that fails.
         state, self.state = self.state, None
         self.slots[slot] = item
@@ -272,8 +229,10 @@ class _Engine:
         self.lane_epochs += stride * self.lanes
         ended = []
         for slot in busy:
-            pruned = not flags.stopped[slot] and not self._may_go_on(slot, flags)
-            if flags.stopped[slot] or pruned:
+            run, epoch = self.slots[slot][0], int(self.epoch[slot])
+            stopped = bool(flags.stopped[slot])
+            pruned = not stopped and not self.terms.may_go_on(run, epoch, flags.ccc[slot])
+            if stopped or pruned:
                 ended.append((slot, pruned))
         outcomes = [self._outcome(slot, pruned) for slot, pruned in ended]
         for slot, _ in ended:
@@ -284,113 +243,43 @@ class _Engine:
 
     def _stride(self, busy: list[int]) -> int:
         """Returns for how many epochs no lane can end, unless it becomes NaN; 1 at least."""
-        left = np.minimum(self.patience[busy] - self.wait[busy], self.max_epochs - self.epoch[busy])
-        if self.judge is not None:
-            for rung in self.judge.rungs:
-                to_rung = rung - self.epoch[busy]
-                left = np.where(to_rung > 0, np.minimum(left, to_rung), left)
+        patience = self.patience[busy] - self.wait[busy]
+        certain = self.terms.certain(self.epoch[busy], patience)
         in_time = ROUND_SECONDS / self.seconds if self.seconds else 1
-        return max(1, int(min(left.min(), in_time, ROUND_EPOCHS)))
-
-    def _may_go_on(self, slot: int, flags: Flags) -> bool:
-        if self.judge is None or self.epoch[slot] not in self.judge.rungs:
-            return True
-        return self.judge.keep(self.slots[slot][0], int(self.epoch[slot]), flags.ccc[slot])
+        return max(1, int(min(certain, in_time, ROUND_EPOCHS)))
 
     def _outcome(self, slot: int, pruned: bool) -> tuple[str, Outcome]:
         run, spec = self.slots[slot]
         result = self.program.result(self.state, slot, self.data)
-        weights = self.program.weights(self.state, slot) if self.keep_weights else None
+        weights = self.program.weights(self.state, slot) if self.terms.keep_weights else None
         return run, Outcome(spec, result, weights, pruned)
 
     def _recover(self, error: Exception) -> list[tuple[str, Outcome]]:
         """Makes ready to go on after an error: with fewer lanes, or with the suspects apart."""
         items = [self.slots[slot] for slot in sorted(self.slots)]
-        self._park()
+        self.parking.park(self.state, self.slots)
         self.state, self.slots = None, {}
-        if _out_of_memory(error):
-            self._shrink(error)
-            self.queues.append(iter(items))
-            # One queue, not two: runs that ran out of memory are no suspects.
-            self.queues[-2:] = [chain(self.queues[-1], self.queues[-2])]
+        if out_of_memory(error):
+            lanes = fewer_lanes(self.lanes, len(self.devices), error)
+            self.hooks.notice(f"out of memory with {self.lanes} lanes; going on with {lanes}")
+            self.hooks.shrunk(lanes)
+            self.lanes, self.compiled = lanes, False
+            self.waiting.put_back(items)
             return []
         if not items:
             raise error
         if len(items) == 1:
             (run, spec), text = items[0], "".join(traceback.format_exception(error))
-            self.parked.pop(run, None)
+            self.parking.take(run)
             self.hooks.notice(f"{spec.name}, seed {spec.seed}: failed: {last_line(text)}")
             return [(run, Outcome(spec, None, traceback=text))]
         self.hooks.notice(
             f"{len(items)} runs failed together ({last_line(str(error))}); training each half "
             "of them apart, to find which one it is"
         )
-        middle = len(items) // 2
-        self.queues += [iter(items[middle:]), iter(items[:middle])]
+        self.waiting.suspect(items)
         return []
-
-    def _shrink(self, error: Exception) -> None:
-        lanes = self.lanes // 2 // len(self.devices) * len(self.devices)
-        if lanes < 1:
-            raise DserError(
-                f"out of memory with one lane on each of {len(self.devices)} devices: "
-                f"{last_line(str(error))}. A smaller --batch-size, --units or --max-tokens needs "
-                "less; so do functionals instead of frames"
-            ) from error
-        self.hooks.notice(f"out of memory with {self.lanes} lanes; going on with {lanes}")
-        self.hooks.shrunk(lanes)
-        self.lanes, self.compiled = lanes, False
-
-    def _park(self) -> None:
-        """Takes the lanes in flight to the host, or what was last saved of them."""
-        busy = {slot: run for slot, (run, _) in self.slots.items()}
-        try:
-            if self.state is None:
-                raise RuntimeError("the state went down with the call")
-            for slot, run in busy.items():
-                self.parked[run] = take_lane(self.state, slot)
-        except Exception:
-            if self.checkpoints is not None and (found := self.checkpoints.load(self._like())):
-                ours = set(busy.values())
-                self.parked |= {run: lane for run, lane in found.lanes.items() if run in ours}
-
-    def _like(self) -> State:
-        return lane_state(self.run, self.data)
 
     def _tick(self) -> Tick:
         mean = self.ended_epochs / self.ended if self.ended else float("nan")
         return Tick(self.busy, self.lanes, self.epochs, self.lane_epochs, mean)
-
-    def _interval(self) -> float:
-        if self.checkpoints is None:
-            return float("inf")
-        return max(self.save_seconds, self.checkpoints.seconds / SAVE_SHARE)
-
-    def _save(self, *, wait: bool = False) -> None:
-        if self.checkpoints is None or self.state is None:
-            return
-        busy = {slot: run for slot, (run, _) in sorted(self.slots.items())}
-        if busy or self.parked:
-            self.checkpoints.save(self.state, busy, parked=self.parked, wait=wait)
-
-    def _save_if_possible(self) -> None:
-        try:
-            self._save(wait=True)
-        except Exception as error:
-            self.hooks.notice(f"the lanes in flight could not be saved: {last_line(str(error))}")
-
-
-def take_lane(state: State, slot: int) -> State:
-    """Takes the state of one lane to the host; typed keys stay what they are."""
-
-    def take(leaf):
-        one = leaf[slot]
-        if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            return one
-        return np.asarray(one)
-
-    return jax.tree.map(take, state)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

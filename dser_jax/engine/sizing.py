@@ -1,4 +1,4 @@
-"""How many lanes fit in memory."""
+"""How many lanes fit in memory, and how many after it has run out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dser_jax.config import Config
 from dser_jax.data import Data
 from dser_jax.engine.program import lane_state, takes_turns, temporary_bytes
 from dser_jax.plan import tree_bytes
+from dser_jax.system import DserError, last_line
 from dser_jax.training import EVAL_BATCH, Run
 
 CPU_LANES = 20
@@ -94,6 +95,27 @@ def must_stream(run: Run, config: Config, data: Data, free: int | None) -> bool:
         return False
     lane = lane_bytes(config, data, tree_bytes(lane_state(run, data)))
     return tree_bytes(data) + lane > SHARE * free
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Returns whether an error says that memory does not hold the lanes."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def fewer_lanes(lanes: int, devices: int, error: Exception) -> int:
+    """Returns half as many lanes, after memory has run out; as many on each device.
+
+    Raises:
+      DserError: `error` came with one lane on each.
+    """
+    fewer = lanes // 2 // devices * devices
+    if fewer < 1:
+        raise DserError(
+            f"out of memory with one lane on each of {devices} devices: {last_line(str(error))}. A "
+            "smaller --batch-size, --units or --max-tokens needs less; so do functionals instead "
+            "of frames"
+        ) from error
+    return fewer
 
 
 def fitting_lanes(room: float, state: int, few: int, more: int) -> int:

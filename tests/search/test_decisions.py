@@ -192,7 +192,7 @@ def kill_at(monkeypatch, writes):
         real(self, line)
 
     monkeypatch.setattr(Decisions, "_write", write)
-    monkeypatch.setattr("dser_jax.engine.lanes._Engine._save_if_possible", lambda self: None)
+    monkeypatch.setattr("dser_jax.engine.parking.Parking.save_if_possible", lambda *_: None)
 
 
 @pytest.mark.parametrize("make", [random, tpe])

@@ -26,10 +26,12 @@ from typing import Any, NamedTuple
 
 from dser_jax.config import Config
 from dser_jax.data import Dataset
-from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.progress import Tick
 from dser_jax.engine.ray.handout import Handout
-from dser_jax.engine.ray.worker import Item, Worker, versions
+from dser_jax.engine.ray.worker import Worker, versions
+from dser_jax.engine.terms import Hooks
+from dser_jax.engine.waiting import Item
 from dser_jax.plan import Outcome, RunSpec
 from dser_jax.system import NAMES, DserError, Interrupted, last_line
 

@@ -16,12 +16,11 @@ import jax
 from dser_jax import __version__
 from dser_jax.config import Config
 from dser_jax.data import Dataset
-from dser_jax.engine.lanes import Hooks
 from dser_jax.engine.progress import Tick
-from dser_jax.plan import Outcome, RunSpec
+from dser_jax.engine.terms import Hooks
+from dser_jax.engine.waiting import Item
+from dser_jax.plan import Outcome
 from dser_jax.system import DserError, enable_compile_cache, use_all_cores
-
-Item = tuple[str, RunSpec]
 
 
 class Report(NamedTuple):
