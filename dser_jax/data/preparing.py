@@ -20,6 +20,7 @@ from dser_jax.features import (
     Imported,
     Store,
     extract,
+    find_loud,
     hsf,
     load_imported,
     load_vectors,
@@ -100,7 +101,7 @@ def prepare(
             name: _import(path, name, table, bad, said, dialect) for name, path in own.items()
         }
         folder = Path(store) if store else out / "store"
-        keys = _extract(features, table, folder, jobs, bad, convert)
+        keys = _extract(features, table, folder, jobs, bad, said, convert)
         if features and convert:
             said.append("recordings that are not 16 kHz mono were converted when they were read")
         if not any(table.keep):
@@ -187,15 +188,17 @@ def _extract(
     folder: Path,
     jobs: int | None,
     bad: BadInput,
+    said: list[str],
     convert: bool,
 ) -> dict[str, list[str | None]]:
     """Sees to it that the store has the frames; returns their keys by extractor and utterance."""
     keys: dict[str, list[str | None]] = {}
     extractors = dict.fromkeys(FEATURES[name].extractor for name in features)
     for extractor in extractors:
-        rows = table.rows()
+        rows, utterances = table.rows(), table.kept()
         place = folder / extractor.name
-        found = extract(extractor, table.kept(), place, jobs=jobs, bad=bad, convert=convert)
+        found = extract(extractor, utterances, place, jobs=jobs, bad=bad, convert=convert)
+        said += find_loud(Store(place, len(extractor.columns)), utterances, found)
         keys[extractor.name] = [None] * len(table.utterances)
         for row, key in zip(rows, found, strict=True):
             keys[extractor.name][row] = key

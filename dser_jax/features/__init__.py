@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.features.audio import HOP, RATE, WINDOW, Signal, read
-    from dser_jax.features.extraction import extract
+    from dser_jax.features.audio import HOP, RATE, WINDOW, Heard, Signal, hear, read
+    from dser_jax.features.extraction import extract, find_loud
     from dser_jax.features.extractors.extractor import Extractor, Frames, make_frames
     from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
     from dser_jax.features.imported import Imported, load_imported
+    from dser_jax.features.samples import check_samples, say_loud
     from dser_jax.features.sets import EXTRACTORS, FEATURES, Feature
     from dser_jax.features.store import Store
     from dser_jax.features.tokenizer import Tokenizer, split_words

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Callable
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
 
+from dser_jax.features.containers import KNOWN, Length, examine
+from dser_jax.features.samples import Channels, Wrong, check_samples, mean_of
 from dser_jax.system import DataError
+
+if TYPE_CHECKING:
+    import soundfile
 
 RATE = 16000
 """Samples a second."""
@@ -43,6 +50,18 @@ def check_file(file: Path | None, source: str = "") -> Path:
     return file
 
 
+class Heard(NamedTuple):
+    """A recording, or a part of one.
+
+    Attributes:
+      signal: On [-1, 1], or a little beyond.
+      peak: The largest magnitude of its samples before they were averaged and resampled.
+    """
+
+    signal: Signal
+    peak: float
+
+
 def read(
     file: Path,
     start: float | None = None,
@@ -50,7 +69,18 @@ def read(
     source: str = "",
     convert: bool = False,
 ) -> Signal:
-    """Reads a recording, or the part from `start` to `end` (in seconds), on [-1, 1].
+    """Reads a recording, or the part from `start` to `end` (in seconds), as `hear` does."""
+    return hear(file, start, end, source, convert).signal
+
+
+def hear(
+    file: Path,
+    start: float | None = None,
+    end: float | None = None,
+    source: str = "",
+    convert: bool = False,
+) -> Heard:
+    """Reads a recording, or the part from `start` to `end` (in seconds).
 
     An end that lies less than one hop (10 ms) behind the recording's is taken for it.
 
@@ -63,8 +93,8 @@ def read(
         such a recording is refused. What is 16 kHz mono stays as it is.
 
     Raises:
-      DataError: The file is missing, damaged, not 16 kHz mono, or shorter than one window, the part
-        lies outside of it, or a sample is NaN or infinite.
+      DataError: The file is missing, damaged, cut short, not 16 kHz mono, or shorter than one
+        window; the part lies outside of it; or it is no signal, as `check_samples` has it.
     """
     import soundfile
 
@@ -73,40 +103,70 @@ def read(
     def wrong(problem: str, value: object = None, expected: str | None = None) -> DataError:
         return DataError(f"{problem}{_named(source)}", file=file, value=value, expected=expected)
 
-    missing = _missing_bytes(file)
-    if missing:
-        raise wrong("a truncated recording", f"{missing} bytes less than its header says")
     try:
-        with soundfile.SoundFile(file) as sound:
-            rate = sound.samplerate
-            if sound.channels != 1 and not convert:
-                kind = "a stereo recording" if sound.channels == 2 else "not a mono recording"
-                raise wrong(kind, f"{sound.channels} channels", f"one; {_CONVERT}")
-            if rate != RATE and not convert:
-                raise wrong("not a 16 kHz recording", f"{rate} Hz", f"{RATE}; {_CONVERT}")
-            if sound.frames == 0:
-                raise wrong("a recording without a sample", "0 samples", "speech")
-            first, last = _part(start, end, sound.frames, rate, wrong)
-            sound.seek(first)
-            channels = sound.read(last - first, dtype="float32", always_2d=True)
+        with file.open("rb") as data:
+            length = examine(data)
+            if length is not None and length.cut is not None:
+                raise wrong("a truncated recording", *length.cut)
+            with _open(data, length) as sound:
+                rate = sound.samplerate
+                if length is None or (sound.format == "MP3") != sound.subtype.startswith("MPEG"):
+                    # The sound library does not say whether such a recording has been cut short.
+                    kind = f"{sound.format_info}, {sound.subtype_info}"
+                    expected = f"{KNOWN}: `ffmpeg -i IN OUT.wav` makes one of it"
+                    raise wrong("a container that is not known", kind, expected)
+                if sound.channels != 1 and not convert:
+                    kind = "a stereo recording" if sound.channels == 2 else "not a mono recording"
+                    raise wrong(kind, f"{sound.channels} channels", f"one; {_CONVERT}")
+                if rate != RATE and not convert:
+                    raise wrong("not a 16 kHz recording", f"{rate} Hz", f"{RATE}; {_CONVERT}")
+                if sound.frames == 0:
+                    raise wrong("a recording without a sample", "0 samples", "speech")
+                first, channels = _samples(sound, start, end, wrong)
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", str(error))
-        raise wrong(f"not a readable audio file ({reason})", expected="a wav file") from None
-    if len(channels) < last - first:
-        found = f"{len(channels)} samples"
-        raise wrong("a truncated recording", found, f"{last - first} as it says")
-    if not np.isfinite(channels).all():
-        at, channel = np.argwhere(~np.isfinite(channels))[0]
-        raise wrong(
-            "a sample that is no number",
-            f"{channels[at, channel]} at {(first + at) / rate:.3f} s",
-            "finite samples",
-        )
-    signal = _resampled(channels.mean(1), rate)
+        raise wrong(f"not a readable audio file ({reason})", expected=KNOWN) from None
+    peak = check_samples(channels, wrong, rate=rate, first=first)
+    signal = _resampled(mean_of(channels, wrong), rate)
     if len(signal) < WINDOW:
         seconds = f"{len(signal) / RATE:.4f} s"
         raise wrong("shorter than one window", seconds, f"at least {WINDOW / RATE} s")
-    return signal
+    return Heard(signal, peak)
+
+
+def _open(data: BinaryIO, length: Length | None) -> soundfile.SoundFile:
+    """Opens a recording by what is in it, whatever it is called; with its header mended."""
+    import soundfile
+
+    if length is None or not length.mend:
+        os.lseek(data.fileno(), 0, os.SEEK_SET)
+        return soundfile.SoundFile(data.fileno(), closefd=False)
+    data.seek(0)
+    mended = bytearray(data.read())
+    for first, last, new in length.mend:
+        mended[first:last] = new
+    return soundfile.SoundFile(io.BytesIO(mended))
+
+
+def _samples(
+    sound: soundfile.SoundFile, start: float | None, end: float | None, wrong: Wrong
+) -> tuple[int, Channels]:
+    """Reads a part: the number of its first sample, and the samples.
+
+    Raises:
+      DataError: It lies outside of the recording, or that has fewer samples than it says.
+    """
+    first, last = _part(start, end, sound.frames, sound.samplerate, wrong)
+    skipped = first
+    # A frame of an MP3 leans on those before it, which the library leaves out when it seeks.
+    if sound.seekable() and sound.format != "MP3":
+        sound.seek(first)
+        skipped = 0
+    channels = sound.read(skipped + last - first, dtype="float32", always_2d=True)[skipped:]
+    if len(channels) < last - first:
+        found = f"{len(channels)} samples"
+        raise wrong("a truncated recording", found, f"{last - first} as it says")
+    return first, channels
 
 
 def _resampled(signal: Float32[np.ndarray, "before"], rate: int) -> Signal:
@@ -124,7 +184,7 @@ def _part(
     end: float | None,
     frames: int,
     rate: int,
-    wrong: Callable[[str, object, str], DataError],
+    wrong: Wrong,
 ) -> tuple[int, int]:
     """Returns the first sample of a part, and the one after its last."""
     first = 0.0 if start is None else start
@@ -136,25 +196,6 @@ def _part(
             f"start < end within its {frames / rate:g} s",
         )
     return round(first * rate), min(round(last * rate), frames)
-
-
-def _missing_bytes(file: Path) -> int:
-    """Returns how many bytes of samples a wav lacks of those that its header counts.
-
-    The sound library reads such a file as a shorter recording, without a word. Headers of streams,
-    which could not know the size, are left alone.
-    """
-    with file.open("rb") as data:
-        if data.read(4) != b"RIFF" or data.seek(8) != 8 or data.read(4) != b"WAVE":
-            return 0
-        end = file.stat().st_size
-        while len(head := data.read(8)) == 8:
-            size = int.from_bytes(head[4:], "little")
-            if head[:4] == b"data":
-                unknown = size >= 0x7FFFF000
-                return 0 if unknown else max(0, data.tell() + size - end)
-            data.seek(size + size % 2, 1)
-    return 0
 
 
 def _named(source: str) -> str:

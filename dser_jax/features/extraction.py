@@ -10,6 +10,7 @@ from pathlib import Path
 from dser_jax.corpora import Utterance
 from dser_jax.features.audio import check_file
 from dser_jax.features.extractors.extractor import Extractor
+from dser_jax.features.samples import say_loud
 from dser_jax.features.store import Store, writing
 from dser_jax.features.workers import Task, work_through
 from dser_jax.system import BadInput, DataError, Progress, deferred_interrupt, sha256_file
@@ -81,6 +82,17 @@ def find_keys(
     ]
 
 
+def find_loud(
+    store: Store, utterances: Sequence[Utterance], keys: Sequence[str | None]
+) -> list[str]:
+    """Says how many of the recordings reach above 1, by what the store has of them."""
+    peaks: dict[Path | str, float] = {}
+    for utt, key in zip(utterances, keys, strict=True):
+        if key is not None and utt.file is not None:
+            peaks[utt.file] = max(store.peak(key), peaks.get(utt.file, 0.0))
+    return say_loud(peaks)
+
+
 def _key(digest: str, start: float | None, end: float | None, settings: str) -> str:
     return hashlib.sha256(f"{digest} {start!r} {end!r} {settings}".encode()).hexdigest()
 
@@ -107,7 +119,7 @@ def _fill(
                         bad(result)
                     failed[key] = result
                 else:
-                    writer.add(key, result)
+                    writer.add(key, result.frames, result.peak)
                 done += 1
                 progress.advance()
                 if interrupted() and done < len(todo):

@@ -3,7 +3,8 @@
 A folder an extractor::
 
     frames.f32     float32 rows, one utterance's after another's
-    index.jsonl    {"key": ..., "offset": first row, "rows": ..., "crc32": of their bytes}
+    index.jsonl    {"key": ..., "offset": first row, "rows": ..., "crc32": of their bytes,
+                    "peak": largest magnitude of the samples}
 
 A line of the index is written after its frames, so a crash leaves at most frames without a line,
 or half a line. Both are dropped when the store is next opened to be written.
@@ -25,11 +26,12 @@ from dser_jax.system import DserError, FolderLock, remove_stale, replacing
 
 
 class Entry(NamedTuple):
-    """Where an utterance's frames lie, and the checksum of their bytes."""
+    """Where an utterance's frames lie, the checksum of their bytes, and how loud it is at most."""
 
     offset: int
     rows: int
     crc32: int
+    peak: float
 
 
 class Store:
@@ -68,6 +70,10 @@ class Store:
         """Returns the number of an utterance's frames."""
         return self._index[key].rows
 
+    def peak(self, key: str) -> float:
+        """Returns the largest magnitude of an utterance's samples."""
+        return self._index[key].peak
+
     def _find(self, key: str) -> Frames | None:
         entry = self._index.get(key)
         if entry is None:
@@ -76,7 +82,10 @@ class Store:
         return frames if zlib.crc32(frames.tobytes()) == entry.crc32 else None
 
     def _read_index(self) -> dict[str, Entry]:
-        """Reads the whole lines of the index that speak of frames that are there."""
+        """Reads the whole lines of the index that speak of frames that are there.
+
+        Lines without a peak are of frames of recordings that nobody has looked at.
+        """
         if not self.index_path.exists() or not self.frames_path.exists():
             return {}
         there = self.frames_path.stat().st_size // (4 * self.width)
@@ -84,8 +93,8 @@ class Store:
         for line in self.index_path.read_bytes().split(b"\n")[:-1]:
             try:
                 item = json.loads(line)
-                entry = Entry(int(item["offset"]), int(item["rows"]), int(item["crc32"]))
-                key = str(item["key"])
+                offset, rows, crc32 = (int(item[name]) for name in ("offset", "rows", "crc32"))
+                entry, key = Entry(offset, rows, crc32, float(item["peak"])), str(item["key"])
             except (ValueError, KeyError, TypeError):
                 continue
             if entry.offset >= 0 and entry.rows > 0 and entry.offset + entry.rows <= there:
@@ -119,7 +128,7 @@ class Writer:
         self._index = store.index_path.open("ab")
         self._end = end
 
-    def add(self, key: str, frames: Frames) -> None:
+    def add(self, key: str, frames: Frames, peak: float) -> None:
         """Appends an utterance's frames, then the line that names them.
 
         Raises:
@@ -128,7 +137,7 @@ class Writer:
         if frames.ndim != 2 or frames.shape[1] != self._width or len(frames) == 0:
             raise ValueError(f"frames of shape {frames.shape}, expected [rows, {self._width}]")
         data = np.ascontiguousarray(frames, "<f4").tobytes()
-        entry = Entry(self._end, len(frames), zlib.crc32(data))
+        entry = Entry(self._end, len(frames), zlib.crc32(data), peak)
         try:
             self._frames.write(data)
             self._frames.flush()

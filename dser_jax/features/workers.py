@@ -17,7 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
-from dser_jax.features.audio import read
+from dser_jax.features.audio import hear
 from dser_jax.features.extractors.extractor import Extractor, Frames, make_frames
 from dser_jax.features.sets import EXTRACTORS
 from dser_jax.system import DataError, DserError, available_cores, without_interrupts
@@ -36,7 +36,14 @@ class Task(NamedTuple):
     convert: bool = False
 
 
-Result = tuple[str, Frames | DataError]
+class Extracted(NamedTuple):
+    """What came of a recording: its frames, and the largest magnitude of its samples."""
+
+    frames: Frames
+    peak: float
+
+
+Result = tuple[str, Extracted | DataError]
 
 
 def work_through(
@@ -58,21 +65,21 @@ def work_through(
             yield key, work(task)
 
 
-def _make_work(extractor: Extractor) -> Callable[[Task], Frames | DataError]:
+def _make_work(extractor: Extractor) -> Callable[[Task], Extracted | DataError]:
     """Starts an extractor; returns what reads a recording and gives its frames, or the error."""
     extract_frames = make_frames(extractor)
 
-    def work(task: Task) -> Frames | DataError:
+    def work(task: Task) -> Extracted | DataError:
         try:
-            signal = read(*task)
-            return extract_frames(signal, task.file)
+            heard = hear(*task)
+            return Extracted(extract_frames(heard.signal, task.file), heard.peak)
         except DataError as error:
             return error
 
     return work
 
 
-_work: Callable[[Task], Frames | DataError] | None = None
+_work: Callable[[Task], Extracted | DataError] | None = None
 """What a worker process does with a task; set when it starts."""
 
 
@@ -85,7 +92,7 @@ def _start_worker(name: str) -> None:
     _work = _make_work(EXTRACTORS[name])
 
 
-def _work_here(task: Task) -> Frames | DataError:
+def _work_here(task: Task) -> Extracted | DataError:
     """Does a task in a worker process."""
     assert _work is not None
     return _work(task)
@@ -150,7 +157,7 @@ def _in_processes(
         pool.shutdown(cancel_futures=True)
 
 
-def _alone(extractor: Extractor, task: Task) -> Frames | DataError:
+def _alone(extractor: Extractor, task: Task) -> Extracted | DataError:
     """Does a task that may kill its process."""
     with _pool(extractor, 1) as pool:
         try:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dser_jax.corpora import Utterance
-from dser_jax.features import HOP, RATE, Store, extract, read
+from dser_jax.features import HOP, RATE, Store, extract, find_loud, read
 from dser_jax.predict.estimate import Estimate
 from dser_jax.predict.predictor import Predictor, Rows
 from dser_jax.predict.recordings import Asked, Piece
@@ -169,5 +169,6 @@ def _extract(
         except KeyboardInterrupt:
             raise KeyboardInterrupt("stopped") from None  # Nothing is kept, unlike in `prepare`.
         store = Store(Path(folder), len(extractor.columns))
+        model.notices += find_loud(store, utterances, keys)
         errors = iter(bad.left_out)  # One for each that has no key, in the same order.
         return [next(errors) if key is None else model.finish(store[key]) for key in keys]

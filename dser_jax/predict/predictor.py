@@ -16,11 +16,14 @@ from dser_jax.features import (
     RATE,
     Feature,
     Frames,
+    Heard,
     Signal,
+    check_samples,
+    hear,
     hsf,
     make_frames,
     nonzero_hsf,
-    read,
+    say_loud,
 )
 from dser_jax.predict.estimate import Estimate
 from dser_jax.share import Bundle, Networks, encode, gather, is_bundle, read_bundle
@@ -66,6 +69,7 @@ class Predictor:
         self.reads_text = bundle.tokenizer is not None
         self.notices: list[str] = []
         self._networks = Networks(bundle)
+        self._loudest = 0.0
 
     def __call__(
         self,
@@ -156,9 +160,14 @@ class Predictor:
           DserError: It is damaged, too short, or not 16 kHz mono and not to be converted.
         """
         if isinstance(recording, np.ndarray):
-            return self.finish(self._extract(_signal(recording), None))
-        file = Path(recording)
-        return self.finish(self._extract(read(file, convert=convert), file))
+            file, heard = None, _heard(recording)
+        else:
+            file = Path(recording)
+            heard = hear(file, convert=convert)
+        if self._loudest <= 1:  # Said once: a predictor may live long.
+            self._loudest = heard.peak
+            self.notices += say_loud({file or "an array": heard.peak})
+        return self.finish(self._extract(heard.signal, file))
 
     def finish(self, frames: Frames) -> Rows:
         """Makes functionals of low-level descriptors, where the model wants those."""
@@ -172,7 +181,7 @@ class Predictor:
         return 0 if self.bundle.tokenizer is None else len(self.bundle.tokenizer.numbers(text))
 
 
-def _signal(samples: np.ndarray) -> Signal:
+def _heard(samples: np.ndarray) -> Heard:
     """Makes sure that an array holds samples."""
     if samples.ndim != 1 or samples.dtype.kind != "f":
         raise DataError(
@@ -180,6 +189,5 @@ def _signal(samples: np.ndarray) -> Signal:
             value=f"{samples.dtype} {list(samples.shape)}",
             expected=f"a vector of floats on [-1, 1], {RATE} a second",
         )
-    if not np.isfinite(samples).all() or np.abs(samples).max(initial=0.0) > 1.5:
-        raise DataError("not a signal", expected="finite samples on [-1, 1]")
-    return samples.astype(np.float32)
+    signal = samples.astype(np.float32)
+    return Heard(signal, check_samples(signal[:, None], rate=RATE) if len(signal) else 0.0)

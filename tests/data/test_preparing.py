@@ -192,6 +192,34 @@ def test_a_bad_recording_leaves_every_array_aligned(spoken, tmp_path):
         assert last.manifest["left_out"] == after.manifest["left_out"]
 
 
+def test_a_recording_without_a_sound_is_bad(spoken, tmp_path):
+    soundfile.write(tmp_path / "wav" / "r1.wav", np.zeros(1600), 16000)
+    tone = 0.3 * np.sin(np.arange(4800) * 0.1)
+    soundfile.write(tmp_path / "wav" / "r2.wav", np.stack([tone, -tone], 1), 16000)
+    with pytest.raises(DataError, match=r"r1\.wav: a silent recording \(of labels\.csv:3\)"):
+        prepare(spoken, tmp_path / "out", features=["pairs_lld"], convert=True)
+    bad = BadInput(skip=True)
+    after = prepare(spoken, tmp_path / "out", features=["pairs_lld"], convert=True, bad=bad)
+    assert [utt.id for utt in after.utterances] == ["u0", "u3"]
+    silent, cancelled = after.manifest["left_out"]
+    assert "r1.wav: a silent recording" in silent
+    assert "r2.wav: channels that cancel out" in cancelled
+
+
+def test_recordings_that_overshoot_are_counted_once(spoken, tmp_path):
+    """Also where what was extracted of them is in the store already."""
+    for i, peak in ((1, 1.25), (3, 1.5)):
+        samples = np.append(np.random.default_rng(i).uniform(-0.5, 0.5, 1599), peak)
+        soundfile.write(tmp_path / "wav" / f"r{i}.wav", samples, 16000, subtype="FLOAT")
+    for out in ("one", "two"):
+        names = ["pairs_lld", "pairs_hsf"]
+        found = prepare(spoken, tmp_path / out, features=names, store=tmp_path / "store")
+        (note,) = found.manifest["notes"]
+        loudest = tmp_path / "wav" / "r3.wav"
+        assert note.startswith(f"2 recordings reach above 1, {loudest} 1.5: ")
+    assert len(CALLS) == 4
+
+
 def test_a_bad_row_of_imported_features(spoken, tmp_path):
     array = np.ones((4, 2))
     array[3, 0] = np.nan

@@ -19,8 +19,8 @@ def frames(rows: int, seed: int = 0) -> np.ndarray:
 def folder(tmp_path) -> Path:
     """A store with the keys a (2 frames) and b (3 frames)."""
     with writing(tmp_path, 3) as writer:
-        writer.add("a", frames(2, 0))
-        writer.add("b", frames(3, 1))
+        writer.add("a", frames(2, 0), 0.5)
+        writer.add("b", frames(3, 1), 0.5)
     return tmp_path
 
 
@@ -45,7 +45,7 @@ def test_an_empty_store(tmp_path):
 
 def test_is_readable_while_it_grows(tmp_path):
     with writing(tmp_path, 3) as writer:
-        writer.add("a", frames(2))
+        writer.add("a", frames(2), 0.5)
         assert "a" in Store(tmp_path, 3)
 
 
@@ -60,7 +60,7 @@ def test_goes_on_from_every_torn_end(folder):
             whole = cut_index == len(index) and cut_data == len(data)
             assert ("b" in Store(folder, 3)) == whole
             with writing(folder, 3) as writer:
-                writer.add("c", frames(4, 2))
+                writer.add("c", frames(4, 2), 0.5)
             store = Store(folder, 3)
             assert len(store) == 2 + whole
             np.testing.assert_array_equal(store["a"], frames(2, 0))
@@ -73,7 +73,7 @@ def test_frames_without_a_line_are_dropped(folder):
     with (folder / "frames.f32").open("ab") as file:
         file.write(frames(5).tobytes())
     with writing(folder, 3) as writer:
-        writer.add("c", frames(1, 7))
+        writer.add("c", frames(1, 7), 0.5)
     np.testing.assert_array_equal(Store(folder, 3)["c"], frames(1, 7))
 
 
@@ -87,6 +87,22 @@ def test_a_line_that_makes_no_sense_is_skipped(folder):
     assert [json.loads(line)["key"] for line in index.read_text().splitlines()] == ["a", "b"]
 
 
+def test_says_how_loud_a_recording_is(folder):
+    with writing(folder, 3) as writer:
+        writer.add("c", frames(1), 1.25)
+    assert Store(folder, 3).peak("c") == 1.25
+
+
+def test_what_was_stored_of_recordings_that_nobody_checked_is_extracted_again(folder):
+    """Version 0.1.0 kept frames of recordings that were cut short, silent or on another scale."""
+    index = folder / "index.jsonl"
+    index.write_text(index.read_text().replace(', "peak": 0.5', ""))
+    assert len(Store(folder, 3)) == 0
+    with writing(folder, 3) as writer:
+        writer.add("a", frames(2, 0), 0.5)
+    np.testing.assert_array_equal(Store(folder, 3)["a"], frames(2, 0))
+
+
 def test_a_flipped_bit_is_noticed_and_extracted_again(folder):
     data = bytearray((folder / "frames.f32").read_bytes())
     data[5] ^= 1
@@ -95,7 +111,7 @@ def test_a_flipped_bit_is_noticed_and_extracted_again(folder):
     assert "a" not in store
     assert "b" in store
     with writing(folder, 3) as writer:
-        writer.add("a", frames(2, 0))
+        writer.add("a", frames(2, 0), 0.5)
     np.testing.assert_array_equal(Store(folder, 3)["a"], frames(2, 0))
 
 
@@ -124,7 +140,7 @@ def test_two_writers(folder):
     other.kill()
     other.join()
     with writing(folder, 3) as writer:
-        writer.add("c", frames(1))
+        writer.add("c", frames(1), 0.5)
     other.close()
 
 
@@ -139,7 +155,7 @@ def test_wrong_shapes(folder):
     with writing(folder, 3) as writer:
         for wrong in (frames(0), frames(2)[:, :2]):
             with pytest.raises(ValueError, match=r"expected \[rows, 3\]"):
-                writer.add("c", wrong)
+                writer.add("c", wrong, 0.5)
 
 
 def test_a_full_disk(folder):
@@ -148,5 +164,5 @@ def test_a_full_disk(folder):
         writer._frames.close()
         writer._frames = Path("/dev/full").open("wb")  # noqa: SIM115
         with pytest.raises(DserError, match=r"No space left on device.*goes on from there"):
-            writer.add("c", frames(1))
+            writer.add("c", frames(1), 0.5)
     assert set(Store(folder, 3)._index) == {"a", "b"}

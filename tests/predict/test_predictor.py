@@ -148,7 +148,8 @@ def test_what_is_missing_is_said(model, files):
         (np.zeros((2, 4800), np.float32), r"not a signal, found 'float32 \[2, 4800\]'"),
         (np.zeros(4800, np.int16), "not a signal, found 'int16"),
         (np.full(4800, np.nan), "expected finite samples"),
-        (noise() * 1000, "expected finite samples on"),
+        (noise() * 1000, r"samples reach 499.*; expected \[-1, 1\]"),
+        (np.zeros(4800), "a silent recording"),
         (noise(seconds=0.02), "too short for paa_lld"),
     ],
 )
@@ -165,6 +166,16 @@ def test_a_file_is_named_and_converted_on_demand(model, tmp_path):
         model(file, "is awful")
     converted = model(file, "is awful", convert=True)
     np.testing.assert_allclose(converted.pred, model(signal, "is awful").pred, atol=1e-5)
+
+
+def test_overshoot_is_said_once(tmp_path):
+    model, loud = make_model(), noise()
+    loud[50] = 1.5
+    soundfile.write(tmp_path / "a.wav", loud, RATE, subtype="FLOAT")
+    for recording in (noise(), tmp_path / "a.wav", loud):
+        model(recording, "the weather")
+    (notice,) = model.notices
+    assert notice.startswith(f"1 recording reaches above 1, {tmp_path / 'a.wav'} 1.5: ")
 
 
 def test_unknown_words_are_passed_over(model):

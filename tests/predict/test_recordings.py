@@ -292,6 +292,28 @@ def test_what_is_bad_stops_no_other(exported, fifty, tmp_path, capsys):
     assert "no such recording" in capsys.readouterr().err
 
 
+def test_what_is_no_signal_is_not_predicted(exported, tmp_path, capsys):
+    folder, sound = tmp_path / "recordings", noise(0.3)
+    write(folder / "silent.wav", np.zeros(RATE))
+    soundfile.write(folder / "plugs.wav", np.stack([sound, -sound], 1), RATE)
+    soundfile.write(folder / "integers.wav", np.round(sound * 8000), RATE, subtype="FLOAT")
+    soundfile.write(folder / "au.wav", sound, RATE, format="AU")
+    (folder / "au.wav").write_bytes((folder / "au.wav").read_bytes()[:-2000])
+    sound[100] = 1.07
+    soundfile.write(folder / "loud.wav", sound, RATE, subtype="FLOAT")
+    assert run(exported["speech"], folder, "--convert") == 3
+    said = capsys.readouterr().err
+    for what in (
+        "silent.wav: a silent recording",
+        "plugs.wav: channels that cancel out",
+        "integers.wav: samples reach 8000; expected [-1, 1]",
+        "au.wav: a truncated recording, found '7600 bytes of samples'; expected 9600",
+        "4 not predicted, 1 done",
+        f"1 recording reaches above 1, {folder / 'loud.wav'} 1.07: ",
+    ):
+        assert what in " ".join(said.split()).replace("- ", "-"), what
+
+
 def test_a_csv_keeps_its_columns(exported, fifty, tmp_path, capsys):
     table = tmp_path / "asked.csv"
     table.write_text(
