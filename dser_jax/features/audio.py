@@ -27,6 +27,8 @@ Signal = Float32[np.ndarray, "sample"]
 
 _CONVERT = "--convert makes it so, and `ffmpeg -i IN.wav -ar 16000 -ac 1 OUT.wav` a file that is"
 
+_CONTAINERS = f"{KNOWN}; `ffmpeg -i IN OUT.wav` makes a wav of what it knows"
+
 
 def check_file(file: Path | None, source: str = "") -> Path:
     """Returns the path of a recording that exists and is not empty.
@@ -113,8 +115,7 @@ def hear(
                 if length is None or (sound.format == "MP3") != sound.subtype.startswith("MPEG"):
                     # The sound library does not say whether such a recording has been cut short.
                     kind = f"{sound.format_info}, {sound.subtype_info}"
-                    expected = f"{KNOWN}: `ffmpeg -i IN OUT.wav` makes one of it"
-                    raise wrong("a container that is not known", kind, expected)
+                    raise wrong("a container that is not known", kind, _CONTAINERS)
                 if sound.channels != 1 and not convert:
                     kind = "a stereo recording" if sound.channels == 2 else "not a mono recording"
                     raise wrong(kind, f"{sound.channels} channels", f"one; {_CONVERT}")
@@ -125,7 +126,7 @@ def hear(
                 first, channels = _samples(sound, start, end, wrong)
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", str(error))
-        raise wrong(f"not a readable audio file ({reason})", expected=KNOWN) from None
+        raise wrong(f"not a readable audio file ({reason})", expected=_CONTAINERS) from None
     peak = check_samples(channels, wrong, rate=rate, first=first)
     signal = _resampled(mean_of(channels, wrong), rate)
     if len(signal) < WINDOW:

@@ -95,6 +95,10 @@ STREAMS = {
     "RF64 of -1": ("RF64", {b"ds64\x1c\0\0\0": b"\xff" * 24}),
     "W64 of 0": ("W64", {b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a": bytes(8)}),
     "W64 of -1": ("W64", {b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a": b"\xff" * 8}),
+    "W64 of ffmpeg": (
+        "W64",
+        {b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a": b"\xff" * 7 + b"\x7f"},
+    ),
     "AIFF of 0": ("AIFF", {b"FORM": bytes(4), b"SSND": bytes(4)}),
     "AU of 0": ("AU", {b".snd\0\0\0\x18": bytes(4)}),
     "AU of -1": ("AU", {b".snd\0\0\0\x18": b"\xff" * 4}),

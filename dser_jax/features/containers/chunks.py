@@ -12,6 +12,8 @@ ENDLESS = 0x7FFFF000
 
 Those who write to a pipe put there this, 0x7FFFFFFF, 0x80000000 or the like, or 0xFFFFFFFF.
 """
+MORE_THAN_ANY = 1 << 62
+"""The same where a size has eight bytes: they put there 2**63 - 1 or 2**64 - 1."""
 
 
 class Chunks(NamedTuple):
@@ -77,7 +79,7 @@ def of_chunks(data: BinaryIO, end: int, layout: Chunks) -> Length:
         size = int.from_bytes(data.read(8), "little")
     if field.width == 4 and size >= ENDLESS:
         return Length()  # The sound library reads to the end of the file.
-    if size == 256**field.width - 1 or (size == 0 and not _reach(chunks, end)):
+    if size >= MORE_THAN_ANY or (size == 0 and not _reach(chunks, end)):
         return endless(field, there)
     return counted(size - layout.head, there)
 
