@@ -9,7 +9,7 @@ from pathlib import Path
 from dser_jax.commands.base import Commands, add_command, add_dialect, dialect_of, pairs
 from dser_jax.corpora import RECOGNISED, Corpus
 from dser_jax.experiment import positive
-from dser_jax.system import BadInput, DserError, tell
+from dser_jax.system import BadInput, DserError, plural, tell
 
 TABLES = ("msp_podcast", "emobank", "table")
 """Corpora that come as a table."""
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> None:
     if corpus is None and not (args.out / MANIFEST).exists():
         raise DserError(f"{args.out}: not a prepared folder yet; --corpus says what to prepare")
     if corpus is not None:
-        tell(f"{corpus.name} in {args.root}: {len(corpus.utterances)} utterances")
+        tell(f"{corpus.name} in {args.root}: {plural(len(corpus.utterances), 'utterance')}")
         for line in corpus.found:
             tell(f"  {line}")
     prepared = prepare(

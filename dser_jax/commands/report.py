@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
 def _write_others(args: argparse.Namespace) -> None:
     """Writes the page, and hands the runs to trackers."""
     from dser_jax.journal import read_journal
-    from dser_jax.report import plural
+    from dser_jax.system import plural
 
     if args.html is not None:
         from dser_jax.report import write_page

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
         RECOGNISED,
         SEPARATORS,
         Dialect,
+        marked_encoding,
         name_of,
     )
     from dser_jax.corpora.tables.sheet import Sheet, SheetRow, open_sheet
-    from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
+    from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance, in_order
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

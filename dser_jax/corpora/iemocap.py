@@ -14,7 +14,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from dser_jax.corpora.reading import gather, read_label, read_lines, session_line, visible
+from dser_jax.corpora.reading import (
+    clipped,
+    gather,
+    read_label,
+    read_lines,
+    session_line,
+    told_foreign,
+    visible,
+)
+from dser_jax.corpora.tables.cells import fold_space
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.system import BadInput, DataError
 
@@ -32,11 +41,11 @@ _TRANSCRIPT = re.compile(r"(Ses\w+)\s*\[[^\]]*\]\s*:?\s*(.*)")
 
 
 class _Words(NamedTuple):
-    """The transcripts of a session, and where its annotators wrote one id twice."""
+    """The transcripts of a session, and where its annotators wrote other words for an id again."""
 
     by_id: dict[str, str]
     dialogues: frozenset[str]
-    repeated: list[str]
+    repeated: list[tuple[str, str]]
 
 
 def load_iemocap(root: str | Path, bad: BadInput | None = None) -> Corpus:
@@ -56,6 +65,7 @@ def load_iemocap(root: str | Path, bad: BadInput | None = None) -> Corpus:
     release = _find_release(Path(root))
     utterances: dict[str, Utterance] = {}
     found: list[str] = []
+    foreign: list[Path] = []
     for session in SESSIONS:
         dialog = release / session / "dialog"
         labels, words = dialog / "EmoEvaluation", dialog / "transcriptions"
@@ -71,20 +81,22 @@ def load_iemocap(root: str | Path, bad: BadInput | None = None) -> Corpus:
                 )
             )
             continue
-        transcripts = _read_transcripts(words)
+        transcripts = _read_transcripts(words, foreign)
         before = len(utterances)
         files = visible(labels.glob("*.txt"))
         for file in files:
             parse = partial(_parse, file=file, session=release / session, transcripts=transcripts)
-            gather(utterances, _label_lines(file), parse, bad)
+            gather(utterances, _label_lines(file, foreign), parse, bad)
         new = list(utterances.values())[before:]
         line = session_line(session, new, len(files))
-        if transcripts.repeated:
-            line += f"; transcribed twice, the first kept: {', '.join(transcripts.repeated)}"
+        # Ids that nobody evaluated, such as Ses01F_impro01_MXX0, recur and do not matter.
+        if twice := [where for id, where in transcripts.repeated if id in utterances]:
+            line += f"; transcribed twice, the first kept: {', '.join(twice)}"
         found.append(line)
     if not utterances:
         raise DataError("no evaluated utterances here", file=release, expected=_LABEL_LINE)
     ordered = tuple(utterances[id] for id in sorted(utterances))
+    found += [*clipped(ordered, SCALE), *told_foreign(foreign)]
     return Corpus(name="iemocap", utterances=ordered, scale=SCALE, found=tuple(found))
 
 
@@ -100,25 +112,25 @@ def _find_release(root: Path) -> Path:
     )
 
 
-def _read_transcripts(folder: Path) -> _Words:
+def _read_transcripts(folder: Path, foreign: list[Path]) -> _Words:
     """Reads what was said; a line without an id belongs to no utterance and is passed over."""
     by_id: dict[str, str] = {}
-    repeated: list[str] = []
+    repeated: list[tuple[str, str]] = []
     files = visible(folder.glob("*.txt"))
     for file in files:
-        for number, line in enumerate(read_lines(file), 1):
+        for number, line in enumerate(read_lines(file, foreign), 1):
             match = _TRANSCRIPT.fullmatch(line.strip())
             if match is None:
                 continue
-            id, words = match.groups()
+            id, words = match[1], fold_space(match[2])
             if by_id.setdefault(id, words) != words:
-                repeated.append(f"{file}:{number}")
+                repeated.append((id, f"{file}:{number}"))
     return _Words(by_id, frozenset(file.stem for file in files), repeated)
 
 
-def _label_lines(file: Path) -> Iterator[tuple[int, str]]:
+def _label_lines(file: Path, foreign: list[Path]) -> Iterator[tuple[int, str]]:
     """Yields the lines that open a block: not the header, a rater's line, or an empty one."""
-    for number, line in enumerate(read_lines(file), 1):
+    for number, line in enumerate(read_lines(file, foreign), 1):
         if line.startswith("["):
             yield number, line
 

@@ -23,10 +23,11 @@ from dser_jax.corpora.reading import (
     read_lines,
     read_words,
     session_line,
+    told_foreign,
 )
 from dser_jax.corpora.tables.cells import is_missing
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.system import BadInput, DataError
+from dser_jax.system import BadInput, DataError, plural
 
 SCALE = (1.0, 5.0)
 SESSIONS = tuple(f"session{number}" for number in range(1, 7))
@@ -44,12 +45,14 @@ class _Tree(NamedTuple):
     Attributes:
       audio: The folder of session1 to session6.
       words: Where transcripts are, or belong; None if none are read.
+      foreign: Takes the files that are not in UTF-8.
     """
 
     audio: Path
     wavs: Mapping[str, Path]
     words: Path | None
     transcripts: Mapping[str, Path]
+    foreign: list[Path]
 
 
 def load_msp_improv(
@@ -76,7 +79,9 @@ def load_msp_improv(
     labels = _find_labels(root)
     tree = _find_tree(root, transcripts)
     utterances: dict[str, Utterance] = {}
-    gather(utterances, _label_lines(labels), partial(_parse, file=labels, tree=tree), bad)
+    gather(
+        utterances, _label_lines(labels, tree.foreign), partial(_parse, file=labels, tree=tree), bad
+    )
     if not utterances:
         raise DataError("no evaluated utterances here", file=labels, expected=_LABEL_LINE)
     ordered = tuple(utterances[id] for id in sorted(utterances))
@@ -89,9 +94,10 @@ def load_msp_improv(
             continue
         dialogues = {utterance.id.rsplit("-", 3)[0] for utterance in own}
         lines.append(session_line(session, own, len(dialogues)))
-    lines += [*found(ordered), _direction(ordered)]
+    lines += [*found(ordered), _direction(ordered), *told_foreign(tree.foreign)]
     if spare := tree.wavs.keys() - utterances.keys():
-        lines.append(f"{len(spare)} recordings have no labels, {min(spare)} first")
+        have = "has" if len(spare) == 1 else "have"
+        lines.append(f"{plural(len(spare), 'recording')} {have} no labels, {min(spare)} first")
     return Corpus("msp_improv", ordered, SCALE, tuple(lines))
 
 
@@ -117,12 +123,12 @@ def _find_tree(root: Path, transcripts: bool) -> _Tree:
         places = (root / TRANSCRIPTS, root / "Human_transcriptions" / TRANSCRIPTS)
         words = next((folder for folder in places if folder.is_dir()), None)
     texts = {} if words is None else {path.stem: path for path in find_files(words, (".txt",))}
-    return _Tree(audio, wavs, words, texts)
+    return _Tree(audio, wavs, words, texts, [])
 
 
-def _label_lines(file: Path) -> Iterator[tuple[int, list[str]]]:
+def _label_lines(file: Path, foreign: list[Path]) -> Iterator[tuple[int, list[str]]]:
     """Yields the lines of means, parted: not those of single raters, which follow each."""
-    for number, line in enumerate(read_lines(file), 1):
+    for number, line in enumerate(read_lines(file, foreign), 1):
         cells = [cell.strip() for cell in line.split(";")]
         if cells[0].endswith(".avi") or cells[0].startswith("UTD-IMPROV"):
             yield number, cells
@@ -159,7 +165,9 @@ def _parse(numbered: tuple[int, list[str]], *, file: Path, tree: _Tree) -> Utter
     labels["arousal"] = SCALE[0] + SCALE[1] - labels["arousal"]
     transcript = None
     if tree.words is not None:
-        transcript = read_words(tree.transcripts[id]) if id in tree.transcripts else ""
+        transcript = (
+            read_words(tree.transcripts[id], tree.foreign) if id in tree.transcripts else ""
+        )
         if not transcript:
             where = tree.transcripts.get(id, tree.words / f"{id}.txt")
             expected = f"words in {where}; `--no-transcripts` goes without any"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from dser_jax.corpora.reading import found, read_words
+from dser_jax.corpora.reading import found, read_words, told_foreign
 from dser_jax.corpora.table import load_table
 from dser_jax.corpora.tables.dialect import RECOGNISED, Dialect
 from dser_jax.corpora.utterances import Corpus, Utterance
@@ -70,23 +70,23 @@ def load_msp_podcast(
         dialect=dialect,
     )
     words = root / "Transcripts"
-    utterances = []
+    utterances, foreign = [], []
     for utterance in sorted(corpus.utterances, key=lambda utterance: utterance.id):
         try:
             with_words = transcripts and words.is_dir()
-            utterances.append(_with_words(utterance, words) if with_words else utterance)
+            utterances.append(_with_words(utterance, words, foreign) if with_words else utterance)
         except DataError as error:
             bad(error)
     if not utterances:
         raise DataError("no utterance has words", file=words, expected="a text file for each")
-    lines = (corpus.found[0], *found(utterances))
+    lines = (corpus.found[0], *found(utterances), *told_foreign(foreign))
     return dataclasses.replace(corpus, utterances=tuple(utterances), found=lines)
 
 
-def _with_words(utterance: Utterance, folder: Path) -> Utterance:
+def _with_words(utterance: Utterance, folder: Path, foreign: list[Path]) -> Utterance:
     """Adds an utterance's transcript."""
     file = folder / f"{utterance.id}.txt"
-    transcript = read_words(file) if file.is_file() else ""
+    transcript = read_words(file, foreign) if file.is_file() else ""
     if not transcript:
         raise DataError(
             "no transcript of this utterance",

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from dser_jax.corpora.tables.cells import fold_space, is_missing, read_number
-from dser_jax.corpora.utterances import ATTRS, Utterance
-from dser_jax.system import BadInput, DataError
+from dser_jax.corpora.tables.dialect import marked_encoding
+from dser_jax.corpora.utterances import ATTRS, Utterance, in_order
+from dser_jax.system import BadInput, DataError, plural
 
 Row = TypeVar("Row")
 
@@ -35,17 +36,30 @@ class Place(NamedTuple):
     end: float | None = None
 
 
-def read_lines(file: Path) -> list[str]:
-    """Reads a text file, in UTF-8 or else Latin-1.
+def read_lines(file: Path, foreign: list[Path] | None = None) -> list[str]:
+    """Reads a text file: in UTF-8, as its mark says, or else in cp1252, which is to be told.
 
-    Lines end at line feeds only: `splitlines` also splits at bytes that Latin-1 text may hold.
+    Lines end at line feeds only: `splitlines` also splits at characters that a line may hold.
+
+    Args:
+      file: The file.
+      foreign: Takes the file, if it is in cp1252; `told_foreign` tells of it.
     """
     data = file.read_bytes()
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode(marked_encoding(data) or "utf-8")
     except UnicodeDecodeError:
-        text = data.decode("latin-1")
+        text = data.decode("cp1252", "replace")
+        if foreign is not None:
+            foreign.append(file)
     return [line.rstrip("\r") for line in text.split("\n")]
+
+
+def told_foreign(foreign: Sequence[Path]) -> Iterator[str]:
+    """Tells which files were not in UTF-8."""
+    if foreign:
+        are = "is" if len(foreign) == 1 else "are"
+        yield f"{plural(len(foreign), 'file')} {are} not UTF-8, read as cp1252: {foreign[0]} first"
 
 
 def visible(files: Iterable[Path]) -> list[Path]:
@@ -53,9 +67,9 @@ def visible(files: Iterable[Path]) -> list[Path]:
     return sorted(path for path in files if not path.name.startswith(".") and path.is_file())
 
 
-def read_words(file: Path) -> str:
-    """Reads a file that holds the transcript of one utterance, as one line."""
-    return fold_space(" ".join(read_lines(file)))
+def read_words(file: Path, foreign: list[Path] | None = None) -> str:
+    """Reads a file that holds the transcript of one utterance, as one line; see `read_lines`."""
+    return fold_space(" ".join(read_lines(file, foreign)))
 
 
 def read_label(
@@ -149,13 +163,30 @@ def gather(
 
 def session_line(session: str, utterances: Sequence[Utterance], dialogues: int) -> str:
     """Tells what a session held."""
-    speakers = len({utterance.speaker for utterance in utterances})
-    spoken = sum(bool(utterance.transcript) for utterance in utterances)
-    wavs = sum(utterance.file is not None and utterance.file.is_file() for utterance in utterances)
-    return (
-        f"{session}: {len(utterances)} utterances, {dialogues} dialogues, {speakers} speakers,"
-        f" {spoken} transcripts, {wavs} wavs"
-    )
+    counts = {
+        "utterance": len(utterances),
+        "dialogue": dialogues,
+        "speaker": len({utterance.speaker for utterance in utterances}),
+        "transcript": sum(bool(utterance.transcript) for utterance in utterances),
+        "wav": sum(
+            utterance.file is not None and utterance.file.is_file() for utterance in utterances
+        ),
+    }
+    return f"{session}: {', '.join(plural(count, noun) for noun, count in counts.items())}"
+
+
+def clipped(utterances: Sequence[Utterance], scale: tuple[float, float]) -> Iterator[str]:
+    """Tells how many labels lie beyond the scale, to whose ends they are clipped in training."""
+    beyond = [
+        f"{attr} {label:g}"
+        for utterance in utterances
+        for attr in ATTRS
+        if (label := getattr(utterance, attr)) < scale[0] or label > scale[1]
+    ]
+    if beyond:
+        kinds = ", ".join(f"{count} x {label}" for label, count in Counter(beyond).most_common())
+        ends = f"{scale[0]:g} to {scale[1]:g}"
+        yield f"{plural(len(beyond), 'label')} beyond {ends}, to be clipped: {kinds}"
 
 
 def found(utterances: Sequence[Utterance]) -> Iterator[str]:
@@ -175,11 +206,16 @@ def found(utterances: Sequence[Utterance]) -> Iterator[str]:
     unknown = sum(utterance.speaker is None for utterance in utterances)
     if speakers:
         line = f"speakers: {len(speakers)}"
-        yield f"{line}; unknown in {unknown} utterances" if unknown else line
+        yield f"{line}; unknown in {plural(unknown, 'utterance')}" if unknown else line
+    sessions = in_order(utterance.session for utterance in utterances)
+    if sessions:
+        without = sum(utterance.session is None for utterance in utterances)
+        line = f"sessions: {len(sessions)}"
+        line += f", {sessions[-1]} is the last" if len(sessions) > 1 else f", {sessions[0]}"
+        yield line + (f"; none in {plural(without, 'utterance')}" if without else "")
     splits = Counter(utterance.split for utterance in utterances if utterance.split is not None)
     if splits:
-        order = {"train": "0", "validation": "1"}
-        named = sorted(splits, key=lambda split: order.get(split, split))
+        named = sorted(in_order(splits), key=lambda split: split not in ("train", "validation"))
         unsplit = len(utterances) - splits.total()
         line = ", ".join(f"{split} {splits[split]}" for split in named)
         yield line + (f", no split {unsplit}" if unsplit else "")

@@ -24,7 +24,7 @@ from dser_jax.corpora.tables.cells import read_seconds
 from dser_jax.corpora.tables.dialect import RECOGNISED, Dialect
 from dser_jax.corpora.tables.sheet import Sheet, open_sheet
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.system import BadInput, DataError
+from dser_jax.system import BadInput, DataError, plural
 
 FIELDS = ("id", "file", "start", "end", "transcript", "speaker", "session", "split", *ATTRS)
 """The columns that are read, each under this name in any case, or under one given in `columns`."""
@@ -113,7 +113,7 @@ def load_table(
         scale=(float(scale[0]), float(scale[1])),
         found=(
             table.sheet.said(table.count),
-            f"{len(utterances)} utterances; columns read: {', '.join(table.fields)}",
+            f"{plural(len(utterances), 'utterance')}; columns read: {', '.join(table.fields)}",
             *found(list(utterances.values())),
         ),
     )

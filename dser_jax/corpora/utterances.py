@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,3 +57,18 @@ class Corpus:
     utterances: tuple[Utterance, ...]
     scale: tuple[float, float]
     found: tuple[str, ...] = ()
+
+
+def place_of(name: str) -> tuple[list[str | int], str]:
+    """Returns by what to sort names as people do: numbers in them count as numbers."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if at % 2 else part for at, part in enumerate(parts)], name
+
+
+def in_order(names: Iterable[str | None]) -> list[str]:
+    """Sorts names of sessions, speakers or parts as people do, each once; who has none is left out.
+
+    >>> in_order(["10", "9", "Ses10", "Ses2", "9", None])
+    ['9', '10', 'Ses2', 'Ses10']
+    """
+    return sorted({name for name in names if name is not None}, key=place_of)

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dser_jax.corpora import ATTRS, Utterance
-from dser_jax.data.leaks import mark, normal
+from dser_jax.corpora import ATTRS, Utterance, in_order
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import PARTS, make_split, named_parts
 from dser_jax.features import HOP, RATE, split_words
@@ -59,7 +58,8 @@ def _sessions(utterances: Sequence[Utterance]) -> Counts:
     for utt in utterances:
         groups.setdefault(utt.session or "no session", []).append(utt)
     rows = []
-    for session, group in sorted(groups.items()):
+    for session in in_order(groups):
+        group = groups[session]
         speakers = Counter(utt.speaker for utt in group)
         counts = Counter(utt.split or "no split" for utt in group)
         rows.append(
@@ -79,7 +79,7 @@ def _sessions(utterances: Sequence[Utterance]) -> Counts:
 def _speakers(counts: Counter[str | None], named: int = 4) -> str:
     """Names the speakers where they are few; those who are unknown may be any number."""
     known = {speaker: count for speaker, count in counts.items() if speaker is not None}
-    parts = [f"{speaker} {count}" for speaker, count in sorted(known.items())]
+    parts = [f"{speaker} {known[speaker]}" for speaker in in_order(known)]
     if len(parts) > named:
         parts = [f"{len(parts)} speakers"]
     if counts[None]:
@@ -151,13 +151,14 @@ def _words(prepared: Prepared) -> Counts:
     rows = [["vocabulary", f"{len(counts):,}", f"{counts.total():,}", ""]]
     rows.append(["  that occur once", f"{once:,}", f"{once:,}", ""])
     for name, entry in prepared.manifest["vectors"].items():
-        types = f"{entry['types_found']:,} ({_percent(entry['types_found'], entry['types'])})"
-        tokens = f"{entry['tokens_found']:,} ({_percent(entry['tokens_found'], entry['tokens'])})"
+        types = f"{entry['types_found']:,} ({percent(entry['types_found'], entry['types'])})"
+        tokens = f"{entry['tokens_found']:,} ({percent(entry['tokens_found'], entry['tokens'])})"
         rows.append([f"  known to {name}", types, tokens, str(entry["dim"])])
     return Counts("Words", ["", "different", "in all", "dimension"], rows)
 
 
-def _percent(part: int, whole: int) -> str:
+def percent(part: int, whole: int) -> str:
+    """Writes a share, of nothing as of one."""
     return f"{100 * part / max(whole, 1):.1f}%"
 
 
@@ -165,7 +166,7 @@ def coverage(entry: dict) -> str:
     """Says how many of the words have a vector."""
     return (
         f"{entry['dim']} dimensions, {entry['types_found']:,} of {entry['types']:,} words, "
-        f"{_percent(entry['tokens_found'], entry['tokens'])} of all that is said"
+        f"{percent(entry['tokens_found'], entry['tokens'])} of all that is said"
     )
 
 
@@ -223,38 +224,10 @@ def _labelled(utterance: Utterance) -> bool:
 
 def _validated_on(utterances: Sequence[Utterance], rows: np.ndarray) -> str:
     """Says which sessions or speakers choose the epoch."""
-    sessions = sorted({str(utterances[row].session) for row in rows if utterances[row].session})
-    speakers = sorted({str(utterances[row].speaker) for row in rows if utterances[row].speaker})
+    sessions = in_order(utterances[row].session for row in rows)
+    speakers = in_order(utterances[row].speaker for row in rows)
     if sessions:
         return " ".join(sessions) if len(sessions) < 4 else f"{len(sessions)} sessions"
     if speakers:
         return " ".join(speakers) if len(speakers) < 4 else f"{len(speakers)} speakers"
     return ""
-
-
-def repeated(utterances: Sequence[Utterance]) -> Iterator[str]:
-    """Tells of transcripts that several sessions share: a test on one is no test of the words."""
-    sessions: dict[str, set[str]] = {}
-    texts = [normal(utt.transcript) for utt in utterances]
-    for text, utt in zip(texts, utterances, strict=True):
-        if text and utt.session:
-            sessions.setdefault(text, set()).add(utt.session)
-    shared = {text for text, names in sessions.items() if len(names) > 1}
-    if len({utt.session for utt in utterances}) < 2 or not sessions:
-        return
-    count = sum(text in shared for text in texts)
-    yield (
-        f"{len(shared):,} transcripts occur word for word in more than one session; "
-        f"{count:,} utterances ({_percent(count, len(utterances))}) have one of them"
-    )
-    try:
-        split = make_split(utterances, "last_session", "paper")
-    except DserError:
-        return
-    words = {word for row in (*split.train, *split.validation) for word in texts[row].split(" ")}
-    new = {word for row in split.test for word in texts[row].split(" ")} - words - {""}
-    again = int(mark(utterances, split)["test_seen_transcript"].sum())
-    yield (
-        f"with the test on the last session, {again:,} of its {len(split.test):,} transcripts "
-        f"occur in the other rows, and {len(new):,} of its words do not"
-    )

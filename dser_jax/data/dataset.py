@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.splits import Split, make_split
+from dser_jax.data.splits import Split, known_speakers, make_split
 from dser_jax.features import FEATURES, NONZERO, Tokenizer
 from dser_jax.system import DataError, DserError
 
@@ -112,20 +112,22 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     """Makes sure that a prepared data set has what a configuration needs, without loading it.
 
     Returns:
-      What is unlike the paper's, under its protocol, but can be used.
+      What can be used, but should be known: under "paper" what is unlike the paper's, under
+      "strict" speakers who are on both sides of the split.
 
     Raises:
       DserError: Features, word vectors or transcripts are missing, the vectors are of another width
         than the embedding, or it cannot be split as asked.
     """
-    make_split(prepared.utterances, config.split, config.protocol)
+    split = make_split(prepared.utterances, config.split, config.protocol)
+    notes = known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
     if config.acoustic is not None:
         prepared.feature(feature_name(prepared, config))
     if config.text is None:
-        return []
+        return notes
     _need_transcripts(prepared)
     if config.vectors == "we":
-        return []
+        return notes
     where = _WHERE.get(config.vectors)
     there = prepared.manifest["vectors"]
     if where and config.vectors not in there:
@@ -138,7 +140,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     width = prepared.vectors(config.vectors)[1].shape[1]
     _check_width(prepared, config, width)
     if not where or config.protocol != "paper" or width == Config.embedding_dim:
-        return []
+        return notes
     have = f"the word vectors {config.vectors!r} have {width} dimensions"
     return [f"{have}, the paper's {Config.embedding_dim} ({where})"]
 

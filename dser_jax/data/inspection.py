@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from dser_jax.data.counts import Counts, counted, coverage, repeated, shape
+from dser_jax.data.counts import Counts, counted, coverage, shape
+from dser_jax.data.notices import of_speakers, of_words, repeated
 from dser_jax.data.prepared import Prepared
 from dser_jax.system import printable
 
@@ -26,6 +27,8 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
         else:
             yield f"{name}: {coverage(manifest['vectors'][name])}"
     yield from manifest.get("notes", [])
+    yield from of_words(prepared.utterances)
+    yield from of_speakers(prepared.utterances)
     yield from _left_out(prepared)
     yield (
         f"{len(prepared.utterances)} utterances are prepared in {prepared.folder}; "
@@ -47,7 +50,8 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
     for counts in counted(prepared):
         console.print(_table(counts))
         console.print()
-    for line in (*repeated(utterances), *manifest.get("notes", [])):
+    told = (*repeated(utterances), *of_words(utterances), *of_speakers(utterances))
+    for line in (*told, *manifest.get("notes", [])):
         console.print(printable(line), markup=False)
     for line in _left_out(prepared):
         console.print(printable(line), markup=False, soft_wrap=True)

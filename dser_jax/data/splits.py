@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from dser_jax.corpora import Utterance
-from dser_jax.system import DserError
+from dser_jax.corpora import Utterance, in_order
+from dser_jax.system import DserError, plural
 
 PARTS = ("train", "validation", "test")
 
@@ -31,11 +31,11 @@ class Split:
 def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Split:
     """Divides the utterances as `Config.split` and `Config.protocol` say.
 
-    The test rows come first: the last session, the named one, or the column's; where the column has
-    several test sets, the first of them, or the named one, and the others are in no part. Where the
-    column does not give validation rows, the protocol takes them from the rest: "paper" the last
-    20% of its rows (Keras' validation_split), "strict" its last session, or its last speakers where
-    there is only one session.
+    The test rows come first: the last session (10 comes after 9), the named one, or the column's;
+    where the column has several test sets, the first of them, or the named one, and the others are
+    in no part. Where the column does not give validation rows, the protocol takes them from the
+    rest: "paper" the last 20% of its rows (Keras' validation_split), "strict" its last session, or
+    its last speakers where there is only one session.
 
     Raises:
       DserError: The corpus lacks what the split needs, or a part would be empty.
@@ -58,10 +58,28 @@ def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Sp
     return Split(name, rest, validation, test)
 
 
+def known_speakers(utterances: Sequence[Utterance], split: Split) -> list[str]:
+    """Tells which speakers are on both sides of a split, in words: nothing where all are apart."""
+    train, validation, test = (
+        {utterances[row].speaker for row in getattr(split, part)} - {None} for part in PARTS
+    )
+    lines = []
+    for there, others, what, so in (
+        (test, train | validation, "test", "its scores are not those of new speakers"),
+        (validation, train, "validation", "the epoch is chosen by speakers that were trained on"),
+    ):
+        if both := in_order(there & others):
+            names = ", ".join(both[:5]) + (", ..." if len(both) > 5 else "")
+            who = f"{len(both)} of {plural(len(there), 'speaker')} ({names})"
+            seen = "training or validation" if what == "test" else "training"
+            lines.append(f"{split.name}: {who} of the {what} set are also in {seen}: {so}")
+    return lines
+
+
 def named_parts(utterances: Sequence[Utterance]) -> list[str]:
     """Lists the parts that a split column names: training, validation, then the test sets."""
-    there = {utterance.split for utterance in utterances if utterance.split is not None}
-    return sorted(there, key=lambda part: (*(part != name for name in PARTS), part))
+    there = in_order(utterance.split for utterance in utterances)
+    return sorted(there, key=lambda part: [part != name for name in PARTS])
 
 
 def _by_column(utterances: Sequence[Utterance], split: str):
@@ -85,7 +103,7 @@ def _by_column(utterances: Sequence[Utterance], split: str):
 
 def _by_session(utterances: Sequence[Utterance], split: str):
     sessions = [u.session for u in utterances]
-    names = sorted({s for s in sessions if s is not None})
+    names = in_order(sessions)
     if len(names) < 2 or None in sessions:
         raise DserError(
             f"split {split!r} needs a session for every utterance and at least two sessions; this "
@@ -105,10 +123,10 @@ def _last_fifth(_utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndarra
 
 
 def _last_speakers(utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndarray:
-    sessions = sorted({s for i in rest if (s := utterances[i].session) is not None})
+    sessions = in_order(utterances[i].session for i in rest)
     if len(sessions) > 1:
         return rest[[utterances[i].session == sessions[-1] for i in rest]]
-    speakers = sorted({s for i in rest if (s := utterances[i].speaker) is not None})
+    speakers = in_order(utterances[i].speaker for i in rest)
     named = [utterances[i].speaker for i in rest]
     if len(speakers) < 2 or None in named:
         raise DserError(

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from dser_jax.corpora import in_order
 from dser_jax.data import load_prepared
 from dser_jax.experiment.flags import LEAVE_ONE_OUT
 from dser_jax.experiment.running import run_experiment
@@ -56,7 +57,7 @@ def part_folder(out: str, part: tuple[int, int] | None) -> Path:
 
 def leave_one_session_out(groups: Sequence[Group], data: str) -> list[Group]:
     """Repeats each group for every session of a prepared data set."""
-    sessions = sorted({u.session for u in load_prepared(data).utterances if u.session is not None})
+    sessions = in_order(utterance.session for utterance in load_prepared(data).utterances)
     return [
         dataclasses.replace(
             group, config=dataclasses.replace(group.config, split=f"session:{session}")

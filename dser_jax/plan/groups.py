@@ -99,19 +99,22 @@ def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Gro
       DserError: It can train none of them.
     """
     usable, skipped, errors = [], [], []
+    notes: dict[str, list[str]] = {}
     for group in groups:
         rows = _few(list(dict.fromkeys(spec.name for spec in group.runs))) or "search"
         try:
             make_network(group.config)  # names what is unknown before anything is written
             named(group.config)
             for note in check_inputs(prepared, group.config):
-                print(f"{rows}: {note}", flush=True)
+                notes.setdefault(note, []).append(rows)
             usable.append(group)
         except DserError as error:
             errors.append(error)
             skipped.append(f"{rows}: not trained: {error}")
     if errors and not usable:
         raise errors[0]
+    for note, those in notes.items():
+        print(f"{_few(those)}: {note}", flush=True)
     for line in skipped:
         print(line, flush=True)
     return usable, skipped

@@ -15,10 +15,11 @@ from dser_jax.corpora import (
     SheetRow,
     find_files,
     fold_space,
+    marked_encoding,
     open_sheet,
     read_seconds,
 )
-from dser_jax.system import DataError, DserError
+from dser_jax.system import DataError, DserError, plural
 
 SUFFIXES = (".wav", ".flac")
 """How the names of recordings in a folder end, in any case."""
@@ -108,12 +109,14 @@ def find(
         raise DserError("nothing to predict: give recordings, a folder, a CSV, or --text")
     pieces = list(asked.pieces)
     if texts and len(texts) != len(pieces):
-        raise DserError(f"{len(texts)} texts for {len(pieces)} recordings: give one for each")
+        raise DserError(
+            f"{plural(len(texts), 'text')} for {plural(len(pieces), 'recording')}: give one each"
+        )
     for i, piece in enumerate(pieces):
         if texts:
             pieces[i] = dataclasses.replace(piece, text=fold_space(texts[i]))
         elif piece.text is None and piece.file is not None and asked.header is None:
-            pieces[i] = _with_file_beside(piece, piece.file)
+            pieces[i] = _with_file_beside(piece, piece.file, dialect.encoding)
     return dataclasses.replace(asked, pieces=tuple(pieces))
 
 
@@ -127,15 +130,18 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _with_file_beside(piece: Piece, file: Path) -> Piece:
+def _with_file_beside(piece: Piece, file: Path, encoding: str | None) -> Piece:
     """Reads the words from the file beside the recording, if there is one."""
     beside = file.with_suffix(".txt")
     if not beside.is_file():
         return piece
     try:
-        return dataclasses.replace(piece, text=fold_space(beside.read_text("utf-8-sig")))
-    except (OSError, UnicodeDecodeError) as error:
-        return piece.failed(DataError(f"cannot be read ({error})", file=beside))
+        data = beside.read_bytes()
+        text = data.decode(marked_encoding(data) or encoding or "utf-8")
+    except (OSError, UnicodeError, LookupError) as error:
+        expected = "text in UTF-8, or --encoding"
+        return piece.failed(DataError(f"cannot be read ({error})", file=beside, expected=expected))
+    return dataclasses.replace(piece, text=fold_space(text))
 
 
 def _from_table(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dser_jax.journal import JournalView
 from dser_jax.report.sections import Section, Written, signed, some
-from dser_jax.report.text import heading, number, plural, score_cell
+from dser_jax.report.text import heading, number, score_cell
 from dser_jax.stats import (
     COLUMNS,
     LEAST_SCORED,
@@ -23,7 +23,7 @@ from dser_jax.stats import (
     shared_with_training,
     tables,
 )
-from dser_jax.system import DataError
+from dser_jax.system import DataError, plural
 
 NAMES = 6
 """Names whose parts of the test set are printed; the CSV file has more."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dser_jax.report.text import interval, number, plural
+from dser_jax.report.text import interval, number
 from dser_jax.stats import LEAST, Search
+from dser_jax.system import plural
 
 LABELS = {"alpha": "α (valence)", "beta": "β (arousal)", "gamma": "γ (dominance)"}
 

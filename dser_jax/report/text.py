@@ -20,6 +20,7 @@ from dser_jax.stats import (
     is_baseline,
     is_whole,
 )
+from dser_jax.system import plural
 
 NONE = "–"
 """Stands where there is no score."""
@@ -167,11 +168,6 @@ def _against(
     several = 1 < len(found) <= LISTED
     numbers = f" ({number(bar)})" if several else f": {mean} against {number(bar)}"
     return f"{subject} {verb} {base}{numbers}{', ' if reach else ''}{reach}."
-
-
-def plural(count: int, noun: str) -> str:
-    """Writes `1 run` or `2 runs`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def seeds(values: Iterable[Any]) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 from dser_jax.corpora import ATTRS
 from dser_jax.journal import JournalView
 from dser_jax.report.sections import Section, some
-from dser_jax.report.text import number, plural
+from dser_jax.report.text import number
 from dser_jax.search import about, ranked, setting
 from dser_jax.stats import LOST, is_baseline
+from dser_jax.system import plural
 
 SHOWN = 10
 """So many of the best trials are printed; all are in runs.csv."""

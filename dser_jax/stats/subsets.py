@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dser_jax.corpora import ATTRS
+from dser_jax.corpora import ATTRS, in_order
 from dser_jax.data import MARKS
 from dser_jax.journal import Arrays, JournalView
 from dser_jax.stats.means import Summary, summary
@@ -93,7 +93,7 @@ def shared_with_training(marks: Arrays) -> Shared | None:
     return Shared(
         len(marks["test_seen_transcript"]),
         int(marks["test_seen_transcript"].sum()),
-        tuple(sorted(set(both.tolist()))),
+        tuple(in_order(both.tolist())),
         int(marks["test_seen_recording"].sum()),
     )
 
@@ -120,7 +120,7 @@ def parts_of(ids: Sequence[str], marks: Arrays) -> Parts:
         if len(ids) and (kinds != "").all() and len(set(kinds.tolist())) > 1:
             parts |= {name: kinds == kind for kind, name in names.items() if kind in kinds}
     speakers = np.asarray(marks.get("test_speaker", np.full(len(ids), "")), str)
-    names = sorted(set(speakers.tolist()) - {""})
+    names = in_order(set(speakers.tolist()) - {""})
     if len(names) > 1:
         parts |= {f"speaker {name}": speakers == name for name in names}
         found = [_SEX.fullmatch(name) for name in speakers.tolist()]

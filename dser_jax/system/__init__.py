@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dser_jax.system.output import (
         csv_text,
         harmless,
+        plural,
         print_utf8,
         printable,
         replace_unknown,

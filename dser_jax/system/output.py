@@ -26,6 +26,11 @@ def printable(text: str) -> str:
     return _OBEYED.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def plural(count: int, noun: str) -> str:
+    """Writes `1 run` or `2 runs`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def tell(text: str) -> None:
     """Prints a line on stdout at once."""
     print(printable(text), flush=True)

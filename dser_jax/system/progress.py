@@ -73,7 +73,8 @@ class Progress:
 
     def summary(self, seconds: float) -> str:
         """Tells in a line what was done."""
-        return f"{self._title}: {self._done}{self._unit} in {span(seconds)}"
+        unit = self._unit.removesuffix("s") if self._done == 1 else self._unit
+        return f"{self._title}: {self._done}{unit} in {span(seconds)}"
 
     def __enter__(self) -> Progress:
         self._view.start()

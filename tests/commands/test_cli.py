@@ -188,6 +188,31 @@ def test_inspect_shows_everything(table, capsys):
     assert "4 of its words do not" in out
 
 
+def test_inspect_warns_of_words_that_are_none_or_too_many_and_of_known_speakers(tmp_path, capsys):
+    table, out = tmp_path / "labels.csv", str(tmp_path / "out")
+    texts = ["...", "so " * 120, *(f"w{i} v{i}" for i in range(100))]
+    rows = [f"{text},{1 + i % 5},p{i % 3},{1 + i // 9}" for i, text in enumerate(texts)]
+    table.write_text("\n".join(["transcript,valence,speaker,session", *rows]) + "\n")
+    main(["prepare", "--corpus", "table", str(table), "--scale", "1", "5", "--out", out])
+    prepared = " ".join(capsys.readouterr().out.split())
+    main(["inspect", out])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "sessions: 12, 12 is the last" in prepared
+    assert shown.index(" 9 p0 3, p1 3, p2 3") < shown.index(" 10 p0 3, p1 3, p2 3")
+    assert "last session (12) strict" in shown
+    for text in (prepared, shown):
+        assert "1 of 102 transcripts have no word in them" in text
+        assert (
+            "1 of 102 transcripts have more than 100 words, the longest 120: the last 100" in text
+        )
+        assert "last session (12): 3 of 3 speakers (p0, p1, p2) of the test set are also" in text
+        assert "occur only once" not in text
+    table.write_text("\n".join(["transcript,valence", *(f"文{i},2" for i in range(20))]) + "\n")
+    out = str(tmp_path / "another")
+    main(["prepare", "--corpus", "table", str(table), "--scale", "1", "5", "--out", out])
+    assert "20 of 20 words occur only once" in capsys.readouterr().out
+
+
 def test_inspect_of_the_least_a_corpus_can_be(tmp_path, capsys):
     table, out = tmp_path / "labels.csv", str(tmp_path / "out")
     table.write_text("transcript,valence\n[bold]hm,1\nx,2\n")

@@ -71,7 +71,7 @@ def test_reads_labels_words_speakers_and_paths(release):
     assert (second.start, second.end, second.split) == (None, None, None)
     assert (first.speaker, first.transcript) == ("Ses01F", "Do you: know?")
     assert second.source.endswith("Ses01F_impro01.txt:3")
-    expected = "Session1: 2 utterances, 1 dialogues, 2 speakers, 2 transcripts, 0 wavs"
+    expected = "Session1: 2 utterances, 1 dialogue, 2 speakers, 2 transcripts, 0 wavs"
     assert corpus.found[0] == expected
     assert len(corpus.found) == 5
 
@@ -84,7 +84,7 @@ def test_counts_wavs(release):
     wav = load_iemocap(release).utterances[0].file
     assert wav is not None
     write(wav, b"")
-    assert load_iemocap(release).found[0].endswith("1 wavs")
+    assert load_iemocap(release).found[0].endswith("1 wav")
 
 
 def test_oddities_of_the_release(release):
@@ -106,21 +106,26 @@ def test_oddities_of_the_release(release):
     corpus = load_iemocap(release)
     by_id = {utterance.id: utterance for utterance in corpus.utterances}
     assert len(by_id) == 14
-    assert by_id["Ses05M_script01_1_M000"].transcript == "caf\xe9 \x85 noir"
+    assert by_id["Ses05M_script01_1_M000"].transcript == "caf\xe9 \u2026 noir"
     beside = by_id["Ses05M_script01_1b_M000"]
     assert (beside.transcript, beside.valence, beside.arousal) == ("[LAUGHTER]", 5.5, 0.5)
     assert beside.file is not None
     assert beside.file.parent.name == "Ses05M_script01_1b"
     assert "6 utterances, 3 dialogues, 2 speakers, 4 transcripts" in corpus.found[4]
+    assert (
+        corpus.found[5] == "4 labels beyond 1 to 5, to be clipped: 2 x valence 5.5, 2 x arousal 0.5"
+    )
+    assert corpus.found[6] == f"1 file is not UTF-8, read as cp1252: {latin} first"
 
 
 def test_tells_of_words_given_twice(release):
     words = release / "Session2" / "dialog" / "transcriptions" / "Ses02F_impro01.txt"
     same = b"Ses02F_impro01_M000 [1-2]: Excuse me.\n"
+    same += b"Ses02F_impro01_MXX0 [1-2]: Hm.\nSes02F_impro01_MXX0 [1-2]: Hm, hm.\n"
     write(words, words.read_bytes() + same + b"Ses02F_impro01_M000 [1-2]: Sorry.\n")
     corpus = load_iemocap(release)
     assert corpus.utterances[3].transcript == "Excuse me."
-    assert corpus.found[1].endswith("Ses02F_impro01.txt:4")
+    assert corpus.found[1].endswith(f"0 wavs; transcribed twice, the first kept: {words}:6")
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,13 @@ def test_counts_what_the_tree_holds(release):
     assert ids == sorted(f"MSP-IMPROV-{name}" for name in NAMES)
     assert corpus.found == (
         *(
-            f"session{i}: 2 utterances, 1 dialogues, 2 speakers, 0 transcripts, 2 wavs"
+            f"session{i}: 2 utterances, 1 dialogue, 2 speakers, 0 transcripts, 2 wavs"
             for i in range(1, 7)
         ),
         "labels: valence 12, arousal 12, dominance 12",
         "recordings: 12, of which 12 are there",
         "speakers: 12",
+        "sessions: 6, session6 is the last",
         "arousal is 6 - A, as the file has 1 for the most excited; so its correlation with"
         " dominance is 1.00",
     )
@@ -138,7 +139,7 @@ def test_words_that_are_missing(release, empty):
     bad = BadInput(skip=True)
     corpus = load_msp_improv(release, bad=bad)
     assert (len(corpus.utterances), len(bad.left_out)) == (11, 1)
-    expected = "session2: 1 utterances, 1 dialogues, 1 speakers, 1 transcripts, 1 wavs"
+    expected = "session2: 1 utterance, 1 dialogue, 1 speaker, 1 transcript, 1 wav"
     assert corpus.found[1] == expected
 
 
@@ -155,7 +156,7 @@ def test_other_places_and_names(release):
     place = release / "session6/S01A/T/MSP-IMPROV-S01A-M06-T-MM01.wav"
     assert files["MSP-IMPROV-S01A-M06-T-MM01"] == place, "where it belongs"
     assert "recordings: 12, of which 11 are there" in corpus.found
-    assert corpus.found[-1] == "1 recordings have no labels, MSP-IMPROV-S01A-F01-P-FM99 first"
+    assert corpus.found[-1] == "1 recording has no labels, MSP-IMPROV-S01A-F01-P-FM99 first"
 
 
 @pytest.mark.parametrize(

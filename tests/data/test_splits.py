@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.data.splits import make_split
+from dser_jax.data.splits import known_speakers, make_split, named_parts
 from dser_jax.system.errors import DserError
 
 
@@ -67,6 +67,38 @@ def test_strict_holds_out_speakers_where_there_is_one_session_left():
     split = make_split(utterances, "last_session", "strict")
     assert {utterances[i].speaker for i in split.validation} == {"spk4"}
     assert "spk4" not in {utterances[i].speaker for i in split.train}
+
+
+def test_sessions_and_speakers_are_in_the_order_that_people_give_them():
+    utterances = [Utterance(f"{s}{i}", f"p{s}", str(s)) for s in range(1, 13) for i in range(2)]
+    split = make_split(utterances, "last_session", "strict")
+    assert split.name == "last session (12)"
+    assert sessions(utterances, split.test) == ["12"]
+    assert sessions(utterances, split.validation) == ["11"]
+    alone = [Utterance(u.id, u.speaker, "a" if u.session != "3" else "b") for u in utterances]
+    split = make_split(alone, "last_session", "strict")
+    assert {alone[i].speaker for i in split.validation} == {"p10", "p11", "p12"}
+    many = [Utterance(str(i), split=f"test{i}") for i in (10, 9, 1)]
+    assert named_parts(many) == ["test1", "test9", "test10"]
+    with pytest.raises(DserError, match="there are 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12"):
+        make_split(utterances, "session:13", "strict")
+
+
+def test_speakers_on_both_sides_are_told():
+    apart = corpus()
+    assert known_speakers(apart, make_split(apart, "last_session", "strict")) == []
+    both = [Utterance(str(i), f"p{i % 7}" if i < 30 else "p10", f"s{i // 10}") for i in range(35)]
+    (told,) = known_speakers(both, make_split(both, "session:s2", "strict"))
+    assert told == (
+        "session (s2): 7 of 7 speakers (p0, p1, p2, p3, p4, ...) of the test set are also in "
+        "training or validation: its scores are not those of new speakers"
+    )
+    (told,) = known_speakers(both, make_split(both, "last_session", "strict"))
+    assert told.startswith(
+        "last session (s3): 7 of 7 speakers (p0, p1, p2, p3, p4, ...) of the val"
+    )
+    unknown = [Utterance(u.id, None, u.session) for u in both]
+    assert known_speakers(unknown, make_split(unknown, "last_session", "strict")) == []
 
 
 def test_column():

@@ -105,7 +105,10 @@ def _flags(command: str) -> set[str]:
     return {flag for action in sub.choices[command]._actions for flag in action.option_strings}
 
 
-EXAMPLES = ("plan.groups", "corpora.reading", "corpora.tables.cells", "system.output")
+EXAMPLES = (
+    *("corpora.reading", "corpora.tables.cells", "corpora.utterances"),
+    *("plan.groups", "system.output"),
+)
 """Modules whose docstrings have examples."""
 
 

@@ -175,7 +175,7 @@ def test_what_cannot_be_asked(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DserError, match="nothing to predict"):
         find([])
-    with pytest.raises(DserError, match="2 texts for 1 recordings"):
+    with pytest.raises(DserError, match="2 texts for 1 recording:"):
         find([tmp_path / "a.wav"], ["one", "two"])
     with pytest.raises(DserError, match="expected a header with a column file or transcript"):
         find([tmp_path / "t.csv"])

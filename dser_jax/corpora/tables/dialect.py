@@ -86,7 +86,7 @@ class Lines:
         if sign.startswith((b"PK\x03\x04", b"\x1f\x8b")):
             problem = "compressed, or a workbook of a spreadsheet, and no text"
             raise DataError(problem, file=file, expected="the table itself, saved as CSV")
-        marked = next((name for mark, name in _SIGNS if sign.startswith(mark)), None)
+        marked = marked_encoding(sign)
         self.encoding = _named(encoding, marked, file) or marked or "utf-8-sig"
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
@@ -109,6 +109,11 @@ class Lines:
                 file=self.file,
                 expected=f"text in {self.encoding}; --encoding names another",
             ) from error
+
+
+def marked_encoding(data: bytes) -> str | None:
+    """Returns the encoding whose byte order mark a text begins with, if it begins with one."""
+    return next((name for mark, name in _SIGNS if data.startswith(mark)), None)
 
 
 def _without_end(line: str) -> str:

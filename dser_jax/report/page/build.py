@@ -24,8 +24,9 @@ from dser_jax.report.page.searched import pack_searches
 from dser_jax.report.page.sweep import Content, Sweep
 from dser_jax.report.paper import paper_sections
 from dser_jax.report.sections import Section
-from dser_jax.report.text import note, origin, plural, progress
+from dser_jax.report.text import note, origin, progress
 from dser_jax.report.trials import search_sections
+from dser_jax.system import plural
 
 SCRIPTS = ("data", "state", "table", "charts", "runs", "searches", "predictions", "main")
 """In the order in which they stand in a page."""

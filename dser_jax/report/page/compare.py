@@ -18,7 +18,6 @@ from dser_jax.report.text import (
     mean_sd,
     number,
     p_value,
-    plural,
 )
 from dser_jax.stats import (
     COLUMNS,
@@ -32,6 +31,7 @@ from dser_jax.stats import (
     paired_t,
     settings_of,
 )
+from dser_jax.system import plural
 
 ORIGINS = (
     "data_fingerprint",

@@ -1,0 +1,76 @@
+"""What of a corpus one should know before a network learns from it, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from dser_jax.config import Config
+from dser_jax.corpora import Utterance
+from dser_jax.data.counts import percent
+from dser_jax.data.leaks import mark, normal
+from dser_jax.data.splits import known_speakers, make_split
+from dser_jax.features import split_words
+from dser_jax.system import DserError, plural
+
+ENOUGH = 20
+"""With fewer transcripts than this, that most words occur once says nothing."""
+
+
+def of_words(utterances: Sequence[Utterance]) -> Iterator[str]:
+    """Tells of transcripts of which a network reads nothing, not all, or nothing it knows."""
+    texts = [split_words(utt.transcript) for utt in utterances if utt.transcript is not None]
+    if empty := sum(not words for words in texts):
+        yield f"{empty:,} of {plural(len(texts), 'transcript')} have no word in them"
+    limit = Config.max_tokens
+    if longer := sum(len(words) > limit for words in texts):
+        yield (
+            f"{longer:,} of {plural(len(texts), 'transcript')} have more than {limit} words, the "
+            f"longest {max(map(len, texts))}: the last {limit} are read, unless --max-tokens is "
+            "higher"
+        )
+    counts = Counter(word for words in texts for word in words)
+    once = sum(count == 1 for count in counts.values())
+    if len(texts) >= ENOUGH and once > 0.9 * counts.total():
+        yield (
+            f"{once:,} of {counts.total():,} words occur only once, so hardly any is met again in "
+            "a test: in a language that is written without spaces, part the words first"
+        )
+
+
+def of_speakers(utterances: Sequence[Utterance]) -> Iterator[str]:
+    """Tells of speakers on both sides of the splits that the protocol "strict" makes."""
+    for kind in ("last_session", "column"):
+        try:
+            split = make_split(utterances, kind, "strict")
+        except DserError:
+            continue
+        yield from known_speakers(utterances, split)
+
+
+def repeated(utterances: Sequence[Utterance]) -> Iterator[str]:
+    """Tells of transcripts that several sessions share: a test on one is no test of the words."""
+    sessions: dict[str, set[str]] = {}
+    texts = [normal(utt.transcript) for utt in utterances]
+    for text, utt in zip(texts, utterances, strict=True):
+        if text and utt.session:
+            sessions.setdefault(text, set()).add(utt.session)
+    shared = {text for text, names in sessions.items() if len(names) > 1}
+    if len({utt.session for utt in utterances}) < 2 or not sessions:
+        return
+    count = sum(text in shared for text in texts)
+    yield (
+        f"{len(shared):,} transcripts occur word for word in more than one session; "
+        f"{count:,} utterances ({percent(count, len(utterances))}) have one of them"
+    )
+    try:
+        split = make_split(utterances, "last_session", "paper")
+    except DserError:
+        return
+    words = {word for row in (*split.train, *split.validation) for word in texts[row].split(" ")}
+    new = {word for row in split.test for word in texts[row].split(" ")} - words - {""}
+    again = int(mark(utterances, split)["test_seen_transcript"].sum())
+    yield (
+        f"with the test on the last session, {again:,} of its {len(split.test):,} transcripts "
+        f"occur in the other rows, and {len(new):,} of its words do not"
+    )
