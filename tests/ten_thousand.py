@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from fabricated import run
 
-from dser_jax.journal.journal import JournalView
+from dser_jax.journal.reading import JournalView
 from dser_jax.report.page.build import make_page
 from dser_jax.report.page.sweep import take
 from dser_jax.training.metrics import scores

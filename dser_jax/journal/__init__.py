@@ -1,7 +1,7 @@
 """Finished runs on disk: a row and arrays for each, and what was planned.
 
 In: outcomes. Out: a folder that survives kills and is read without JAX. Open `journal.py` first,
-then `rows.py` (the row that a finished run leaves).
+which writes it, then `reading.py` and `rows.py` (the row that a finished run leaves).
 """
 
 from typing import TYPE_CHECKING
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
         read_intervals,
         write_intervals,
     )
-    from dser_jax.journal.journal import Journal, JournalView, read_journal
+    from dser_jax.journal.journal import Journal
     from dser_jax.journal.merging import merge, part_of
     from dser_jax.journal.provenance import environment
+    from dser_jax.journal.reading import JournalView, read_journal
     from dser_jax.journal.rows import make_row
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.plan import LOSS_WEIGHTS
 
 if TYPE_CHECKING:

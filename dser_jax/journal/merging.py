@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal.files import Row, differences, load_arrays, read_manifest
-from dser_jax.journal.journal import Journal, JournalView, read_journal
+from dser_jax.journal.journal import Journal
 from dser_jax.journal.planned import compare_plans, join_plans
+from dser_jax.journal.reading import JournalView, read_journal
 from dser_jax.plan import plain
 from dser_jax.system import TEMPORARY, DserError, saying, sync_folder
 

@@ -16,7 +16,7 @@ from dser_jax.data.joining import join
 from dser_jax.data.leaks import mark
 from dser_jax.data.preparing import prepare
 from dser_jax.data.splits import make_split
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.system.errors import DataError, DserError
 from tests import tiny
 

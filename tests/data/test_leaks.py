@@ -12,7 +12,8 @@ from rich.console import Console
 from dser_jax.corpora.utterances import Utterance
 from dser_jax.data.leaks import MARKS, mark, normal
 from dser_jax.data.splits import Split
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.plan import run_id
 from dser_jax.report.leaks import leak_sections
 from dser_jax.report.writing import write_report

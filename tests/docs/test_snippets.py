@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dser_jax.cli import COMMANDS, main
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 
 ROOT = Path(__file__).parents[2]
 SMALLER = {

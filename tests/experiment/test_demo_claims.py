@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import scipy.stats
 
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 
 ROOT = Path(__file__).parents[2]
 SMALL = (

@@ -24,7 +24,8 @@ from dser_jax.features.extraction import extract
 from dser_jax.features.extractors.extractor import Extractor
 from dser_jax.features.sets import FEATURES, Feature
 from dser_jax.features.store import Store, writing
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.loss.losses import multitask_loss
 from dser_jax.plan import run_id
 from dser_jax.system import holder
@@ -223,12 +224,12 @@ import socket
 socket.gethostname = lambda: "elsewhere"
 journal = Journal.open(folder, MANIFEST)
 commit(journal, 0)
-append = journal._append
+append = journal._row_file.append
 def late(line):
     print("about to write", flush=True)  # It has looked, the folder is its own.
     sys.stdin.readline()
     append(line)
-journal._append = late
+journal._row_file.append = late
 try:
     commit(journal, 1)
     print("committed", flush=True)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sixty import prepare_sixty
 
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 
 KILLS = 20
 RUNS = 24

@@ -20,7 +20,7 @@ from dser_jax.data.leaks import MARKS
 from dser_jax.experiment import running as experiment
 from dser_jax.experiment.running import load_weights
 from dser_jax.journal.intervals import read_intervals
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.journal.rows import make_row
 from dser_jax.plan import Group, hparams_json, paired_runs
 from dser_jax.plan.runs import Outcome, RunSpec

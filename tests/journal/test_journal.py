@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 
 import dser_jax
 from dser_jax.journal import journal as journal_module
-from dser_jax.journal.journal import SCHEMA, Journal, read_journal
+from dser_jax.journal.journal import Journal
 from dser_jax.journal.provenance import environment
+from dser_jax.journal.reading import SCHEMA, read_journal
+from dser_jax.journal.row_file import RowFile
 from dser_jax.plan import run_id
 from dser_jax.system import atomic, holder
 from dser_jax.system.errors import DataError, DserError
@@ -402,11 +404,15 @@ def test_a_run_written_twice_by_hand_counts_once(folder):
     assert "rows.jsonl:2: run r0 is there already" in view.notices[0]
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_a_kill_between_arrays_and_row_costs_that_run_only(folder, monkeypatch):
     with Journal.open(folder, MANIFEST) as journal:
         journal.commit(row("r0"), arrays())
         with monkeypatch.context() as patch:
-            patch.setattr(journal, "_append", lambda line: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(RowFile, "append", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 journal.commit(row("r1"), arrays(1))
     assert (folder / "arrays/r1.npz").exists()
@@ -586,12 +592,12 @@ def test_whoever_opens_leaves_a_former_holder_a_file_of_its_own(folder):
         with pytest.raises(DserError, match="took this folder over"):
             first.commit(row("r1"), arrays(1))
         assert second.commit(row("r1"), arrays())
-        first.check = lambda: None  # It had looked before it was stopped.
+        first._lock.check = lambda: None  # It had looked before it was stopped.
         assert first.commit(row("r1", name="late"), arrays(1))
-        first._end -= 40
+        first._row_file._end -= 40
         assert first.commit(row("r2", name="late"), arrays(1))  # Cuts what it takes for torn.
         assert read_journal(folder).rows == (row("r0"), row("r1"))
-        del first.check
+        del first._lock.check
         with pytest.raises(DserError, match="took this folder over"):
             first.note({"planned": 9})
         first.close()
@@ -604,13 +610,13 @@ def test_whoever_opens_leaves_a_former_holder_a_file_of_its_own(folder):
 def test_a_row_that_was_written_while_the_folder_was_lost_is_said(folder):
     with Journal.open(folder, MANIFEST) as journal:
         journal.commit(row("r0"), arrays())
-        append = journal._append
+        append = journal._row_file.append
 
         def late(line):
             (folder / "lock").unlink()
             append(line)
 
-        journal._append = late
+        journal._row_file.append = late
         with pytest.raises(DserError, match=r"its lock .* is gone"):
             journal.commit(row("r1"), arrays())
         assert journal.finished == {"r0"}

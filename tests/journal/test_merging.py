@@ -13,8 +13,9 @@ import pytest
 
 import dser_jax
 from dser_jax.journal import merging as module
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
 from dser_jax.journal.merging import merge, part_of
+from dser_jax.journal.reading import read_journal
 from dser_jax.plan import run_id
 from dser_jax.system.errors import DataError, DserError
 

@@ -8,7 +8,8 @@ import scipy.stats
 from fabricated import NAMES, fabricate, rate_grid, search_row, weight_grid, weight_lines
 from matplotlib.figure import Figure
 
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.report import figures
 from dser_jax.report.figures import curves, heat, lines, scatter
 from dser_jax.report.figures.parts import draw_parts

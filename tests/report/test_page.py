@@ -14,7 +14,8 @@ import pytest
 from fabricated import NAMES, fabricate, weight_grid
 
 from dser_jax.cli import main
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.report import page
 from dser_jax.report.figures import style
 from dser_jax.report.files import markdown

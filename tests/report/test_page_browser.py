@@ -12,7 +12,8 @@ import browser
 import pytest
 from fabricated import fabricate, weight_grid
 
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.report.page import write_page
 
 ROOT = Path(__file__).parents[2]

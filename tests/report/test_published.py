@@ -13,7 +13,7 @@ from fabricated import fabricate
 from rich.console import Console
 
 import dser_jax
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.report.paper import order_sentences, paper_csv, paper_sections
 from dser_jax.report.published import (
     AGREES,

@@ -14,7 +14,8 @@ import pytest
 from fabricated import fabricate
 
 from dser_jax.cli import main
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.report.trackers import to_tensorboard, to_wandb, tracked
 from dser_jax.system.errors import DserError
 

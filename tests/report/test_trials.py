@@ -10,7 +10,8 @@ import pytest
 from fabricated import search_row
 from rich.console import Console
 
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.report.trials import said_of, search_sections
 from dser_jax.report.writing import write_report
 from dser_jax.search.trials import best_settings, chosen, setting

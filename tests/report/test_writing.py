@@ -16,7 +16,8 @@ from rich.console import Console
 
 import dser_jax
 from dser_jax.journal.intervals import Interval, Resampled, interval_key, write_intervals
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.report.text import number, p_value, seeds
 from dser_jax.report.writing import write_report
 from dser_jax.stats.table import tables

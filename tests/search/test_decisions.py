@@ -14,7 +14,8 @@ from tiny import CONFIG, make_dataset
 from dser_jax.engine.checkpoint import Checkpoints
 from dser_jax.engine.lanes import Hooks, train_runs
 from dser_jax.engine.program import compile_program, send
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.journal.rows import make_row
 from dser_jax.search.asha import halving
 from dser_jax.search.decisions import FILE, FIRST_SEED, Decisions

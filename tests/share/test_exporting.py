@@ -26,7 +26,7 @@ from dser_jax.config import Config
 from dser_jax.data.prepared import load_prepared
 from dser_jax.features.audio import RATE
 from dser_jax.features.tokenizer import Tokenizer
-from dser_jax.journal.journal import JournalView, read_journal
+from dser_jax.journal.reading import JournalView, read_journal
 from dser_jax.share.bundle import Bundle, Member, read_bundle
 from dser_jax.share.card import make_card
 from dser_jax.share.choice import Choice, choose

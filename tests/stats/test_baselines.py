@@ -19,7 +19,8 @@ from dser_jax.data.dataset import load_dataset
 from dser_jax.data.preparing import prepare
 from dser_jax.experiment import running as experiment
 from dser_jax.experiment.running import run_experiment
-from dser_jax.journal.journal import Journal, read_journal
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.plan.groups import Group
 from dser_jax.report.text import verdict
 from dser_jax.report.writing import write_report

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dser_jax.journal import intervals
 from dser_jax.journal.intervals import Interval, read_intervals
-from dser_jax.journal.journal import read_journal
+from dser_jax.journal.reading import read_journal
 from dser_jax.loss.losses import ccc
 from dser_jax.stats import bootstrap
 from dser_jax.stats.bootstrap import (

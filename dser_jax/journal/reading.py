@@ -1,0 +1,95 @@
+"""A journal as a reader sees it, which neither changes nor locks it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dser_jax.journal.files import (
+    Arrays,
+    Row,
+    array_file,
+    load_arrays,
+    parse_rows,
+    read_bytes,
+    read_manifest,
+)
+from dser_jax.system import DataError, DserError
+
+SCHEMA = 1
+"""The format of the folder; raised when an older reader would misread a newer folder."""
+
+
+@dataclass(frozen=True)
+class JournalView:
+    """A journal as a reader sees it; it may still be growing.
+
+    Attributes:
+      folder: Where it lies.
+      manifest: What it was made with and for.
+      rows: The finished runs, in the order in which they were planned; others come after them, in
+        the order in which they finished.
+      notices: What was amiss, for the user to read.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    rows: tuple[Row, ...]
+    notices: tuple[str, ...] = ()
+
+    def arrays(self, run: str) -> Arrays:
+        """Loads the arrays of a run; DataError if the file is missing or damaged."""
+        return load_arrays(array_file(self.folder / "arrays", run))
+
+    def truth(self, key: str) -> Arrays:
+        """Loads the labels and ids that runs with this key predict; DataError as above."""
+        return load_arrays(array_file(self.folder / "truth", key))
+
+
+def read_journal(folder: str | os.PathLike) -> JournalView:
+    """Reads a journal without changing or locking it, also while a sweep writes to it.
+
+    Raises:
+      DserError: if there is no journal, or one of another schema.
+      DataError: if a line before the last is damaged; names the file and the line.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise DserError(
+            f"{folder} holds no journal: {folder / 'manifest.json'} is missing; expected what "
+            "`dser sweep --out` named"
+        )
+    if "utterances_sha256" in manifest:
+        raise DserError(
+            f"{folder} is a prepared data set; expected the journal of a sweep, which "
+            "`dser sweep --out` named"
+        )
+    check_schema(folder, manifest)
+    path = folder / "rows.jsonl"
+    rows, _, notices = parse_rows(path, read_bytes(path))
+    return JournalView(folder, manifest, as_planned(rows, manifest), tuple(notices))
+
+
+def check_schema(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Makes sure that this version reads the format of a folder; DataError if it does not."""
+    found = manifest.get("schema")
+    if found != SCHEMA:
+        raise DataError(
+            "the journal has another format, written by another version of dser_jax",
+            file=folder / "manifest.json",
+            value=found,
+            expected=f"schema {SCHEMA}",
+        )
+
+
+def as_planned(rows: Sequence[Row], manifest: Mapping[str, Any]) -> tuple[Row, ...]:
+    """Orders rows as the manifest's `planned` lists their runs, where it lists them."""
+    planned = manifest.get("planned")
+    if not isinstance(planned, list):
+        return tuple(rows)
+    place = {run: number for number, run in enumerate(planned)}
+    return tuple(sorted(rows, key=lambda row: place.get(row["run"], len(place))))
