@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from dser_jax.engine.lanes import train_runs
     from dser_jax.engine.program import compile_program, lane_state, send
     from dser_jax.engine.progress import SweepProgress
-    from dser_jax.engine.ray.crew import cluster, cluster_devices, train_on_ray
+    from dser_jax.engine.ray.cluster import cluster, cluster_devices
+    from dser_jax.engine.ray.crew import train_on_ray
     from dser_jax.engine.sizing import choose_lanes, free_bytes
     from dser_jax.engine.terms import Hooks, Judge
 else:

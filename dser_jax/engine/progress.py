@@ -33,6 +33,11 @@ class Tick(NamedTuple):
     lane_epochs: int
     done_epochs: float
 
+    def after(self, before: Tick) -> Tick:
+        """Returns the same with the epochs counted in that other lanes had trained before."""
+        epochs = before.epochs + self.epochs
+        return self._replace(epochs=epochs, lane_epochs=before.lane_epochs + self.lane_epochs)
+
 
 class SweepProgress(Progress):
     """Shows runs finished, lanes busy, epochs a second, the time left and the best run so far.

@@ -16,7 +16,8 @@ import conftest, jax, numpy as np
 from tiny import CONFIG, make_dataset
 from dser_jax import lanes as engine
 from dser_jax.engine.checkpoint import Checkpoints
-from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.lanes import train_runs
+from dser_jax.engine.terms import Hooks
 from dser_jax.engine.program import compile_program, send
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system.signals import Interrupted

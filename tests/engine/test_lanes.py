@@ -5,7 +5,8 @@ import pytest
 from laned import DATASET, LANES, assert_same, compiled, hparams, train
 from tiny import CONFIG
 
-from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.lanes import train_runs
+from dser_jax.engine.terms import Hooks
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system.errors import DserError
 

@@ -9,8 +9,9 @@ from laned import DATASET, LANES, assert_same, compiled, hparams, train
 from tiny import CONFIG
 
 from dser_jax.engine.checkpoint import Checkpoints
-from dser_jax.engine.lanes import Hooks, Judge, train_runs
+from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.program import compile_program
+from dser_jax.engine.terms import Hooks, Judge
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system.errors import DserError
 from dser_jax.system.signals import Interrupted

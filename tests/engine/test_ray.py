@@ -21,12 +21,14 @@ import numpy as np
 import pytest
 from tiny import CONFIG, make_dataset
 
-from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.progress import Tick
-from dser_jax.engine.ray import crew
-from dser_jax.engine.ray.crew import cluster, cluster_devices, train_on_ray
+from dser_jax.engine.ray.cluster import Place, cluster, cluster_devices, places_on
+from dser_jax.engine.ray.crew import train_on_ray
 from dser_jax.engine.ray.handout import Handout
+from dser_jax.engine.ray.hiring import Hired, Hiring
 from dser_jax.engine.ray.worker import Worker
+from dser_jax.engine.terms import Hooks
 from dser_jax.plan.runs import Outcome, RunSpec
 from dser_jax.system.errors import DserError
 from dser_jax.system.signals import Interrupted
@@ -207,10 +209,23 @@ def test_where_there_is_room():
         }
 
     nodes = [node("a", CPU=4.0), node("b", CPU=64.0), node("c", alive=False, CPU=1), node("d")]
-    assert [place.node for place in crew._places(nodes).values()] == ["a", "b"]
+    assert [place.node for place in places_on(nodes).values()] == ["a", "b"]
     nodes += [node("e", CPU=1.0, GPU=2.0, **{"accelerator_type:H100": 1.0})]
-    places = crew._places(nodes)
+    places = places_on(nodes)
     assert [(p.node, p.kind, p.gpu) for p in places.values()] == [("e", "H100", True)] * 2
+
+
+def test_a_place_loses_three_workers_in_a_row():
+    said = []
+    hiring = Hiring(said.append)
+    worker = Hired(1, "a 0", Place("a", "host-a", "cpu", False), None, None, 0.0)
+    assert [hiring.lost(worker) for _ in range(2)] == [False, False]
+    hiring.proved(worker)
+    assert [hiring.lost(worker, strikes) for strikes in (1, 0, 1, 0, 1)] == [*[False] * 4, True]
+    assert hiring.left_out == {}
+    hiring.leave_out(worker, "enough")
+    assert hiring.left_out == {"a 0": "host-a: enough"}
+    assert said == ["host-a is left out: enough"]
 
 
 # Errors before there is a cluster.

@@ -12,8 +12,9 @@ import pytest
 from tiny import CONFIG, make_dataset
 
 from dser_jax.engine.checkpoint import Checkpoints
-from dser_jax.engine.lanes import Hooks, train_runs
+from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.program import compile_program, send
+from dser_jax.engine.terms import Hooks
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.journal.rows import make_row

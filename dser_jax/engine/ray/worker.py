@@ -23,6 +23,24 @@ from dser_jax.plan import Outcome
 from dser_jax.system import DserError, enable_compile_cache, use_all_cores
 
 
+class Job(NamedTuple):
+    """What is trained, and how; the same for all workers.
+
+    Attributes:
+      dataset: Or Ray's reference to it, which goes to each node once.
+      config: Static settings of all runs.
+      lanes: Runs at a time on each worker; None for what its memory holds.
+      keep_weights: Whether outcomes carry the weights of their best epoch.
+      train: Called as `train_runs`.
+    """
+
+    dataset: Any
+    config: Config
+    lanes: int | None
+    keep_weights: bool
+    train: Callable[..., Iterator[tuple[str, Outcome]]]
+
+
 class Report(NamedTuple):
     """What a worker tells since it was last asked.
 
@@ -156,9 +174,8 @@ class Worker:
                 self._change.notify()
 
     def _note_tick(self, tick: Tick) -> None:
-        sums = self._before.epochs + tick.epochs, self._before.lane_epochs + tick.lane_epochs
         with self._change:
-            self._tick = self._sum = Tick(tick.busy, tick.lanes, *sums, tick.done_epochs)
+            self._tick = self._sum = tick.after(self._before)
 
     def _note_notice(self, text: str) -> None:
         with self._change:
@@ -173,3 +190,13 @@ class Worker:
 def versions() -> dict[str, str]:
     """Tells what has to be equal wherever runs of a sweep are trained."""
     return {"dser_jax": __version__, "jax": metadata.version("jax")}
+
+
+def unlike(theirs: dict[str, str]) -> str | None:
+    """Tells which other versions another process has; None if it has these."""
+    mine = versions()
+    if mine == theirs:
+        return None
+    other = [f"{name} {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+    here = ", ".join(f"{name} {version}" for name, version in mine.items())
+    return f"it has {', '.join(other)}, and here is {here}"
