@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from dser_jax.journal.files import Arrays, Row, differences, read_bytes, read_manifest
     from dser_jax.journal.frame import results
     from dser_jax.journal.intervals import (
+        Difference,
+        Differences,
         Interval,
         Intervals,
         Resampled,
         interval_key,
+        read_differences,
         read_intervals,
         write_intervals,
     )

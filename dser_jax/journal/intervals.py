@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dser_jax.plan import canonical
 from dser_jax.system import write_text
@@ -50,6 +50,29 @@ Intervals = dict[str, Resampled]
 """By `interval_key`."""
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How far the score of one name is above another's, over the same resamples of both.
+
+    Attributes:
+      first, second: The names; the difference is the first's score minus the second's.
+      unit, count, resamples: As of `Resampled`.
+      scores: Attribute or "mean" -> the interval of the difference of their CCCs, each averaged
+        over seeds; empty where there is none.
+    """
+
+    first: str
+    second: str
+    unit: str
+    count: int
+    resamples: int
+    scores: Mapping[str, Interval] = field(default_factory=dict)
+
+
+Differences = dict[tuple[str, str], Difference]
+"""By the `interval_key` of the first and of the second."""
+
+
 def interval_key(truth: str, name: str, runs: Iterable[str]) -> str:
     """Names what an interval is of: these runs, under this name, of these labels."""
     return canonical([truth, name, sorted(runs)])
@@ -58,22 +81,50 @@ def interval_key(truth: str, name: str, runs: Iterable[str]) -> str:
 def read_intervals(folder: Path) -> Intervals:
     """Reads the intervals of a journal; none where the file is missing or cannot be read."""
     try:
-        content = json.loads((folder / FILE).read_bytes())
-        if content["schema"] != SCHEMA:
-            return {}
-        return {entry["of"]: _entry(entry) for entry in content["rows"]}
+        return {
+            entry["of"]: Resampled(entry["name"], *_drawn(entry))
+            for entry in _content(folder)["rows"]
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
-def _entry(entry: dict) -> Resampled:
+def read_differences(folder: Path) -> Differences:
+    """Reads the differences of a journal; none where an older version wrote its file, and so on."""
+    try:
+        return {
+            (entry["of"], entry["less"]): Difference(
+                entry["first"], entry["second"], *_drawn(entry)
+            )
+            for entry in _content(folder)["differences"]
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    content = json.loads((folder / FILE).read_bytes())
+    if content["schema"] != SCHEMA:
+        raise ValueError(content["schema"])
+    return content
+
+
+def _drawn(entry: Mapping[str, Any]) -> tuple[str, int, int, dict[str, Interval]]:
     scores = {column: Interval(*map(float, ends)) for column, ends in entry["scores"].items()}
-    about = (entry["name"], entry["unit"], int(entry["count"]), int(entry["resamples"]))
-    return Resampled(*about, scores)
+    return entry["unit"], int(entry["count"]), int(entry["resamples"]), scores
 
 
-def write_intervals(folder: Path, intervals: Intervals) -> None:
-    """Writes the intervals of a journal, atomically; by whoever holds the journal's lock."""
+def write_intervals(
+    folder: Path, intervals: Intervals, differences: Differences | None = None
+) -> None:
+    """Writes the intervals of a journal, atomically; by whoever holds the journal's lock.
+
+    The differences stand beside the rows, where readers of older versions do not look.
+    """
     rows = [{"of": key, **asdict(entry)} for key, entry in intervals.items()]
-    content = {"schema": SCHEMA, "level": 0.95, "rows": rows}
+    apart = [
+        {"of": first, "less": second, **asdict(entry)}
+        for (first, second), entry in (differences or {}).items()
+    ]
+    content = {"schema": SCHEMA, "level": 0.95, "rows": rows, "differences": apart}
     write_text(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dser_jax.stats.baselines.fitting import fit_baselines
     from dser_jax.stats.baselines.planning import Baseline, check_baselines, plan_baselines
     from dser_jax.stats.bootstrap import update_intervals
+    from dser_jax.stats.differences import differences_of
     from dser_jax.stats.means import LEVEL, Summary, summary, t_quantile
     from dser_jax.stats.paired import (
         LEAST,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         COLUMNS,
         LOST,
         Row,
+        below_zero,
         count_lost,
         in_words,
         is_baseline,

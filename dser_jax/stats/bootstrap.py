@@ -1,8 +1,7 @@
 """How far a score would move with other test utterances: the percentile bootstrap, on the device.
 
-A resample draws as many utterances as there are, with replacement. Only how often each was drawn
-matters, and a CCC is a function of weighted sums, so a thousand resamples are one product of two
-matrices: the counts, and the columns to be summed.
+A resample draws as many utterances as there are, with replacement. `resampling.py` says of what
+its CCC is made, `differences.py` how far two scores are from each other.
 """
 
 from __future__ import annotations
@@ -14,33 +13,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from dser_jax.corpora import ATTRS
 from dser_jax.journal import (
     Interval,
     Intervals,
     JournalView,
     Resampled,
     interval_key,
+    read_differences,
     read_intervals,
     write_intervals,
 )
-from dser_jax.stats.subsets import marks_of
+from dser_jax.stats.differences import differences_of
+from dser_jax.stats.resampling import (
+    RESAMPLES,
+    ccc_of_sums,
+    chunk_size,
+    labelled,
+    labels_of,
+    percentiles,
+    predictions_of,
+    to_sum,
+    unit_of,
+)
 from dser_jax.stats.table import TableRow, tables
 from dser_jax.system import DataError
-
-RESAMPLES = 4000
-"""With so many, another seed moves an end of an interval by some hundredths of its width."""
-
-LEAST_LABELS = 10
-"""Fewer labels than this are not resampled: an interval would say next to nothing."""
-
-LEAST_SPEAKERS = 10
-"""Fewer speakers than this are not resampled; their utterances are, as if they were independent."""
-
-CHUNK_BYTES = 2**26
-"""At most so much memory for the counts of the resamples that are drawn at a time."""
 
 
 def draw_counts(
@@ -78,24 +76,15 @@ def resampled_ccc(
     columns: Float[Array, "utt six_attr"],
     shift: Float[Array, "attr"],
 ) -> Float[Array, "resample attr"]:
-    """Computes Lin's concordance correlation coefficient of each resample, as in `loss.ccc`.
+    """Computes the CCC of each resample from how often each utterance was drawn: `ccc_of_sums`.
 
     Args:
       counts: How often each utterance was drawn.
-      columns: 1, x, y, xx, yy and xy for each attribute, 0 where the label is missing; x and y are
-        labels and predictions, each less its mean, without which float32 would cancel.
-      shift: The mean of the labels less that of the predictions.
-
-    Returns:
-      Coefficients; NaN for a resample without any label, 0 for one of constant, equal vectors.
+      columns: Of `to_sum`.
+      shift: Likewise.
     """
     sums = jnp.dot(counts, columns, precision=jax.lax.Precision.HIGHEST)
-    total, x, y, xx, yy, xy = jnp.split(sums, 6, axis=1)
-    x, y, xx, yy, xy = (moment / jnp.maximum(total, 1.0) for moment in (x, y, xx, yy, xy))
-    spread = xx - x * x + yy - y * y + (x - y + shift[None]) ** 2
-    defined = spread > 1e-6 * (xx + yy)  # Below, it is what rounding left of zero.
-    value = jnp.where(defined, 2.0 * (xy - x * y) / jnp.where(defined, spread, 1.0), 0.0)
-    return jnp.where(total > 0, value, jnp.nan)
+    return ccc_of_sums(sums, shift, jnp)
 
 
 def bootstrap_many(
@@ -123,22 +112,14 @@ def bootstrap_many(
       name -> attribute -> the 2.5th and 97.5th percentile; "mean" is over the attributes that have
       labels. Nothing where one of these has fewer than ten.
     """
-    gold = np.asarray(gold, np.float64)
-    if gold.ndim != 2 or gold.shape[1] != len(ATTRS):
-        raise ValueError(f"want labels [utt, {len(ATTRS)}], got {gold.shape}")
-    labels = np.isfinite(gold).sum(0)
-    attrs = np.flatnonzero(labels).tolist()
-    if not attrs or not preds or labels[attrs].min() < LEAST_LABELS:
+    gold, attrs = labelled(gold)
+    if not attrs or not preds:
         return {name: {} for name in preds}
-    gold = gold[:, attrs]
-    ready = {
-        name: _columns(gold, np.asarray(pred, np.float64)[..., attrs])
-        for name, pred in preds.items()
-    }
+    ready = {name: to_sum(gold, pred, attrs) for name, pred in preds.items()}
     utterances = len(gold)
     apart = np.arange(utterances) if clusters is None else np.asarray(clusters)
     names, places = np.unique(apart, return_inverse=True)
-    chunk = max(1, min(resamples, CHUNK_BYTES // (4 * utterances)))
+    chunk = chunk_size(resamples, utterances)
     scores = {name: np.empty((0, len(attrs))) for name in ready}
     draw = partial(draw_counts, clusters=places, seed=seed, count=len(names))
     for start in range(0, resamples, chunk):
@@ -147,7 +128,7 @@ def bootstrap_many(
             values = [resampled_ccc(counts, *run) for run in runs]
             mean = np.mean([np.asarray(value, np.float64) for value in values], axis=0)
             scores[name] = np.concatenate([scores[name], mean])[:resamples]
-    return {name: _percentiles(values, attrs) for name, values in scores.items()}
+    return {name: percentiles(values, attrs) for name, values in scores.items()}
 
 
 def bootstrap_ccc(
@@ -163,32 +144,6 @@ def bootstrap_ccc(
     return found[""]
 
 
-def _columns(gold: NDArray, preds: NDArray) -> list[tuple[NDArray, NDArray]]:
-    """Makes, for each seed, what `resampled_ccc` takes."""
-    if preds.ndim != 3 or preds.shape[1:] != gold.shape or len(preds) == 0:
-        raise ValueError(f"want predictions [seed, *{gold.shape}], got {preds.shape}")
-    known = np.isfinite(gold)
-    total = known.sum(0)
-    gold = np.where(known, gold, 0.0)
-    gold_mean = gold.sum(0) / total
-    x = known * (gold - gold_mean)
-    found = []
-    for pred in np.where(known, preds, 0.0):
-        pred_mean = pred.sum(0) / total
-        y = known * (pred - pred_mean)
-        columns = np.concatenate([known, x, y, x * x, y * y, x * y], axis=1)
-        found.append((columns.astype(np.float32), (gold_mean - pred_mean).astype(np.float32)))
-    return found
-
-
-def _percentiles(values: NDArray, attrs: list[int]) -> dict[str, Interval]:
-    """Takes [resample, attr] scores to intervals; resamples without a label of one do not count."""
-    whole = np.concatenate([values, values.mean(1, keepdims=True)], axis=1)
-    ends = np.nanpercentile(whole, [2.5, 97.5], axis=0).T.tolist()
-    columns = [*(ATTRS[at] for at in attrs), "mean"]
-    return {column: Interval(*pair) for column, pair in zip(columns, ends, strict=True)}
-
-
 def update_intervals(view: JournalView) -> list[str]:
     """Brings a journal's `bootstrap.json` up to date with its runs, by who holds its lock.
 
@@ -198,6 +153,7 @@ def update_intervals(view: JournalView) -> list[str]:
       What could not be read, for the user.
     """
     had, now, problems = read_intervals(view.folder), {}, []
+    known, apart = read_differences(view.folder), {}
     for table in tables(view.rows):
         wanted = {
             interval_key(table.truth, row.name, row.finished): row
@@ -208,9 +164,10 @@ def update_intervals(view: JournalView) -> list[str]:
         missing = {key: row for key, row in wanted.items() if key not in had}
         if missing:
             now |= _resample(view, table.truth, missing, problems)
-    if now != had:
-        write_intervals(view.folder, now)
-    return problems
+        apart |= differences_of(view, table, known, problems)
+    if (now, apart) != (had, known):
+        write_intervals(view.folder, now, apart)
+    return list(dict.fromkeys(problems))
 
 
 def _resample(
@@ -218,31 +175,24 @@ def _resample(
 ) -> Intervals:
     """Computes the intervals of names that predict the same labels."""
     try:
-        labels = view.truth(truth)
+        gold = labels_of(view, truth)
     except DataError as error:
         problems.append(f"{error}; no intervals over its utterances")
         return {}
-    gold = labels.get("test_gold", np.empty((0, len(ATTRS))))
     preds, unusable = {}, {}
     for key, row in wanted.items():
         try:
-            arrays = [view.arrays(run) for run in row.finished]
+            found = predictions_of(view, row.finished, gold)
         except DataError as error:
             problems.append(f"{error}; no interval over utterances for {row.name!r}")
             continue
-        found = [pred for each in arrays if (pred := each.get("test_pred")) is not None]
-        if len(found) == len(arrays) and all(
-            pred.shape == gold.shape and np.isfinite(pred).all() for pred in found
-        ):
-            preds[key] = np.stack(found)
-        else:
+        if found is None:
             unusable[key] = {}
-    unit, count = "utterance", len(gold)
-    speakers = np.asarray(marks_of(view, truth).get("test_speaker", []), str).tolist()
-    if len(speakers) == len(gold) and all(speakers) and len(set(speakers)) >= LEAST_SPEAKERS:
-        unit, count = "speaker", len(set(speakers))
-    scores = bootstrap_many(gold, preds, clusters=speakers if unit == "speaker" else None)
+        else:
+            preds[key] = found
+    unit = unit_of(view, truth, len(gold))
+    scores = bootstrap_many(gold, preds, clusters=unit.clusters)
     return {
-        key: Resampled(wanted[key].name, unit, count, RESAMPLES, intervals)
+        key: Resampled(wanted[key].name, unit.name, unit.count, RESAMPLES, intervals)
         for key, intervals in (scores | unusable).items()
     }

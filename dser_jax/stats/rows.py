@@ -40,6 +40,12 @@ def untrained(row: Row) -> tuple[str, ...]:
     return tuple(attr for attr, weight in zip(ATTRS, weights, strict=False) if weight == 0)
 
 
+def below_zero(row: Row) -> tuple[str, ...]:
+    """Names the attributes on which the loss of a run has a weight below zero."""
+    weights = (row.get("hparams") or {}).get("loss_weights") or ()
+    return tuple(attr for attr, weight in zip(ATTRS, weights, strict=False) if weight < 0)
+
+
 def learned(row: Row, column: str, metric: str = "ccc", part: str = "test") -> float | None:
     """Returns a score of what a run has learned: `score`, but for attributes that it has not.
 

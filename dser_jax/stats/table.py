@@ -21,6 +21,7 @@ from dser_jax.stats.paired import (
 from dser_jax.stats.rows import (
     COLUMNS,
     Row,
+    below_zero,
     count_lost,
     is_baseline,
     is_whole,
@@ -98,6 +99,7 @@ class Table:
       rows: Networks by name, in the order in which the names first occur in the journal.
       baselines: What they are held against, likewise.
       stopped: Names whose runs a search has stopped, all of them; they are only counted.
+      left_out: How many more baselines there are, which are not shown.
     """
 
     corpus: str
@@ -109,6 +111,7 @@ class Table:
     rows: tuple[TableRow, ...]
     baselines: tuple[TableRow, ...] = ()
     stopped: tuple[TableRow, ...] = ()
+    left_out: int = 0
 
     @property
     def everything(self) -> tuple[TableRow, ...]:
@@ -131,9 +134,36 @@ class Table:
         best = max(found, key=found.__getitem__, default=None)
         return next((row for row in self.baselines if row.name == best), None)
 
+    @property
+    def picked(self) -> TableRow | None:
+        """The network of the best mean CCC on validation, whatever the table itself shows.
+
+        One that has not learned all attributes has no such mean. One with a loss weight below zero
+        is picked only where there is no other: it was trained to be wrong on an attribute.
+        """
+        found: dict[str, float] = {}
+        for row in self.rows:
+            known = [learned(run, "mean", "ccc", "validation") for run in row.runs]
+            values = [value for value in known if value is not None]
+            if values:
+                found[row.name] = sum(values) / len(values)
+        meant = {row.name for row in self.rows if not any(map(below_zero, row.runs))}
+        may = {name: value for name, value in found.items() if name in meant} or found
+        best = max(may, key=may.__getitem__, default=None)
+        return next((row for row in self.rows if row.name == best), None)
+
+    def with_yardstick_alone(self) -> Table:
+        """Returns the table without the baselines that validation did not pick."""
+        base = self.yardstick
+        if base is None:
+            return self
+        return replace(self, baselines=(base,), left_out=len(self.baselines) - 1)
+
     def by(self, metric: str) -> Table:
         """Returns the table of the same runs in another metric."""
-        return self if metric == self.metric else tables(self.runs, metric, self.part)[0]
+        if metric == self.metric:
+            return self
+        return replace(tables(self.runs, metric, self.part)[0], left_out=self.left_out)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -238,7 +268,8 @@ def tables(
         for row in named:
             stopped = row.lost.get("pruned", 0) == len(row.runs)
             parted[2 if stopped else int(is_baseline(row.runs[0]))].append(row)
-        found.append(Table(*group, metric, part, *map(tuple, parted)))
+        networks, baselines, others = map(tuple, parted)
+        found.append(Table(*group, metric, part, networks, baselines, others))
     return tuple(found)
 
 

@@ -23,6 +23,7 @@ from dser_jax.stats.bootstrap import (
     resampled_ccc,
     update_intervals,
 )
+from dser_jax.stats.resampling import to_sum
 from dser_jax.stats.table import tables
 from dser_jax.training import metrics
 
@@ -60,7 +61,7 @@ def reference(counts, gold, preds):
 
 
 def ours(counts, gold, preds):
-    runs = bootstrap._columns(gold, preds)
+    runs = to_sum(gold, preds, range(gold.shape[1]))
     return np.mean([np.asarray(resampled_ccc(counts, *run), np.float64) for run in runs], axis=0)
 
 
@@ -141,7 +142,7 @@ def test_utterances_of_a_speaker_are_drawn_together():
 def test_the_memory_that_is_allowed_makes_no_difference(monkeypatch, memory):
     gold, preds = make()
     want = bootstrap_ccc(gold, preds, resamples=100)
-    monkeypatch.setattr(bootstrap, "CHUNK_BYTES", memory)
+    monkeypatch.setattr(resampling, "CHUNK_BYTES", memory)
     found = bootstrap_ccc(gold, preds, resamples=100)
     for column, ends in want.items():
         assert found[column] == pytest.approx(ends, abs=1e-6)
