@@ -15,6 +15,7 @@ that compares them. Or hands the runs to TensorBoard or Weights & Biases.
 
 examples:
   dser report runs/weights
+  dser report runs/weights --all                   # with every baseline
   dser report runs/weights --html                  # runs/weights/report/report.html
   dser report runs/before runs/after --html compared.html
   dser report runs/weights --tensorboard logs      # tensorboard --logdir logs
@@ -41,6 +42,17 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="scores of the validation rows, to choose settings by (DIR/report-validation)",
     )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="all baselines, not only the best on validation, and scores on parts of the test set",
+    )
+    parser.add_argument(
+        "--batch32",
+        action="store_true",
+        help="also the mean CCC over 32-row batches (always shown under the protocol paper)",
+    )
+    parser.add_argument("--intervals", action="store_true", help="intervals in table.tex, too")
     others = parser.add_argument_group("instead of tables and figures")
     others.add_argument(
         "--html",
@@ -67,25 +79,30 @@ def run(args: argparse.Namespace) -> None:
     """Carries out `dser report`."""
     others = (args.html, args.tensorboard, args.wandb)
     if any(each is not None for each in others):
-        if args.out is not None or args.no_figures or args.validation:
+        of_tables = ("out", "no_figures", "validation", "all", "batch32", "intervals")
+        if any(getattr(args, name) for name in of_tables):
+            flags = [f"--{name.replace('_', '-')}" for name in of_tables]
             raise DserError(
-                "--out, --no-figures and --validation are of the tables and figures; leave them "
-                "out, or --html, --tensorboard and --wandb"
+                f"{', '.join(flags[:-1])} and {flags[-1]} are of the tables and figures; leave "
+                "them out, or --html, --tensorboard and --wandb"
             )
         _write_others(args)
         return
+    from dser_jax.report import Asked
+
+    asked = Asked(args.all, args.batch32, args.intervals)
     if len(args.folders) > 1:
         from dser_jax.report import write_collection
 
         if args.out is None or args.validation:
             raise DserError("a report of several sweeps needs --out, and has no --validation")
-        page = write_collection(args.folders, args.out, draw=not args.no_figures)
+        page = write_collection(args.folders, args.out, draw=not args.no_figures, asked=asked)
         tell(f"All together: {page}")
         return
     from dser_jax.report import write_report
 
     part = "validation" if args.validation else None
-    write_report(args.folders[0], args.out, draw=not args.no_figures, part=part)
+    write_report(args.folders[0], args.out, draw=not args.no_figures, part=part, asked=asked)
 
 
 def _write_others(args: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.report.collection import write_collection
     from dser_jax.report.page.writing import write_page
+    from dser_jax.report.text import Asked
     from dser_jax.report.trackers.tensorboard import to_tensorboard
     from dser_jax.report.trackers.tracked import tracked
     from dser_jax.report.trackers.wandb import to_wandb

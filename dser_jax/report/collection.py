@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dser_jax.report.text import USUAL, Asked
 from dser_jax.report.writing import write_report
 from dser_jax.system import DserError, saying, write_text
 
@@ -19,6 +20,7 @@ def write_collection(
     console: Console | None = None,
     *,
     draw: bool = True,
+    asked: Asked = USUAL,
 ) -> Path:
     """Writes the report of each journal into its own folder, and one page with all of them.
 
@@ -27,6 +29,7 @@ def write_collection(
       out: Folder of the page.
       console: Where the tables are printed.
       draw: Whether to draw figures.
+      asked: What more is shown.
 
     Returns:
       The page, `report.md`.
@@ -41,7 +44,7 @@ def write_collection(
         raise DserError(f"two of the journals have one name: {', '.join(names)}")
     parts = ["# Report\n", *(f"- [{name}](#{_anchor(name)})" for name in names), ""]
     for journal, name in zip(journals, names, strict=True):
-        write_report(journal, console=console, draw=draw)
+        write_report(journal, console=console, draw=draw, asked=asked)
         page = journal / "report" / "report.md"
         parts.append(f"## {name}\n")
         parts.append(_inner(page.read_text("utf-8"), page.parent, out) if page.exists() else "")

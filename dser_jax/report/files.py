@@ -1,4 +1,4 @@
-"""A report as files: Markdown for readers, CSV for programs, LaTeX for papers."""
+"""A report as files: Markdown for readers, CSV for programs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal import JournalView, read_intervals
-from dser_jax.report.sections import Section
+from dser_jax.report.answer import Answer, verdict
+from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (
-    HEADLINE,
     MANY,
-    NONE,
+    USUAL,
+    Asked,
     caption,
     heading,
     interval,
+    is_command,
     note,
     number,
     origin,
@@ -24,8 +26,6 @@ from dser_jax.report.text import (
     progress,
     score_cell,
     tested,
-    verdict,
-    what,
 )
 from dser_jax.stats import COLUMNS, Table, in_words, is_baseline, score, tables, untrained
 from dser_jax.system import csv_text, harmless, printable
@@ -108,27 +108,31 @@ def tests_csv(view: JournalView, part: str) -> str:
 def markdown(
     view: JournalView,
     groups: Sequence[Table],
-    part: str,
+    answer: Answer,
     said: Sequence[str],
     figures: Mapping[str, Path],
     sections: Sequence[Section] = (),
+    asked: Asked = USUAL,
 ) -> str:
     """Writes the report that a person reads.
 
     Args:
       view: The journal.
       groups: Its tables.
-      part: The part of the data whose scores are shown.
-      said: What the reader must know first, a line each.
+      answer: What the report begins with.
+      said: What the reader must know, a line each.
       figures: title -> file, relative to the report.
       sections: What stands between the tables and the figures.
+      asked: What more of the tables is shown.
     """
-    text = [f"# Report: {_md(view.folder.resolve().name)}", f"{progress(view)}."]
-    text += [f"- {_md(line)}" for line in said]
+    text = [f"# Report: {_md(view.folder.resolve().name)}"]
+    text += [f"**{_md(line)}**" for line in answer.lines]
+    text += [_md(answer.why), *_paragraphs([answer.command])]
+    text += [f"{progress(view)}.", "\n".join(f"- {_md(line)}" for line in said)]
     for headline in groups:
         text.append(f"## {_md(heading(headline))}")
-        for metric in HEADLINE:
-            table = headline.by(metric)
+        for metric in asked.metrics(headline):
+            table = asked.rows(headline.by(metric))
             text += [_md(caption(table)), _md_table(table)]
             if verdict(table):
                 text.append(_md(verdict(table)))
@@ -149,14 +153,23 @@ def markdown(
             text += [_md(told[0].upper() + told[1:] + "."), _md_lines(header, cells)]
     text.append(_md(note(groups)))
     for section in sections:
-        text += [f"## {_md(section.title)}", *map(_md, section.told)]
+        text += [f"## {_md(section.title)}", *_paragraphs(section.told)]
         if section.lines:
             cells = [[_md_cell(cell) for cell in line] for line in section.lines]
             text.append(_md_lines(section.header, cells))
-        text += map(_md, section.after)
+        text += _paragraphs(section.after)
     text += [f"![{_md(title)}](<{file.as_posix()}>)" for title, file in figures.items()]
     text += ["## Origin", "\n".join(f"- {_md(line)}" for line in origin(view.manifest))]
-    return "\n\n".join(text) + "\n"
+    return "\n\n".join(filter(None, text)) + "\n"
+
+
+def _paragraphs(lines: Iterable[str]) -> list[str]:
+    """Returns sentences as they are read, and commands as they are pasted."""
+    return [
+        f"```sh\n{printable(line)}\n```" if is_command(line) else _md(line)
+        for line in lines
+        if line
+    ]
 
 
 def _md(text: str) -> str:
@@ -174,7 +187,8 @@ def _md_table(table: Table) -> str:
     lines = []
     for row in table.everything:
         if row in table.baselines[:1]:
-            lines.append(["*baselines*", *[""] * (len(COLUMNS) + 3)])
+            named = "*baselines*" if len(table.baselines) > 1 else "*best baseline*"
+            lines.append([named, *[""] * (len(COLUMNS) + 3)])
         cells = []
         for column in COLUMNS:
             found = row.scores.get(column)
@@ -190,71 +204,3 @@ def _md_table(table: Table) -> str:
 def _md_lines(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     rule = ["---"] * len(header)
     return "\n".join("| " + " | ".join(line) + " |" for line in (header, rule, *lines))
-
-
-def latex(view: JournalView, part: str) -> str:
-    """Writes the tables for a paper; they need the package booktabs."""
-    text = ["% \\usepackage{booktabs}"]
-    intervals = read_intervals(view.folder)
-    for metric in HEADLINE:
-        for table in tables(view.rows, metric, part, intervals):
-            text.append(_latex_table(table))
-    return "\n\n".join(text) + "\n"
-
-
-def _latex_table(table: Table) -> str:
-    best = {column: table.best(column, baselines=True) for column in COLUMNS}
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_tex(caption(table))}}}",
-        rf"\begin{{tabular}}{{ll{'c' * len(COLUMNS)}r}}",
-        r"\toprule",
-        " & ".join(["Name", "Network, features", *map(str.capitalize, COLUMNS), r"$n$"]) + r" \\",
-    ]
-    for row in table.everything:
-        if row in (table.everything[0], *table.baselines[:1]):
-            lines.append(r"\midrule")
-        # Braces: a name in square brackets would be taken for the argument of the \\ before it.
-        means, spreads, drawn = [f"{{{_tex(row.name)}}}", _tex(what(row))], ["", ""], ["", ""]
-        for column in COLUMNS:
-            found = row.scores.get(column)
-            shown = _tex(score_cell(row, column))
-            means.append(rf"\textbf{{{shown}}}" if best[column] == row.name else shown)
-            for cells, text in ((spreads, interval(found)), (drawn, over_utterances(row, column))):
-                cells.append(rf"{{\scriptsize {_tex(text)}}}" if text else "")
-        lines.append(" & ".join([*means, str(row.n)]) + r" \\")
-        for cells in (spreads, drawn):
-            if any(cells):
-                lines.append(" & ".join([*cells, ""]) + r" \\")
-    lines += [r"\bottomrule", r"\end{tabular}"]
-    if verdict(table):
-        lines.append(rf"\par\smallskip{{\footnotesize {_tex(verdict(table))}}}")
-    lines.append(r"\end{table}")
-    return "\n".join(lines)
-
-
-TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "±": r"$\pm$",
-    "−": "$-$",
-    NONE: "--",
-}
-
-
-def _tex(text: str) -> str:
-    """Escapes what LaTeX would read as a command; a minus before a number becomes one."""
-    signed = re.sub(r"(?<![\w.)])-(?=\.?\d)", "−", printable(" ".join(text.split())))
-    return "".join(TEX.get(letter, letter) for letter in signed)

@@ -9,22 +9,23 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from dser_jax.report.sections import Section
+from dser_jax.report.answer import Answer, verdict
+from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (
-    HEADLINE,
+    Asked,
     caption,
     interval,
+    is_command,
     note,
     number,
     over_utterances,
     p_value,
     score_cell,
     tested,
-    verdict,
     what,
 )
 from dser_jax.stats import COLUMNS, Table
-from dser_jax.system import printable
+from dser_jax.system import plural, printable
 
 RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
 """Rich's SIMPLE_HEAD, with the same rule between sections."""
@@ -48,12 +49,29 @@ def print_line(console: Console, text: str) -> None:
     console.print(Text(_fit(console, text)), soft_wrap=not console.is_terminal)
 
 
-def print_tables(console: Console, groups: Sequence[Table]) -> None:
-    """Prints each table by each metric of the headline, and its tests."""
+def print_answer(console: Console, found: Answer) -> None:
+    """Prints what a report begins with."""
+    for line in found.lines:
+        _print(console, line)
+    if found.why:
+        told = _fit(console, f"{found.why} {found.command}".rstrip())
+        console.print(Text(told), soft_wrap=True)
+
+
+def _print(console: Console, line: str) -> None:
+    """Prints a sentence; a command as one line, however long, so that it can be pasted."""
+    console.print(Text(_fit(console, line)), soft_wrap=is_command(line))
+
+
+def print_tables(console: Console, groups: Sequence[Table], asked: Asked) -> None:
+    """Prints each table by the metrics that are asked for, and its tests."""
     for headline in groups:
-        for metric in HEADLINE:
-            table = headline.by(metric)
+        for metric in asked.metrics(headline):
+            table = asked.rows(headline.by(metric))
             console.print(_scores(console, table))
+            if table.left_out:
+                more = plural(table.left_out, "more baseline")
+                _print(console, f"{more}: --all shows them, table.csv has them.")
             if verdict(table):
                 console.print(Text(_fit(console, verdict(table) + "\n")))
         found, told = tested(headline)
@@ -67,7 +85,7 @@ def print_section(console: Console, section: Section) -> None:
     console.print()
     console.print(Text(_fit(console, section.title), style="bold"))
     for line in section.told:
-        console.print(Text(_fit(console, line)))
+        _print(console, line)
     if section.lines:
         grid = _grid(console)
         for column in section.header:
@@ -76,7 +94,7 @@ def print_section(console: Console, section: Section) -> None:
             grid.add_row(*(Text(_fit(console, cell)) for cell in cells))
         console.print(grid)
     for line in section.after:
-        console.print(Text(_fit(console, line)))
+        _print(console, line)
 
 
 def _grid(console: Console, said: str = "") -> RichTable:
@@ -118,7 +136,7 @@ def _scores(console: Console, table: Table) -> RichTable:
                 _fit(console, star + score_cell(row, column)), style="bold" if marked else ""
             )
             ends = (interval(found), over_utterances(row, column))
-            lines = [cell, *(Text(each, style="dim") for each in ends if each)]
+            lines = [cell, *(Text(_fit(console, each), style="dim") for each in ends if each)]
             cells.append(Text("\n").join(lines))
         runs = Text(str(row.n))
         for status, count in row.lost.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dser_jax.journal import JournalView
@@ -31,6 +32,34 @@ UNTRAINED = "not trained"
 HEADLINE = ("ccc", "ccc_batch32")
 """The metrics of the printed tables; the CSV files have all."""
 
+
+@dataclass(frozen=True)
+class Asked:
+    """What a printed report shows only on request.
+
+    Attributes:
+      everything: All baselines, not only the one that validation picks; and the scores on parts of
+        the test set, which the files have anyway.
+      batch32: The score over 32-row batches, which the protocol `paper` shows always.
+      intervals: Intervals in the tables for LaTeX.
+    """
+
+    everything: bool = False
+    batch32: bool = False
+    intervals: bool = False
+
+    def metrics(self, table: Table) -> tuple[str, ...]:
+        """Returns the metrics by which a table is printed."""
+        return HEADLINE if self.batch32 or table.protocol == "paper" else HEADLINE[:1]
+
+    def rows(self, table: Table) -> Table:
+        """Returns a table with the baselines that are shown."""
+        return table if self.everything else table.with_yardstick_alone()
+
+
+USUAL = Asked()
+
+
 MANY = 40
 """With more names than this, only the best is tested against the others."""
 
@@ -45,10 +74,10 @@ def number(value: float | None) -> str:
     """Writes three decimals, without the zero that every coefficient begins with."""
     if value is None:
         return NONE
-    text = f"{value:.3f}"
-    if text in ("-0.000", "0.000"):
+    text = f"{value:.3f}".replace("-", "−")
+    if text in ("−0.000", "0.000"):
         return ".000"
-    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+    return text.replace("0.", ".", 1) if text.lstrip("−").startswith("0.") else text
 
 
 def mean_sd(summary: Summary | None) -> str:
@@ -98,20 +127,32 @@ def heading(table: Table) -> str:
     return f"{table.corpus}, protocol {table.protocol}, split {table.split}"
 
 
-def caption(table: Table, mark: str = "bold") -> str:
+def caption(table: Table, mark: str = "bold", *, intervals: bool = True) -> str:
     """Says all that a reader needs to know of the numbers."""
     ok = [run for row in table.rows for run in row.runs if is_whole(run)]
     told = [f"{heading(table)}; {about(table.metric, table.part)}"]
     told.append(f"{plural(len(ok), 'run')}, {seeds(run['seed'] for run in ok)}")
     if lost := table.lost:
         told.append(f"{in_words(lost)} run{'' if sum(lost.values()) == 1 else 's'} left out")
-    spread = "mean ± standard deviation over seeds [95% interval of the mean]"
-    if units := units_drawn(table):
-        spread += f" (95% interval over test {units})"
-    below = " Below the rule: baselines, each fitted once." if table.baselines else ""
+    spread = "mean ± standard deviation over seeds"
+    if intervals:
+        spread += " [95% interval of the mean]"
+        if units := units_drawn(table):
+            spread += f" (95% interval over test {units})"
+    below = f" {_below(table)}" if table.baselines else ""
     if any(row.untrained for row in table.rows):
         below += f" {UNTRAINED.capitalize()}: {ON_UNTRAINED}"
     return "; ".join(told) + f". {spread}; {mark}: best mean of a column.{below}"
+
+
+def _below(table: Table) -> str:
+    """Says which baselines stand below the networks."""
+    if not table.left_out:
+        return "Below the rule: baselines, each fitted once."
+    return (
+        "Below the rule: the baseline that is best on validation, of "
+        f"{table.left_out + len(table.baselines)}."
+    )
 
 
 ON_UNTRAINED = (
@@ -125,49 +166,9 @@ def units_drawn(table: Table) -> str:
     return " or ".join(dict.fromkeys(f"{each.unit}s" for each in drawn if each.scores))
 
 
-def verdict(table: Table) -> str:
-    """Says which networks beat the baseline that validation chose; nothing without baselines."""
-    base = table.yardstick
-    if base is None or "mean" not in base.scores:
-        return ""
-    bar = base.scores["mean"].mean
-    found = [(row.name, row.scores["mean"]) for row in table.rows if "mean" in row.scores]
-    interval = "the whole of their 95% interval over seeds"
-    kinds = {
-        ("do not beat", ""): lambda row: row.mean <= bar,
-        ("have a higher mean than", "but from one run alone"): lambda row: row.low is None,
-        ("have a higher mean than", f"but not with {interval}"): lambda row: row.low <= bar,
-        ("beat", f"with {interval}"): lambda row: True,
-    }
-    told = []
-    for (verb, reach), holds in kinds.items():
-        some = [each for each in found if holds(each[1])]
-        found = [each for each in found if each not in some]
-        if some:
-            told.append(_against(some, verb, base.name, bar, reach))
-    if told:
-        told.append(f"Of the baselines, {base.name} has the highest mean CCC on validation.")
-    return " ".join(told)
-
-
-def _against(
-    found: Sequence[tuple[str, Summary]], verb: str, base: str, bar: float, reach: str = ""
-) -> str:
-    """Writes a sentence on networks and a baseline: "'a' does not beat b: .610 against .650"."""
-    best, highest = max(found, key=lambda each: each[1].mean)
-    mean = number(highest.mean)
-    if len(found) == 1:
-        verb = verb.replace("do ", "does ").replace("have ", "has ")
-        verb = "beats" if verb == "beat" else verb
-        subject, reach = repr(best), reach.replace("their", "its")
-    elif len(found) <= LISTED:
-        names = [f"{name!r} ({number(summary.mean)})" for name, summary in found]
-        subject = f"{', '.join(names[:-1])} and {names[-1]}"
-    else:
-        subject, mean = f"{len(found)} names", f"{mean} at most ({best!r})"
-    several = 1 < len(found) <= LISTED
-    numbers = f" ({number(bar)})" if several else f": {mean} against {number(bar)}"
-    return f"{subject} {verb} {base}{numbers}{', ' if reach else ''}{reach}."
+def is_command(line: str) -> bool:
+    """Returns whether a line of a report is to be pasted as it is."""
+    return line.startswith(("dser ", "python "))
 
 
 def seeds(values: Iterable[Any]) -> str:
@@ -182,13 +183,17 @@ def seeds(values: Iterable[Any]) -> str:
     return f"seeds {', '.join(map(str, found))}" if found else "no seed"
 
 
+def planned_and_done(view: JournalView) -> tuple[int | None, int]:
+    """Returns how many runs are planned, if the manifest says so, and how many are finished."""
+    planned = view.manifest.get("planned")
+    if isinstance(planned, list):
+        return len(planned), len({row["run"] for row in view.rows} & set(planned))
+    return planned, sum(not is_baseline(row) for row in view.rows)
+
+
 def progress(view: JournalView) -> str:
     """Says how many runs are finished, and of how many if the manifest says so."""
-    planned = view.manifest.get("planned")
-    done = sum(not is_baseline(row) for row in view.rows)
-    if isinstance(planned, list):
-        done = len({row["run"] for row in view.rows} & set(planned))
-        planned = len(planned)
+    planned, done = planned_and_done(view)
     text = plural(done, "run") if planned is None else f"{done} of {plural(planned, 'run')}"
     counts = [f"{count} of them {status}" for status, count in count_lost(view.rows).items()]
     text += ", ".join([" finished", *counts])

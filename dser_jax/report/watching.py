@@ -8,8 +8,7 @@ from pathlib import Path
 
 from dser_jax.journal import JournalView, read_journal
 from dser_jax.report.page import Cache, write_page
-from dser_jax.report.text import progress
-from dser_jax.stats import is_baseline
+from dser_jax.report.text import planned_and_done, progress
 from dser_jax.system import Progress, held, say
 
 SECONDS = 15.0
@@ -72,11 +71,8 @@ def watch(
 
 def _counts(view: JournalView) -> tuple[int, int]:
     """Returns how many runs are finished, and how many are planned, as far as that is known."""
-    planned = view.manifest.get("planned")
-    if isinstance(planned, list):
-        return len({row["run"] for row in view.rows} & set(planned)), len(planned)
-    done = sum(not is_baseline(row) for row in view.rows)
-    return done, planned if isinstance(planned, int) else done
+    planned, done = planned_and_done(view)
+    return done, done if planned is None else planned
 
 
 class _Watching(Progress):

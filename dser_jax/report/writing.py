@@ -11,15 +11,18 @@ from rich.console import Console
 
 from dser_jax.journal import JournalView, read_intervals, read_journal
 from dser_jax.report import files as report_files
-from dser_jax.report.leaks import leak_sections
-from dser_jax.report.paper import paper_csv, paper_sections
-from dser_jax.report.sections import Section, Written
-from dser_jax.report.terminal import print_line, print_section, print_tables
-from dser_jax.report.text import failures, mixtures, progress
-from dser_jax.report.trials import said_of, search_sections
+from dser_jax.report.answer import answer
+from dser_jax.report.latex import latex
+from dser_jax.report.remarks import remarks
+from dser_jax.report.sections.leaks import leak_sections
+from dser_jax.report.sections.paper import paper_csv, paper_sections
+from dser_jax.report.sections.section import Section, Written
+from dser_jax.report.sections.trials import search_sections
+from dser_jax.report.terminal import print_answer, print_line, print_section, print_tables
+from dser_jax.report.text import USUAL, Asked, progress
 from dser_jax.search import about, chosen
 from dser_jax.stats import Table, score, tables
-from dser_jax.system import saying, write_text
+from dser_jax.system import plural, saying, write_text
 
 SCATTERS = 24
 """At most so many names get a figure of predictions against labels."""
@@ -32,6 +35,7 @@ def write_report(
     *,
     draw: bool = True,
     part: str | None = None,
+    asked: Asked = USUAL,
 ) -> list[Path]:
     """Prints the tables of a journal, and writes them with figures to a folder.
 
@@ -45,6 +49,7 @@ def write_report(
       draw: Whether to draw figures, which takes a second or two a name.
       part: "test" or "validation"; by default test, unless no run was tested. Predictions are drawn
         for the test set alone, and only in its report.
+      asked: What more is shown.
 
     Returns:
       The files written: report.md, table.csv, runs.csv, tests.csv, table.tex; paper.csv, if rows
@@ -56,40 +61,35 @@ def write_report(
     """
     console = Console() if console is None else console
     whole = view = read_journal(folder)
-    for notice in view.notices:
-        print_line(console, notice)
-    print_line(console, f"{view.folder}: {progress(view)}")
-    if not view.rows:
-        print_line(console, "There is nothing to report before the first run has finished.")
-        return []
     usual = _part(view)
     part = part or usual
-    first = search_sections(whole)
-    for section in first:
-        print_section(console, section)
-        console.print()
     view = chosen(whole)
     groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
-    said = [*view.notices, *said_of(whole), *failures(whole.rows)]
-    said += mixtures(row for table in groups for row in table.everything)
-    if len(groups) > 1:
-        said.append(
-            f"{len(groups)} tables: runs of another corpus, protocol or split, or with other "
-            "labels, do not compare"
-        )
-    print_tables(console, groups)
     problems: list[str] = []
+    first = answer(whole, groups, problems)
+    print_answer(console, first)
+    print_line(console, f"{view.folder}: {progress(whole)}")
+    if not whole.rows:
+        for notice in whole.notices:
+            print_line(console, notice)
+        return []
+    trials = search_sections(whole)
+    for section in trials:
+        print_section(console, section)
+    console.print()
+    print_tables(console, groups, asked)
     sections, extra = _sections(view, part, problems)
     for section in sections:
-        print_section(console, section)
-    sections = [*first, *sections]
+        if asked.everything or not section.long:
+            print_section(console, section)
+    sections = [*trials, *sections]
     name = "report" if part == usual else f"report-{part}"
     out = view.folder / name if out is None else Path(out)
     with saying(out):
         out.mkdir(parents=True, exist_ok=True)
     figures = _draw(whole, groups, out, problems, scatter=part == "test") if draw else {}
-    said += dict.fromkeys(problems)
-    for line in said[len(view.notices) :]:
+    said = [*remarks(whole, groups), *dict.fromkeys(problems)]
+    for line in said:
         print_line(console, line)
     pictures = {
         title: file.relative_to(out)
@@ -98,11 +98,11 @@ def write_report(
         if file.suffix == ".png"
     }
     texts = {
-        "report.md": report_files.markdown(whole, groups, part, said, pictures, sections),
+        "report.md": report_files.markdown(whole, groups, first, said, pictures, sections, asked),
         "table.csv": report_files.table_csv(view),
         "runs.csv": report_files.runs_csv(whole),
         "tests.csv": report_files.tests_csv(view, part),
-        "table.tex": report_files.latex(view, part),
+        "table.tex": latex(groups, asked),
         **{name: written.csv() for name, written in extra.items() if written.lines},
     }
     for name, text in texts.items():
@@ -112,7 +112,7 @@ def write_report(
         *(file for files in figures.values() for file in files),
     ]
     drawn = len(written) - len(texts)
-    print_line(console, f"Written to {out}: {', '.join(texts)}, {drawn} figures")
+    print_line(console, f"Written to {out}: {', '.join(texts)}, {plural(drawn, 'figure file')}")
     return written
 
 
@@ -156,13 +156,16 @@ def _draw(
             rows = [run for row in table.rows for run in row.runs]
             mark = "" if number_ == 1 else f"_{number_}"
             taken: set[str] = set()
-            title = f"Learning curves{f', table {number_}' if len(groups) > 1 else ''}"
+            which = f", table {number_}" if len(groups) > 1 else ""
+            title = f"{table.part.capitalize()} CCC, a dot a run, a line the mean{which}"
+            drawn[title] = figures.result_figure(table, out / f"result{mark}")
+            title = f"Learning curves{which}"
             drawn[title] = figures.learning_curves(
                 view, out / f"learning_curves{mark}", rows, problems
             )
             drawn |= figures.search_figures(rows, out, mark)
             if scatter:
-                title = f"Parts of the test set{f', table {number_}' if len(groups) > 1 else ''}"
+                title = f"Parts of the test set{which}"
                 drawn[title] = figures.part_figure(view, table, out / f"parts{mark}")
             for row in table.rows if scatter else ():
                 if left == 0:

@@ -27,8 +27,9 @@ FORMER = {
     "+baselines.inputs bootstrap run_settings=settings searches=searched subsets "
     "tables=table+rows",
     "report": "collection figures page published "
-    "published.compare=published.compare+published.held report_files=files report_leaks=leaks "
-    "report_paper=paper report_search=trials report_searches=searches report_sections=sections "
+    "published.compare=published.compare+published.held report_files=files "
+    "report_leaks=sections.leaks report_paper=sections.paper report_search=sections.trials "
+    "report_searches=sections.searches report_sections=sections.section "
     "report_text=text trackers watch=watching",
     "experiment": "conduct=conducting settings=flags",
     "commands": "doctor=doctor.examination+doctor.findings+doctor.installed+doctor.machine+"

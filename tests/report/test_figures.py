@@ -15,7 +15,7 @@ from dser_jax.report.figures import curves, heat, lines, scatter
 from dser_jax.report.figures.parts import draw_parts
 from dser_jax.report.figures.searched import published_line
 from dser_jax.report.figures.style import told_apart
-from dser_jax.report.searches import told
+from dser_jax.report.sections.searches import told
 from dser_jax.stats.means import summary
 from dser_jax.stats.searched import searches
 from dser_jax.stats.subsets import PartScore

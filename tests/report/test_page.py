@@ -17,12 +17,13 @@ from dser_jax.cli import main
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.report import page
+from dser_jax.report.answer import answer, verdict
 from dser_jax.report.figures import style
 from dser_jax.report.files import markdown
 from dser_jax.report.page import build, curves, library, pack, predictions, scores, write_page
 from dser_jax.report.page.compare import hold, judged
 from dser_jax.report.page.sweep import labels, take
-from dser_jax.report.text import caption, number, verdict
+from dser_jax.report.text import caption, number
 from dser_jax.system.errors import DserError
 from dser_jax.training.metrics import ccc
 
@@ -110,7 +111,9 @@ def test_it_says_what_the_report_says(journal, text):
         for row in table.everything:
             for column, found in row.scores.items():
                 assert f"{number(found.mean)} ± {number(found.sd)}" in words, (row.name, column)
-    report = markdown(sweep.view, sweep.groups, "test", sweep.said(), {})
+    report = markdown(
+        sweep.view, sweep.groups, answer(sweep.view, sweep.groups, []), sweep.said(), {}
+    )
     assert "ValueError: no room" in report
     assert "'text LSTM', seed 2 failed: ValueError: no room" in words
     assert "12 of them" not in words
@@ -130,8 +133,8 @@ def test_a_verdict_and_the_baseline_that_counts(tmp_path):
     html = write_page([tmp_path / "j"]).read_text("utf-8")
     assert "does not beat ridge" in verdict(sweep.groups[0])
     assert verdict(sweep.groups[0]) in told(html)
-    assert html.count('class="baseline first"') == 2  # In each of both tables.
-    assert "‹" in html  # Off the scale, which the networks and the best baseline span.
+    assert html.count('class="baseline first"') == 4  # In each of both metrics, and in their folds.
+    assert "1 more baseline</summary>" in html
     assert unpacked(html)[0]["yardsticks"] == [{"sweep": 0, "run": "ridge-0"}]
 
 

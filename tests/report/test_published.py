@@ -14,7 +14,6 @@ from rich.console import Console
 
 import dser_jax
 from dser_jax.journal.reading import read_journal
-from dser_jax.report.paper import order_sentences, paper_csv, paper_sections
 from dser_jax.report.published import (
     AGREES,
     DIFFERS,
@@ -31,6 +30,7 @@ from dser_jax.report.published import (
 )
 from dser_jax.report.published.compare import TOLERANCE, WIDEST, Difference, difference, judge
 from dser_jax.report.published.patterns import ranks, share_of_orders, spearman
+from dser_jax.report.sections.paper import order_sentences, paper_csv, paper_sections
 from dser_jax.report.writing import write_report
 from dser_jax.stats.means import summary
 from dser_jax.stats.rows import COLUMNS
@@ -400,7 +400,7 @@ def test_results_that_compare_get_verdicts():
     section = report_of(table6({"none": 0.493, "two": 0.7}, n=20))
     assert section.title.startswith("The paper's Table 6, against iemocap, protocol paper")
     cells = {line[0]: line[-1] for line in section.lines}
-    assert cells["none"].startswith("+.000 agrees\n[-.00")
+    assert cells["none"].startswith("+.000 agrees\n[−.00")
     assert cells["two"].startswith("+.192 differs\n[.19")
     assert "Of 8 scores: 2 agrees, 6 differs" in section.told[0]
     assert "1 of the 3 published rows have no runs here: three." in section.after

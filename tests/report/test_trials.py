@@ -12,7 +12,7 @@ from rich.console import Console
 
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
-from dser_jax.report.trials import said_of, search_sections
+from dser_jax.report.sections.trials import said_of, search_sections
 from dser_jax.report.writing import write_report
 from dser_jax.search.trials import best_settings, chosen, setting
 from dser_jax.system.errors import DserError

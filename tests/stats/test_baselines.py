@@ -22,7 +22,8 @@ from dser_jax.experiment.running import run_experiment
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.plan.groups import Group
-from dser_jax.report.text import verdict
+from dser_jax.report.answer import verdict
+from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.baselines import fitting, models
 from dser_jax.stats.baselines.fitting import fit_baselines, stretch
@@ -454,10 +455,11 @@ def journal(tmp_path):
 def test_a_report_has_baselines_below_a_rule(journal, encoding):
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
-    write_report(journal, console=Console(file=stream, width=80), draw=False)
+    asked = Asked(everything=True, batch32=True)
+    write_report(journal, console=Console(file=stream, width=80), draw=False, asked=asked)
     said = raw.getvalue().decode(encoding)
     assert "15 of 15 runs finished" in said
-    assert "15 runs, seeds 0" in said
+    assert "15 runs, seeds 0" in " ".join(said.split())
     assert "Below the rule: baselines, each fitted once" in " ".join(said.split())
     assert " ".join(said.split()).count("the highest mean CCC on validation") == 2
     lines = said.splitlines()
@@ -473,7 +475,7 @@ def test_a_report_has_baselines_below_a_rule(journal, encoding):
     assert text.count("Of the baselines, ridge has the highest mean CCC on validation.") == 2
     latex = (journal / "report/table.tex").read_text("utf-8")
     assert latex.count(r"\midrule") == 4
-    assert latex.count(r"\footnotesize") == 2
+    assert latex.count(r"{\footnotesize") == 2
     tidy = csv.DictReader((journal / "report/table.csv").read_text("utf-8").splitlines())
     assert [line["kind"] for line in tidy if line["name"] == "ridge"] == ["baseline"] * 5
     runs = csv.DictReader((journal / "report/runs.csv").read_text("utf-8").splitlines())

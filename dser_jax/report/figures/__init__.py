@@ -2,8 +2,16 @@
 
 from dser_jax.report.figures.curves import learning_curves
 from dser_jax.report.figures.parts import part_figure
+from dser_jax.report.figures.result import result_figure
 from dser_jax.report.figures.scatter import gold_vs_pred
 from dser_jax.report.figures.searched import search_figures
 from dser_jax.report.figures.trials import trial_figure
 
-__all__ = ["gold_vs_pred", "learning_curves", "part_figure", "search_figures", "trial_figure"]
+__all__ = [
+    "gold_vs_pred",
+    "learning_curves",
+    "part_figure",
+    "result_figure",
+    "search_figures",
+    "trial_figure",
+]

@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from dser_jax.report.figures.style import save, style, wrapped
-from dser_jax.report.searches import label, told
+from dser_jax.report.sections.searches import label, told
 from dser_jax.stats import Point, Search
 
 COLOURS = "viridis"

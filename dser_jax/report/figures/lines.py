@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dser_jax.report.figures.style import COLOURS, save, style, wrapped
-from dser_jax.report.searches import label, told
+from dser_jax.report.sections.searches import label, told
 from dser_jax.stats import LEAST, Search, Summary
 
 PUBLISHED = "#777777"

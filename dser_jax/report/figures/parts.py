@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from dser_jax.journal import JournalView
 from dser_jax.report.figures.style import COLOURS, save, shorten, style
-from dser_jax.report.leaks import SEEN_SPEAKERS, leading, of_learned
+from dser_jax.report.sections.leaks import SEEN_SPEAKERS, leading, of_learned
 from dser_jax.stats import COLUMNS, LEAST, PartScore, Table, marks_of, part_scores, parts_of
 from dser_jax.system import DataError
 

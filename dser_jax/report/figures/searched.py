@@ -8,7 +8,7 @@ from pathlib import Path
 from dser_jax.report import published
 from dser_jax.report.figures.heat import heat_map, surface
 from dser_jax.report.figures.lines import lines
-from dser_jax.report.searches import label, told
+from dser_jax.report.sections.searches import label, told
 from dser_jax.stats import PAPER_RATES, RATES, Row, Search, searches
 
 NAMES = {

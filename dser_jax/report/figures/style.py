@@ -61,17 +61,18 @@ def style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, path: Path) -> list[Path]:
-    """Writes a figure as PDF and as PNG.
+def save(figure: Figure, path: Path, endings: Sequence[str] = (".pdf", ".png")) -> list[Path]:
+    """Writes a figure, as PDF and as PNG by default.
 
     Args:
       figure: Drawn through Matplotlib's objects, without pyplot.
       path: Where to, without an ending.
+      endings: Of the files.
     """
     FigureCanvasAgg(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     written = []
-    for ending in (".pdf", ".png"):
+    for ending in endings:
         file = path.with_name(path.name + ending)
         metadata = {"CreationDate": None} if ending == ".pdf" else None
         figure.savefig(file, dpi=200, metadata=metadata)

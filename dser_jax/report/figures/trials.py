@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from dser_jax.corpora import ATTRS
 from dser_jax.report.figures.style import COLOURS, GREY, Row, save, style
-from dser_jax.report.searches import label
+from dser_jax.report.sections.searches import label
 from dser_jax.search import ranked, setting, value_of
 
 A_LINE = 3

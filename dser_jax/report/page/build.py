@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from dser_jax import __version__
-from dser_jax.report.leaks import leak_sections
+from dser_jax.report.answer import answer
 from dser_jax.report.page.compare import compare_sections, pack_comparison
 from dser_jax.report.page.curves import pack_curves
 from dser_jax.report.page.library import plotly_js
@@ -22,13 +22,14 @@ from dser_jax.report.page.runs import Cache, pack_runs
 from dser_jax.report.page.scores import score_tables
 from dser_jax.report.page.searched import pack_searches
 from dser_jax.report.page.sweep import Content, Sweep
-from dser_jax.report.paper import paper_sections
-from dser_jax.report.sections import Section
+from dser_jax.report.sections.leaks import leak_sections
+from dser_jax.report.sections.paper import paper_sections
+from dser_jax.report.sections.section import Section
+from dser_jax.report.sections.trials import search_sections
 from dser_jax.report.text import note, origin, progress
-from dser_jax.report.trials import search_sections
 from dser_jax.system import plural
 
-SCRIPTS = ("data", "state", "table", "charts", "runs", "searches", "predictions", "main")
+SCRIPTS = ("data", "state", "filter", "table", "charts", "runs", "searches", "predictions", "main")
 """In the order in which they stand in a page."""
 
 
@@ -105,6 +106,12 @@ def _content(sweeps: Sequence[Sweep], arrays: Arrays, cache: Cache) -> Content:
         "curves": pack_curves(sweeps, arrays, cache),
         "predictions": pack_predictions(sweeps, arrays, cache),
         "searches": pack_searches(sweeps),
+        "picked": [
+            {"sweep": number, "run": table.picked.finished[0]}
+            for number, sweep in enumerate(sweeps)
+            for table in sweep.groups
+            if table.picked and table.picked.finished
+        ],
         "comparison": pack_comparison(*sweeps) if len(sweeps) == 2 else [],
         "yardsticks": [
             {"sweep": number, "run": table.yardstick.runs[0]["run"]}
@@ -117,17 +124,23 @@ def _content(sweeps: Sequence[Sweep], arrays: Arrays, cache: Cache) -> Content:
 
 def _header(sweeps: Sequence[Sweep], title: str, refresh: float | None) -> str:
     content = element("h1", escape(title))
+    several = len(sweeps) > 1
     for sweep in sweeps:
-        mark = f"{sweep.label}: " if len(sweeps) > 1 else ""
-        content += element("p", escape(f"{mark}{progress(sweep.view)}."), class_="lead")
+        found = answer(sweep.view, sweep.groups, sweep.problems, page=True)
+        mark = f"{sweep.label}: " if several else ""
+        lines = [f"{mark}{found.lines[0]}", *found.lines[1:], found.why, found.command]
+        content += element("div", paragraphs(lines), class_="answer")
+    for sweep in sweeps:
+        mark = f"{sweep.label}: " if several else ""
+        begun = str(sweep.view.manifest.get("created") or "")[:10]
+        since = f" Begun {begun}." if begun else ""
+        content += element("p", escape(f"{mark}{progress(sweep.view)}.{since}"), class_="lead")
+    now = datetime.now().astimezone()
+    told = f"Written on {now:%Y-%m-%d} at {now:%H:%M:%S}"
     if refresh:
-        now = datetime.now().astimezone().strftime("%H:%M:%S")
-        told = (
-            f"Written at {now} while the sweep runs; "
-            f"this page reads itself again every {refresh:g} s."
-        )
-        content += element("p", escape(told), class_="watching")
-    said = [f"{s.label}: {line}" if len(sweeps) > 1 else line for s in sweeps for line in s.said()]
+        told += f" while the sweep runs; this page reads itself again every {refresh:g} s"
+    content += element("p", escape(f"{told}."), class_="watching" if refresh else "lead")
+    said = [f"{s.label}: {line}" if several else line for s in sweeps for line in s.said()]
     if said:
         lines = "".join(element("li", escape(line)) for line in said)
         content += element("div", element("ul", lines), class_="notices")

@@ -8,7 +8,7 @@ from typing import Any
 
 from dser_jax.journal import differences
 from dser_jax.report.page.sweep import Content, Sweep
-from dser_jax.report.sections import Section, signed
+from dser_jax.report.sections.section import Section, signed
 from dser_jax.report.text import (
     LISTED,
     NONE,

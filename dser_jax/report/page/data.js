@@ -126,5 +126,6 @@ function scoreText(value) {
 }
 
 function plainNumber(value) {
-  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  const text = Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  return text.replaceAll("-", "−");
 }

@@ -106,11 +106,17 @@ function defaults() {
   state.selected = state.selected.filter((id) => runs.place.has(id));
   if (state.restored) return;
   const seen = new Set();
-  for (let i = 0; i < runs.count && seen.size < 4; i++) {
+  const take = (i) => {
     const name = `${runs.sweep[i]} ${runs.text(i, "name")}`;
-    if (runs.baseline[i] || runs.text(i, "status") !== "ok" || seen.has(name)) continue;
+    if (seen.size === 4 || seen.has(name)) return;
     seen.add(name);
     state.selected.push(runs.ids[i]);
+  };
+  for (const { sweep, run } of app.content.picked) take(runs.place.get(runKey(sweep, run)));
+  for (let i = 0; i < runs.count; i++) {
+    // Of a search the picked trial alone: the others are in no order.
+    if (app.content.sweeps[runs.sweep[i]].searched && seen.size) continue;
+    if (!runs.baseline[i] && runs.text(i, "status") === "ok") take(i);
   }
 }
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from dser_jax.report.sections import Section
+from dser_jax.report.sections.section import Section
+from dser_jax.report.text import is_command
 
 __all__ = ["element", "escape", "paragraphs", "section", "slug", "table"]
 
@@ -33,7 +34,7 @@ def paragraphs(lines: Iterable[str], class_: str | None = None) -> str:
     """Writes texts as paragraphs; one that is a command is shown as such."""
     found = []
     for line in lines:
-        if line.startswith("dser "):
+        if is_command(line):
             found.append(element("pre", element("code", escape(line)), class_="command"))
         elif line:
             found.append(element("p", escape(line), class_=class_))

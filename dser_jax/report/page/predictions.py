@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dser_jax.corpora import ATTRS
-from dser_jax.report.leaks import leading
 from dser_jax.report.page.pack import Arrays, coded
 from dser_jax.report.page.runs import Cache
 from dser_jax.report.page.sweep import Content, Sweep
+from dser_jax.report.sections.leaks import leading
 from dser_jax.report.text import heading
 from dser_jax.stats import Row, Table, is_whole, untrained
 from dser_jax.system import DataError

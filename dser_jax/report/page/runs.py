@@ -11,7 +11,7 @@ import numpy as np
 from dser_jax.corpora import ATTRS
 from dser_jax.report.page.pack import Arrays, thousandths
 from dser_jax.report.page.sweep import PARTS, Content, Sweep
-from dser_jax.report.searches import label
+from dser_jax.report.sections.searches import label
 from dser_jax.report.text import heading
 from dser_jax.stats import COLUMNS, Row, is_baseline, learned, settings_of, untrained
 

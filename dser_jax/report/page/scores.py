@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 
-from dser_jax.report.leaks import leading
+from dser_jax.report.answer import verdict
 from dser_jax.report.page.markup import element, escape, paragraphs, scrolled, table
+from dser_jax.report.page.strip import axis_of, seed_scores, strip
+from dser_jax.report.sections.leaks import leading
 from dser_jax.report.text import (
     HEADLINE,
+    USUAL,
     about,
     caption,
     heading,
@@ -18,10 +22,10 @@ from dser_jax.report.text import (
     p_value,
     score_cell,
     tested,
-    verdict,
     what,
 )
-from dser_jax.stats import COLUMNS, Summary, Table, TableRow
+from dser_jax.stats import COLUMNS, Table, TableRow
+from dser_jax.system import plural
 
 TALL = 40
 """With more rows than this a table scrolls in a box of its own, save in print."""
@@ -33,16 +37,20 @@ NAMES = 200
 def score_tables(headline: Table, *, titled: bool) -> str:
     """Writes the tables of one group of runs, with captions, verdicts and tests.
 
+    The baselines that validation did not pick are in a fold; so are the scores over batches, save
+    under the protocol `paper`.
+
     Args:
       headline: Its table of CCCs.
       titled: Whether a heading tells it from other groups.
     """
     content = element("h3", escape(heading(headline))) if titled else ""
-    first, *others = (headline.by(metric) for metric in HEADLINE)
-    content += _table(first)
-    for each in others:
-        about_it = about(each.metric, each.part)
-        content += _folded(about_it[0].upper() + about_it[1:], _table(each))
+    for metric in HEADLINE:
+        told = _whole(headline.by(metric))
+        if metric not in USUAL.metrics(headline):
+            about_it = about(metric, headline.part)
+            told = _folded(about_it[0].upper() + about_it[1:], told)
+        content += told
     found, told = tested(headline)
     if found:
         header = ("first − second", "difference", "p", "p (Holm)", "d_z", "p (ranks)", "n")
@@ -67,54 +75,72 @@ def _folded(title: str, content: str) -> str:
     return element("details", element("summary", escape(title)) + content)
 
 
-def _table(shown: Table) -> str:
-    """Writes a table of scores, the interval of each row's mean drawn beside it."""
+def _whole(scored: Table) -> str:
+    """Writes the networks and the best baseline, and folds the other baselines."""
+    shown = scored.with_yardstick_alone()
     networks = leading(shown.rows, NAMES)
-    rows = [*networks, *shown.baselines]
-    best = {column: shown.best(column, baselines=True) for column in COLUMNS}
-    bar = shown.yardstick.scores.get("mean") if shown.yardstick else None
-    means = [row.scores["mean"] for row in networks if "mean" in row.scores]
-    axis = _axis([*means, *([bar] if bar else [])])
-    head = [("name", "text"), *((column, "number") for column in COLUMNS), ("n", "number")]
-    header = "".join(_heading(*each) for each in head)
     same = len({what(row) for row in networks}) == 1 and len(networks) > 1
-    drawn = (
-        element("th", f"mean {number(axis[0])} to {number(axis[1])}", scope="col") if axis else ""
-    )
-    lines = []
-    for row in rows:
-        cells = [_name(row, brief=same and row in networks)]
-        for column in COLUMNS:
-            cells.append(_score(row, column, best=best[column] == row.name))
-        lost = element("small", escape(in_words(row.lost))) if row.lost else ""
-        cells.append(element("td", f"{row.n}{lost}", class_="number", data_value=str(row.n)))
-        if axis:
-            cells.append(element("td", _drawn(row.scores.get("mean"), axis, bar), class_="drawn"))
-        is_base = row in shown.baselines
-        first = is_base and row is shown.baselines[0]
-        kind = "baseline first" if first else "baseline" if is_base else None
-        lines.append(element("tr", "".join(cells), class_=kind))
     about_all = f"All networks: {what(networks[0])}." if same and what(networks[0]) else ""
-    told = paragraphs([f"{caption(shown)} {about_all}".strip()], "caption")
+    drawn = (
+        "Drawn on the right: the mean in its interval over seeds, below it a dot a seed; dashed, "
+        "the best baseline."
+    )
+    content = paragraphs([f"{caption(shown)} {about_all}".strip(), drawn], "caption")
     if len(networks) < len(shown.rows):
-        told += paragraphs(
+        content += paragraphs(
             [
                 f"Shown are the {len(networks)} names, of {len(shown.rows)}, with the highest mean "
                 "on validation; the table of runs below has all."
             ],
             "caption",
         )
-    body = element("thead", element("tr", header + drawn)) + element("tbody", "".join(lines))
+    content += _table(shown, networks, brief=same) + paragraphs([verdict(shown)], "verdict")
+    others = tuple(row for row in scored.baselines if row not in shown.baselines)
+    if others:
+        title = plural(len(others), "more baseline")
+        content += _folded(title, _table(replace(scored, baselines=others), []))
+    return content
+
+
+def _table(shown: Table, networks: Sequence[TableRow], *, brief: bool = False) -> str:
+    """Writes a table of scores, the seeds of each row drawn beside it.
+
+    Args:
+      shown: The table; all of its baselines are written.
+      networks: Those of it that are.
+      brief: Whether all of these are the same network.
+    """
+    rows = [*networks, *shown.baselines]
+    best = {column: shown.best(column, baselines=True) for column in COLUMNS}
+    base = shown.yardstick if networks else None
+    bar = base.scores["mean"].mean if base and "mean" in base.scores else None
+    axis = axis_of(shown, rows, bar)
+    head = [("name", "text"), *((column, "number") for column in COLUMNS), ("n", "number")]
+    header = "".join(_heading(*each) for each in head)
+    header += element("th", axis.drawn(), scope="col", class_="drawn") if axis else ""
+    lines = []
+    for row in rows:
+        cells = [_name(row, brief=brief and row in networks)]
+        for column in COLUMNS:
+            cells.append(_score(row, column, best=best[column] == row.name))
+        lost = element("small", escape(in_words(row.lost))) if row.lost else ""
+        cells.append(element("td", f"{row.n}{lost}", class_="number", data_value=str(row.n)))
+        if axis:
+            drawn = strip(row, seed_scores(shown, row), axis, bar)
+            cells.append(element("td", drawn, class_="drawn"))
+        is_base = row in shown.baselines
+        first = is_base and row is shown.baselines[0]
+        kind = "baseline first" if first else "baseline" if is_base else None
+        lines.append(element("tr", "".join(cells), class_=kind))
+    body = element("thead", element("tr", header)) + element("tbody", "".join(lines))
     whole = element("table", body, class_="scores sortable")
-    told_after = paragraphs([verdict(shown)], "verdict")
-    box = scrolled(whole, f"Scores: {heading(shown)}", tall=len(rows) > TALL)
-    return told + box + told_after
+    return scrolled(whole, f"Scores: {heading(shown)}", tall=len(rows) > TALL)
 
 
 def _heading(name: str, kind: str) -> str:
     button = element("button", escape(name), type="button")
-    number_ = "number" if kind == "number" else None
-    return element("th", button, scope="col", data_kind=kind, class_=number_)
+    class_ = " ".join(filter(None, ("number" if kind == "number" else "", _mark(name))))
+    return element("th", button, scope="col", data_kind=kind, class_=class_ or None)
 
 
 def _name(row: TableRow, *, brief: bool) -> str:
@@ -130,43 +156,10 @@ def _score(row: TableRow, column: str, *, best: bool) -> str:
     for each in (interval(found), over_utterances(row, column)):
         content += element("small", escape(each)) if each else ""
     value = f"{found.mean:.6f}" if found else ""
-    return element("td", content, class_="number", data_value=value)
+    class_ = " ".join(filter(None, ("number", _mark(column))))
+    return element("td", content, class_=class_, data_value=value)
 
 
-Axis = tuple[float, float]
-"""The scores at both ends of the drawings of a table."""
-
-
-def _axis(means: Iterable[Summary]) -> Axis | None:
-    """Returns what the drawings span; None where there is nothing to set side by side."""
-    ends = [v for each in means for v in (each.mean, each.low, each.high) if v is not None]
-    if len(ends) < 2 or min(ends) == max(ends):
-        return None
-    room = 0.04 * (max(ends) - min(ends))
-    return min(ends) - room, max(ends) + room
-
-
-def _drawn(found: Summary | None, axis: Axis, bar: Summary | None) -> str:
-    """Draws a mean in its interval, and a line where the baseline is that counts."""
-    if found is None:
-        return ""
-
-    def at(value: float) -> str:
-        return f"{4 + 132 * (value - axis[0]) / (axis[1] - axis[0]):.1f}"
-
-    low, high = axis
-    marks = ""
-    if bar is not None:
-        marks += element("line", class_="bar", x1=at(bar.mean), x2=at(bar.mean), y1="0", y2="18")
-    if found.low is not None and found.high is not None:
-        marks += element(
-            "line", class_="reach", x1=at(found.low), x2=at(found.high), y1="9", y2="9"
-        )
-    if low <= found.mean <= high:
-        marks += element("circle", cx=at(found.mean), cy="9", r="3.2")
-    else:  # A baseline far off would leave the others no room.
-        side = ("‹", "0") if found.mean < low else ("›", "134")
-        marks += element("text", side[0], x=side[1], y="13")
-    told = f"{number(found.mean)} {interval(found)}".strip()
-    box = {"viewBox": "0 0 140 18", "width": "140", "height": "18", "role": "img"}
-    return element("svg", marks, **box, aria_label=told)
+def _mark(column: str) -> str:
+    """Marks the column that a narrow screen keeps in view."""
+    return "column-mean" if column == "mean" else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dser_jax.report.page.sweep import Content, Sweep
-from dser_jax.report.searches import label, told
+from dser_jax.report.sections.searches import label, told
 from dser_jax.stats import LEAST, Point, Search, Summary, searches
 
 SCORES = (("validation", "ccc"), ("test", "ccc"), ("test", "ccc_batch32"))

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal import JournalView, read_intervals
-from dser_jax.report.text import failures, mixtures
-from dser_jax.report.trials import said_of
+from dser_jax.report.remarks import remarks
 from dser_jax.search import about, chosen
 from dser_jax.stats import Table, score, tables
 
@@ -42,14 +41,7 @@ class Sweep:
 
     def said(self) -> list[str]:
         """Returns what a reader must know first."""
-        lines = [*self.view.notices, *said_of(self.view), *failures(self.view.rows)]
-        lines += mixtures(row for table in self.groups for row in table.everything)
-        if len(self.groups) > 1:
-            lines.append(
-                f"{len(self.groups)} tables: runs of another corpus, protocol or split, or with "
-                "other labels, do not compare"
-            )
-        return [*lines, *dict.fromkeys(self.problems)]
+        return [*remarks(self.view, self.groups), *dict.fromkeys(self.problems)]
 
 
 def take(view: JournalView, label: str) -> Sweep:

@@ -5,7 +5,8 @@ const PRINTED = 500;
 const MOST_SELECTED = 14;
 
 function sortButton(th, apply) {
-  th.querySelector("button").addEventListener("click", () => {
+  // Of the whole head; a key pressed on its button is a click that comes here, too.
+  th.addEventListener("click", () => {
     const order = th.getAttribute("aria-sort");
     const down = th.dataset.kind === "number";
     const next = order === null ? (down ? "descending" : "ascending")
@@ -52,53 +53,6 @@ function sortableTables() {
       });
     });
   }
-}
-
-// A filter: words that a run's texts contain, and conditions such as seed=3 or mean>.6.
-function parsedFilter(text) {
-  const found = text.match(/[^\s"<>=:]*(?:>=|<=|[<>=:])"[^"]*"|"[^"]*"|\S+/g) || [];
-  return found.map((token) => {
-    const negated = token.length > 1 && token[0] === "-" && !/^-[.\d]/.test(token);
-    const rest = negated ? token.slice(1) : token;
-    const parts = rest.match(/^([^\s"<>=:]+)(>=|<=|[<>=:])"?([^"]*)"?$/);
-    const key = parts && columnNamed(parts[1]);
-    if (!key) return { negated, word: rest.replaceAll('"', "").toLowerCase() };
-    return { negated, key, sign: parts[2], value: parts[3].trim() };
-  });
-}
-
-const GREEK = { α: "alpha", β: "beta", γ: "gamma" };
-
-function columnNamed(name) {
-  const wanted = (GREEK[name] || name).toLowerCase().replace(/[ _]/g, "");
-  const keys = [...app.runs.columns.map((column) => column.key), ...COLUMNS];
-  return keys.find((key) => key.toLowerCase().replace(/_/g, "") === wanted);
-}
-
-function cellValue(i, key) {
-  return COLUMNS.includes(key) ? app.runs.score(i, key, state.part, state.metric)
-    : app.runs.value(i, key);
-}
-
-function holds(i, condition) {
-  if (condition.word !== undefined) {
-    return app.texts[i].includes(condition.word) !== condition.negated;
-  }
-  const value = cellValue(i, condition.key);
-  const wanted = condition.value;
-  const bound = Number(wanted.replace("−", "-"));
-  let found = false;
-  if (condition.sign === ":") {
-    found = String(value ?? "").toLowerCase().includes(wanted.toLowerCase());
-  } else if (condition.sign === "=") {
-    found = typeof value === "number" ? Math.abs(value - bound) < 1e-9
-      : String(value ?? "").toLowerCase() === wanted.toLowerCase();
-  } else if (typeof value === "number" && wanted !== "" && !Number.isNaN(bound)) {
-    found = { "<": value < bound, ">": value > bound, "<=": value <= bound, ">=": value >= bound }[
-      condition.sign
-    ];
-  }
-  return found !== condition.negated;
 }
 
 function makeRunTable(root) {
@@ -222,7 +176,13 @@ function makeRunTable(root) {
   }
 
   function update() {
-    const conditions = parsedFilter(state.filter);
+    const given = parsedFilter(state.filter);
+    const problems = given.map(unreadable).filter(Boolean);
+    const conditions = given.filter((condition) => !unreadable(condition));
+    const told = root.querySelector(".unread");
+    told.hidden = !problems.length;
+    told.textContent = `Not read, and left out of the filter: ${problems.join("; ")}.`;
+    root.querySelector("input[type=search]").setAttribute("aria-invalid", problems.length > 0);
     order = [];
     for (let i = 0; i < runs.count; i++) {
       if (conditions.every((condition) => holds(i, condition))) order.push(i);
@@ -234,11 +194,11 @@ function makeRunTable(root) {
     }
     active = Math.max(0, Math.min(active, order.length - 1));
     scroller.querySelector("table").setAttribute("aria-rowcount", order.length + 1);
-    const count = order.length === runs.count ? `${runs.count.toLocaleString("en")} runs`
-      : `${order.length.toLocaleString("en")} of ${runs.count.toLocaleString("en")} runs`;
+    const all = `${runs.count.toLocaleString("en")} ${runs.count === 1 ? "run" : "runs"}`;
+    const count = order.length === runs.count ? all : `${order.length.toLocaleString("en")} of ${all}`;
     root.querySelector("output").textContent = count;
     const byTest = state.sort && COLUMNS.includes(state.sort.key) && state.part === "test";
-    root.querySelector(".caution").hidden = !byTest;
+    root.querySelector(".by-test").hidden = !byTest;
     root.querySelector(".printed").textContent = order.length > PRINTED
       ? `The first ${PRINTED} of ${order.length.toLocaleString("en")} runs; runs.csv of the report has all.` : "";
     render();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dser_jax.report.sections.section import plain
 from dser_jax.report.text import interval, number
 from dser_jax.stats import LEAST, Search
 from dser_jax.system import plural
@@ -20,9 +21,9 @@ def told(search: Search) -> str:
     if pick is None or pick.validation is None:
         return "nothing to pick: no run has a score on validation"
     places = zip(search.axes, pick.at, strict=True)
-    at = ", ".join(f"{label(axis).split(' (')[0]} {value:g}" for axis, value in places)
+    at = ", ".join(f"{label(axis).split(' (')[0]} {plain(value)}" for axis, value in places)
     if search.kind == "weights":
-        at += f", γ {1 - sum(pick.at):.3g}"
+        at += f", γ {plain(round(1 - sum(pick.at), 9))}"
     text = f"{at} picked on validation ({number(pick.validation.mean)})"
     if pick.test is None:
         return f"{text}; not tested"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from dser_jax.corpora import ATTRS
 from dser_jax.journal import JournalView
-from dser_jax.report.sections import Section, some
+from dser_jax.report.sections.section import Section, plain, some
 from dser_jax.report.text import number
 from dser_jax.search import about, ranked, setting
 from dser_jax.stats import LOST, is_baseline
@@ -35,7 +36,7 @@ def search_sections(view: JournalView) -> list[Section]:
     lines = tuple(
         (
             row["name"],
-            *(f"{setting(row, field):.4g}" for field in fields),
+            *(plain(setting(row, field)) for field in fields),
             number(value),
             f"{row['best_epoch']} of {row['epochs']}",
         )
@@ -67,7 +68,7 @@ def search_sections(view: JournalView) -> list[Section]:
             "runs.csv has.",
             f"To hold the best {min(TO_COMPARE, len(best))} against each other and the baselines, "
             f"over {SEEDS} new seeds each:",
-            _command(view),
+            best_command(view),
         )
     return [Section(f"Search: the best {len(lines)} on validation", told, header, lines, after)]
 
@@ -92,7 +93,12 @@ def _kind(search: dict[str, Any]) -> str:
     return text
 
 
-def _command(view: JournalView) -> str:
+def best_command(view: JournalView) -> str:
+    """Returns the command that trains the best trials of a search again; empty of other sweeps."""
+    search = about(view.manifest)
+    if search is None or not ranked(view.rows, search.get("attributes", ATTRS)):
+        return ""
     data, folder = view.manifest.get("data", "DATA"), view.folder
     best = Path(folder).with_name(f"{Path(folder).name}-best")
+    data, best, folder = (shlex.quote(str(each)) for each in (data, best, folder))
     return f"dser sweep --data {data} --out {best} --best-of {folder} --seeds {SEEDS}"

@@ -19,6 +19,7 @@ class Section:
       header: Names of the columns.
       lines: Cells; a newline parts what stands below each other.
       after: Sentences after it.
+      long: Whether a terminal shows it on request alone.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Section:
     header: tuple[str, ...] = ()
     lines: tuple[tuple[str, ...], ...] = ()
     after: tuple[str, ...] = ()
+    long: bool = False
 
 
 class Written(NamedTuple):
@@ -45,6 +47,11 @@ def signed(value: float | None) -> str:
     if value is None:
         return NONE
     return number(value) if value < 0 else f"+{number(value)}"
+
+
+def plain(value: float) -> str:
+    """Writes a setting, in four digits at most."""
+    return f"{value:.4g}".replace("-", "−")
 
 
 def some(*texts: str) -> tuple[str, ...]:

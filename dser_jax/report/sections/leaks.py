@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from dser_jax.journal import JournalView
-from dser_jax.report.sections import Section, Written, signed, some
+from dser_jax.report.sections.section import Section, Written, signed, some
 from dser_jax.report.text import heading, number, score_cell
 from dser_jax.stats import (
     COLUMNS,
@@ -71,6 +71,24 @@ def leak_sections(view: JournalView, problems: list[str]) -> tuple[list[Section]
             for column, ours in each.scores.items():
                 lines.append((*_cells(each, column, ours), *where))
     return sections, Written(header, lines)
+
+
+def leak_lines(view: JournalView, groups: Sequence[Table]) -> list[str]:
+    """Says in a line what training has met of each test set, where it has met any of it."""
+    lines = {}
+    for table in groups:
+        shared = shared_with_training(marks_of(view, table.truth))
+        if shared is None or table.part != "test":
+            continue
+        transcripts, told = list(_shared(shared)), []
+        if shared.transcripts:
+            told.append(transcripts[0])
+        if shared.speakers or shared.recordings:
+            told.append(transcripts[1])
+        if told:
+            where = f" ({heading(table)})" if len(groups) > 1 else ""
+            lines[f"leaks{where}: {' '.join(told)}"] = None
+    return list(lines)
 
 
 def leading(rows: Sequence[TableRow], most: int) -> list[TableRow]:
@@ -140,7 +158,9 @@ def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) ->
     header = ("name", "part", "utts", *COLUMNS, "change")
     told = [*(_shared(shared) if shared else []), *some(about if lines else "")]
     title = f"Leaks and parts of the test set: {heading(table)}"
-    return Section(title, tuple(told), header if lines else (), tuple(lines), tuple(after))
+    return Section(
+        title, tuple(told), header if lines else (), tuple(lines), tuple(after), long=True
+    )
 
 
 def _cell(row: TableRow, column: str, found: Summary | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dser_jax.report import published
 from dser_jax.report.published import NOT_COMPARABLE, SOURCES, VERDICTS, Cell, Held, Pattern
-from dser_jax.report.sections import Section, Written, signed, some
+from dser_jax.report.sections.section import Section, Written, signed, some
 from dser_jax.report.text import NONE, interval, number
 from dser_jax.stats import COLUMNS, PairedTest, Row
 from dser_jax.system import plural

@@ -1,0 +1,196 @@
+"""The answer of a sweep, which a report begins with, and what each of its networks reaches."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dser_jax.journal import Difference, JournalView, interval_key, read_differences
+from dser_jax.report.sections.section import signed
+from dser_jax.report.sections.trials import best_command
+from dser_jax.report.text import LISTED, heading, mean_sd, number, planned_and_done
+from dser_jax.stats import Summary, Table, TableRow, differences_of
+from dser_jax.system import held, plural
+
+
+class Answer(NamedTuple):
+    """What a report begins with.
+
+    Attributes:
+      lines: Of each table, its scores and their difference.
+      why: What the next command is for.
+      command: That command, to be pasted as it is; empty where none is known.
+    """
+
+    lines: tuple[str, ...]
+    why: str
+    command: str
+
+
+def answer(
+    view: JournalView, groups: Sequence[Table], problems: list[str], *, page: bool = False
+) -> Answer:
+    """Says what validation picks of a journal, how far that is from the best baseline, what next.
+
+    Args:
+      view: The journal.
+      groups: Its tables, of all that may be compared.
+      problems: Takes what could not be read, in words.
+      page: Whether it is for a page, which need not name itself.
+    """
+    known = read_differences(view.folder)
+    lines = []
+    for table in groups[:LISTED]:
+        told = list(_of_table(view, table, known, problems))
+        mark = f"{heading(table)}: " if len(groups) > 1 else ""
+        lines += [mark + told[0], *told[1:]]
+    if len(groups) > LISTED:
+        lines.append(f"{plural(len(groups) - LISTED, 'more table')}: see below.")
+    if not groups:
+        lines = [
+            "No run has finished yet: there is nothing to report.",
+            "There is nothing to compare.",
+        ]
+    return Answer(tuple(lines), *_next(view, groups, page))
+
+
+def _of_table(
+    view: JournalView,
+    table: Table,
+    known: Mapping[tuple[str, str], Difference],
+    problems: list[str],
+) -> Iterator[str]:
+    """Yields the scores of one table, and their difference."""
+    picked, base = table.picked, table.yardstick
+    if picked is None or "mean" not in picked.scores:
+        yield "No network has a mean CCC to be picked by on validation: there is no result."
+        has = base is not None and "mean" in base.scores
+        alone = f"Mean {table.part} CCC {_baseline(base)}." if base and has else ""
+        yield alone or "There is nothing to compare."
+        return
+    mean = picked.scores["mean"]
+    text = f"Mean {table.part} CCC {mean_sd(mean)} of {picked.name!r}"
+    several = len(table.rows) > 1
+    if base is None or "mean" not in base.scores:
+        yield f"{text}, {'picked on validation' if several else 'the only row'}."
+        yield "There is no baseline to hold it against."
+        return
+    how = "both picked on validation" if several else "there is no other row"
+    yield f"{text} against {_baseline(base)}; {how}."
+    step = f"Difference {signed(mean.mean - base.scores['mean'].mean)}"
+    if table.part != "test":
+        yield f"{step}, on the rows by which both were picked: it says nothing of new speech."
+        return
+    yield f"{step}{_reach(_difference(view, table, picked, base, known, problems))}"
+
+
+def _baseline(base: TableRow) -> str:
+    return f"{number(base.scores['mean'].mean)} of the baseline {base.name}"
+
+
+def _difference(
+    view: JournalView,
+    table: Table,
+    picked: TableRow,
+    base: TableRow,
+    known: Mapping[tuple[str, str], Difference],
+    problems: list[str],
+) -> Difference | None:
+    """Returns the difference that the journal has, or computes it."""
+    keys = [interval_key(table.truth, row.name, row.finished) for row in (picked, base)]
+    return differences_of(view, table, known, problems).get((keys[0], keys[1]))
+
+
+def _reach(found: Difference | None) -> str:
+    """Writes an interval with a verdict, or why there is none."""
+    ends = found.scores.get("mean") if found else None
+    if found is None or ends is None:
+        return "; no interval: the test set has few labels, or its predictions are not on disk."
+    over = f"{found.count:,} test {found.unit}s"
+    interval = f", 95% interval ({number(ends.low)}, {number(ends.high)}) over {over}"
+    if ends.low > 0:
+        return f"{interval}: ahead of the baseline."
+    if ends.high < 0:
+        return f"{interval}: behind the baseline."
+    return f"{interval}: level with the baseline, as 0 is in the interval."
+
+
+def _next(view: JournalView, groups: Sequence[Table], page: bool) -> tuple[str, str]:
+    """Returns what to do next and the command for it."""
+    folder = shlex.quote(str(view.folder))
+    planned, done = planned_and_done(view)
+    if held(view.folder):
+        return "Next, to follow the sweep:", f"dser watch {folder}"
+    if planned is not None and done < planned:
+        missing = plural(planned - done, "run")
+        same = _same_command(str(view.manifest.get("command") or ""))
+        how = "the same command again" + (":" if same else " as before.")
+        return f"Next, for the {missing} still to come, {how}", same
+    if command := best_command(view):
+        return "Next, the best trials over new seeds:", command
+    if not page:
+        return "Next, as a page:", f"dser report {folder} --html"
+    picked = groups[0].picked if groups else None
+    if picked is None:
+        return "", ""
+    row = f" --row {shlex.quote(picked.name)}" if len(groups[0].rows) > 1 else ""
+    kept = all((view.folder / "params" / run).is_dir() for run in picked.finished)
+    again = "" if kept else " --retrain"
+    model = shlex.quote(f"{view.folder}-model")
+    command = f"dser export {folder} --ensemble{row}{again} --out {model}"
+    return "Next, to predict with it:", command
+
+
+def _same_command(command: str) -> str:
+    """Returns a manifest's command as it is typed; nothing where it was none."""
+    program, _, rest = command.partition(" ")
+    if Path(program).name == "dser":
+        return f"dser {rest}"
+    return f"python {command}" if program.endswith(".py") and rest else ""
+
+
+def verdict(table: Table) -> str:
+    """Says which networks beat the baseline that validation chose; nothing without baselines."""
+    base = table.yardstick
+    if base is None or "mean" not in base.scores:
+        return ""
+    bar = base.scores["mean"].mean
+    found = [(row.name, row.scores["mean"]) for row in table.rows if "mean" in row.scores]
+    interval = "the whole of their 95% interval over seeds"
+    kinds = {
+        ("do not beat", ""): lambda row: row.mean <= bar,
+        ("have a higher mean than", "but from one run alone"): lambda row: row.low is None,
+        ("have a higher mean than", f"but not with {interval}"): lambda row: row.low <= bar,
+        ("beat", f"with {interval}"): lambda row: True,
+    }
+    told = []
+    for (verb, reach), holds in kinds.items():
+        some = [each for each in found if holds(each[1])]
+        found = [each for each in found if each not in some]
+        if some:
+            told.append(_against(some, verb, base.name, bar, reach))
+    if told:
+        told.append(f"Of the baselines, {base.name} has the highest mean CCC on validation.")
+    return " ".join(told)
+
+
+def _against(
+    found: Sequence[tuple[str, Summary]], verb: str, base: str, bar: float, reach: str = ""
+) -> str:
+    """Writes a sentence on networks and a baseline: "'a' does not beat b: .610 against .650"."""
+    best, highest = max(found, key=lambda each: each[1].mean)
+    mean = number(highest.mean)
+    if len(found) == 1:
+        verb = verb.replace("do ", "does ").replace("have ", "has ")
+        verb = "beats" if verb == "beat" else verb
+        subject, reach = repr(best), reach.replace("their", "its")
+    elif len(found) <= LISTED:
+        names = [f"{name!r} ({number(summary.mean)})" for name, summary in found]
+        subject = f"{', '.join(names[:-1])} and {names[-1]}"
+    else:
+        subject, mean = f"{len(found)} names", f"{mean} at most ({best!r})"
+    several = 1 < len(found) <= LISTED
+    numbers = f" ({number(bar)})" if several else f": {mean} against {number(bar)}"
+    return f"{subject} {verb} {base}{numbers}{', ' if reach else ''}{reach}."

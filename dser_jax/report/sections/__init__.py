@@ -1,0 +1,1 @@
+"""What stands between the tables and the figures of a report: leaks, the paper, a search."""

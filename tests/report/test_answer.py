@@ -1,0 +1,195 @@
+"""What a report begins with, and what it says beside its numbers."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from fabricated import NAMES, fabricate
+from held_against import add_baselines
+from rich.console import Console
+
+from dser_jax.cli import main
+from dser_jax.journal.intervals import Difference, Interval, interval_key, write_intervals
+from dser_jax.journal.journal import Journal
+from dser_jax.journal.reading import read_journal
+from dser_jax.report.answer import answer
+from dser_jax.report.text import Asked
+from dser_jax.report.writing import write_report
+from dser_jax.stats.table import tables
+from dser_jax.system.lock import FolderLock
+
+SPEECH, TEXT, BOTH = NAMES
+
+
+def answered(folder, *, page=False):
+    view, problems = read_journal(folder), []
+    return answer(view, tables(view.rows), problems, page=page), problems
+
+
+def said(folder, *, draw=False, width=100, **asked):
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    write_report(folder, None, console, draw=draw, asked=Asked(**asked))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def journal(tmp_path):
+    fabricate(tmp_path / "j", seeds=3)
+    add_baselines(tmp_path / "j")
+    return tmp_path / "j"
+
+
+def with_interval(folder, low, high):
+    """Writes a difference as if it had been computed."""
+    (table,) = tables(read_journal(folder).rows)
+    both = [table.picked, table.yardstick]
+    keys = [interval_key("k", row.name, row.finished) for row in both]
+    names = [row.name for row in both]
+    found = Difference(*names, "speaker", 12, 4000, {"mean": Interval(low, high)})
+    write_intervals(folder, {}, {(keys[0], keys[1]): found})
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict"),
+    [((0.01, 0.2), "ahead of"), ((-0.2, -0.01), "behind"), ((-0.1, 0.3), "level with")],
+)
+def test_the_verdict_is_that_of_the_interval(journal, ends, verdict):
+    with_interval(journal, *ends)
+    found, _ = answered(journal)
+    first, second = found.lines
+    assert f"of {BOTH!r} against" in first
+    assert "of the baseline ridge; both picked on validation" in first
+    assert f"over 12 test speakers: {verdict} the baseline" in second
+
+
+def test_the_report_begins_with_it(journal):
+    lines = said(journal, width=160).splitlines()
+    found, _ = answered(journal)
+    assert lines[:3] == [*found.lines, f"Next, as a page: dser report {journal} --html"]
+    text = (journal / "report/report.md").read_text("utf-8").split("\n\n")
+    assert text[1].startswith("**Mean test CCC ")
+    assert text[2].startswith("**Difference ")
+    assert text[4] == f"```sh\ndser report {journal} --html\n```"
+    main(["report", str(journal), "--html"])
+    page = (journal / "report/report.html").read_text("utf-8")
+    assert page.index("Mean test CCC ") < page.index(second := "Difference ") < page.index("<nav")
+    assert found.lines[1].split(",")[0] in page
+    assert second
+
+
+def test_a_command_is_never_broken(journal):
+    target = journal.parent / ("a folder with a long name " * 4).strip()
+    journal.rename(target)
+    assert f"dser report '{target}' --html\n" in said(target, width=60)
+
+
+def test_an_interval_that_is_not_on_disk_is_computed_or_said_to_be_missing(journal):
+    found, problems = answered(journal)
+    assert "95% interval (" in found.lines[1]
+    assert "over 100 test utterances" in found.lines[1]
+    assert problems == []
+    shutil.rmtree(journal / "arrays")
+    found, problems = answered(journal)
+    assert "no interval: the test set has few labels, or its predictions" in found.lines[1]
+    assert "no interval for the difference" in problems[0]
+
+
+def test_without_baselines_or_rows_it_says_so(tmp_path):
+    fabricate(tmp_path / "one", {SPEECH: NAMES[SPEECH]}, seeds=2)
+    found, _ = answered(tmp_path / "one")
+    assert found.lines[0].endswith(f"of {SPEECH!r}, the only row.")
+    assert found.lines[1] == "There is no baseline to hold it against."
+    add_baselines(tmp_path / "one")
+    assert "there is no other row" in answered(tmp_path / "one")[0].lines[0]
+    Journal.open(tmp_path / "none", {"planned": ["a", "b"], "command": "dser sweep --x"}).close()
+    found, _ = answered(tmp_path / "none")
+    assert "No run has finished yet" in found.lines[0]
+    assert found.why == "Next, for the 2 runs still to come, the same command again:"
+    assert found.command == "dser sweep --x"
+    lost = [(SPEECH, 0), (SPEECH, 1)]
+    fabricate(tmp_path / "lost", {SPEECH: NAMES[SPEECH]}, seeds=2, diverged=lost)
+    assert answered(tmp_path / "lost")[0].lines[0].startswith("No network has a mean CCC")
+
+
+def test_the_next_command_is_what_can_be_done(journal, tmp_path):
+    found, _ = answered(journal, page=True)
+    row = "--row 'LSTM + LSTM, two weights [.7, .2]'"
+    model = f"{journal}-model"
+    want = f"dser export {journal} --ensemble {row} --retrain --out {model}"
+    assert found.command == want
+    for run in tables(read_journal(journal).rows)[0].picked.finished:
+        (journal / "params" / run).mkdir(parents=True)
+    assert "--retrain" not in answered(journal, page=True)[0].command
+    lock = FolderLock(journal)
+    try:
+        assert answered(journal)[0].command == f"dser watch {journal}"
+    finally:
+        lock.close()
+
+
+def test_the_other_baselines_are_shown_on_request(journal):
+    text = said(journal)
+    assert "1 more baseline: --all shows them" in text
+    assert "svr" not in text
+    assert "| svr |" not in (journal / "report/report.md").read_text("utf-8")
+    assert "svr" in (journal / "report/table.csv").read_text("utf-8")
+    assert "svr" in said(journal, everything=True)
+    assert "| svr |" in (journal / "report/report.md").read_text("utf-8")
+
+
+def test_scores_over_batches_are_shown_under_paper_and_on_request(tmp_path):
+    for protocol, shown in (("strict", 0), ("paper", 1)):
+        fabricate(tmp_path / protocol, seeds=1, protocol=protocol)
+        assert " ".join(said(tmp_path / protocol).split()).count("32-row batches") == shown
+    assert "32-row batches" in " ".join(said(tmp_path / "strict", batch32=True).split())
+
+
+def test_what_is_amiss_is_a_line_each(tmp_path):
+    folder = tmp_path / "j"
+    fabricate(folder, seeds=1, weights={TEXT: [0.9, 0.9, -0.8]})
+    assert "loss weight" in (text := said(folder))
+    assert f"a loss weight below zero, which rewards being wrong: {TEXT!r} (dominance)" in " ".join(
+        text.split()
+    )
+    assert "leaks" not in text
+    assert "not trained:" not in text
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["skipped"] = ["'x': not trained: no vectors glove"]
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    names = ("transcript", "speaker", "recording")
+    marks = {f"test_seen_{name}": np.zeros(100, bool) for name in names}
+    marks["test_seen_transcript"][:7] = True
+    np.savez(folder / "truth/k.marks.npz", test_speaker=np.array(["a"] * 100), **marks)
+    text = " ".join(said(folder).split())
+    assert "'x': not trained: no vectors glove" in text
+    assert "leaks: 7 of 100 test utterances (7.0%) have a transcript" in text
+
+
+def test_a_row_with_a_weight_below_zero_is_not_picked(tmp_path):
+    fabricate(tmp_path / "j", seeds=2, weights={BOTH: [0.9, 0.9, -0.8]})
+    (table,) = tables(read_journal(tmp_path / "j").rows)
+    assert table.picked.name != BOTH
+    fabricate(tmp_path / "k", {BOTH: NAMES[BOTH]}, 2, weights={BOTH: [0.9, 0.9, -0.8]})
+    assert tables(read_journal(tmp_path / "k").rows)[0].picked.name == BOTH
+
+
+def test_the_tables_for_latex_are_typeset(journal, tmp_path):
+    program = next((p for n in ("tectonic", "pdflatex") if (p := shutil.which(n))), None)
+    if program is None:
+        pytest.skip("no TeX here: neither tectonic nor pdflatex")
+    said(journal, everything=True, batch32=True, intervals=True)
+    tables_ = (journal / "report/table.tex").read_text("utf-8")
+    paper = r"\documentclass[twocolumn]{article}\usepackage{array,booktabs}\begin{document}"
+    (tmp_path / "paper.tex").write_text(f"{paper}\n{tables_}\n\\end{{document}}\n", "utf-8")
+    more = ["-interaction=nonstopmode", "-halt-on-error"] if program.endswith("pdflatex") else []
+    done = subprocess.run(
+        [program, *more, "paper.tex"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull \\hbox" not in done.stdout + done.stderr
