@@ -164,6 +164,12 @@ def holm(values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def holm_of_known(values: Sequence[float | None]) -> list[float | None]:
+    """Adjusts the p-values of the tests that there are, likewise."""
+    adjusted = iter(holm([value for value in values if value is not None]))
+    return [None if value is None else next(adjusted) for value in values]
+
+
 class Pairs(NamedTuple):
     """Scores of two lists of rows, seed by seed, and how many rows found no partner."""
 

@@ -13,7 +13,7 @@ from dser_jax.stats.paired import (
     PairedTest,
     SignedRank,
     by_seed,
-    holm,
+    holm_of_known,
     pair,
     paired_t,
     signed_rank,
@@ -213,18 +213,12 @@ class Table:
             pairs = pair(seeds[one], seeds[two], runs[one] + runs[two])
             both = (pairs.first, pairs.second)
             found.append(Comparison(one, two, paired_t(*both), signed_rank(*both), pairs.unpaired))
-        p_holm = _adjusted([each.test.p for each in found])
-        ranks_p_holm = _adjusted([each.ranks.p for each in found])
+        p_holm = holm_of_known([each.test.p for each in found])
+        ranks_p_holm = holm_of_known([each.ranks.p for each in found])
         return tuple(
             replace(each, p_holm=p, ranks_p_holm=ranks_p)
             for each, p, ranks_p in zip(found, p_holm, ranks_p_holm, strict=True)
         )
-
-
-def _adjusted(values: Sequence[float | None]) -> list[float | None]:
-    """Adjusts the p-values of the tests that there are, by Holm's method."""
-    adjusted = iter(holm([value for value in values if value is not None]))
-    return [None if value is None else next(adjusted) for value in values]
 
 
 def tables(
