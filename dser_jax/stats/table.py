@@ -155,15 +155,13 @@ class Table:
     def with_yardstick_alone(self) -> Table:
         """Returns the table without the baselines that validation did not pick."""
         base = self.yardstick
-        if base is None:
-            return self
-        return replace(self, baselines=(base,), left_out=len(self.baselines) - 1)
+        more = len(self.baselines) - 1
+        return self if base is None else replace(self, baselines=(base,), left_out=more)
 
     def by(self, metric: str) -> Table:
         """Returns the table of the same runs in another metric."""
-        if metric == self.metric:
-            return self
-        return replace(tables(self.runs, metric, self.part)[0], left_out=self.left_out)
+        other = self if metric == self.metric else tables(self.runs, metric, self.part)[0]
+        return replace(other, left_out=self.left_out)
 
     @property
     def columns(self) -> tuple[str, ...]:
