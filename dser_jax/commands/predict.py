@@ -143,10 +143,11 @@ def run(args: argparse.Namespace) -> None:
 
 def _words(model: Predictor, found: Sequence[Prediction]) -> list[str]:
     """Says how many words the model knows, of those that it was given."""
-    from dser_jax.features import split_words
+    from dser_jax.features import Tokenizer
 
     texts = [each.piece.text or "" for each in found if each.estimate is not None]
-    total = sum(len(split_words(text)) for text in texts)
+    tokenizer = model.bundle.tokenizer or Tokenizer(())
+    total = sum(len(tokenizer.split(text)) for text in texts)
     if not model.reads_text:
         given = "; it reads speech alone" if total else ""
         return [f"the model does not read the words{given}"] if given else []

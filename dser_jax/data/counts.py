@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dser_jax.corpora import ATTRS, Utterance, in_order
+from dser_jax.data.leaks import normal
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import PARTS, make_split, named_parts
-from dser_jax.features import HOP, RATE, split_words
+from dser_jax.features import HOP, RATE
 from dser_jax.system import DserError
 
 
@@ -119,7 +120,7 @@ def _lengths(prepared: Prepared) -> Iterator[list[str]]:
     """Yields rows of tokens, seconds and frames."""
     utterances = prepared.utterances
     if prepared.manifest["has_transcripts"]:
-        tokens = [len(split_words(utt.transcript or "")) for utt in utterances]
+        tokens = [len(normal(utt.transcript).split()) for utt in utterances]
         yield ["tokens", *_spread(tokens, "{:.0f}", "{:.1f}")]
     for name, entry in prepared.manifest["features"].items():
         _, offsets = prepared.feature(name)
@@ -146,7 +147,7 @@ def _spread(values, format: str = "{:.2f}", format_mean: str = "{:.2f}") -> list
 
 def _words(prepared: Prepared) -> Counts:
     """Shows the vocabulary, and what word vectors know of it."""
-    counts = Counter(w for utt in prepared.utterances for w in split_words(utt.transcript or ""))
+    counts = Counter(w for utt in prepared.utterances for w in normal(utt.transcript).split())
     once = sum(count == 1 for count in counts.values())
     rows = [["vocabulary", f"{len(counts):,}", f"{counts.total():,}", ""]]
     rows.append(["  that occur once", f"{once:,}", f"{once:,}", ""])
@@ -164,10 +165,14 @@ def percent(part: int, whole: int) -> str:
 
 def coverage(entry: dict) -> str:
     """Says how many of the words have a vector."""
-    return (
+    said = (
         f"{entry['dim']} dimensions, {entry['types_found']:,} of {entry['types']:,} words, "
         f"{percent(entry['tokens_found'], entry['tokens'])} of all that is said"
     )
+    if "tokens_as_written" not in entry:
+        return said
+    share = percent(entry["tokens_found_as_written"], entry["tokens_as_written"])
+    return f"{said} ({share} under the protocol paper, which takes typographic signs for letters)"
 
 
 def _features(prepared: Prepared) -> Counts:

@@ -11,10 +11,11 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
+from dser_jax.data.inputs import check_width, feature_name, folds_signs, need_transcripts
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.splits import Split, known_speakers, make_split
-from dser_jax.features import FEATURES, NONZERO, Tokenizer
-from dser_jax.system import DataError, DserError
+from dser_jax.data.splits import Split, make_split
+from dser_jax.features import Tokenizer
+from dser_jax.system import DserError
 
 
 class Data(NamedTuple):
@@ -101,50 +102,6 @@ def scale_labels(
     return (np.clip(labels, low, high) - low) / (high - low) * 2.0 - 1.0
 
 
-_WHERE = {
-    "glove": "glove.840B.300d.txt, from the Stanford NLP group's GloVe page",
-    "fasttext": "crawl-300d-2M.vec, from fastText's page of English word vectors",
-}
-"""The files of the paper's word vectors (Table 2)."""
-
-
-def check_inputs(prepared: Prepared, config: Config) -> list[str]:
-    """Makes sure that a prepared data set has what a configuration needs, without loading it.
-
-    Returns:
-      What can be used, but should be known: under "paper" what is unlike the paper's, under
-      "strict" speakers who are on both sides of the split.
-
-    Raises:
-      DserError: Features, word vectors or transcripts are missing, the vectors are of another width
-        than the embedding, or it cannot be split as asked.
-    """
-    split = make_split(prepared.utterances, config.split, config.protocol)
-    notes = known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
-    if config.acoustic is not None:
-        prepared.feature(feature_name(prepared, config))
-    if config.text is None:
-        return notes
-    _need_transcripts(prepared)
-    if config.vectors == "we":
-        return notes
-    where = _WHERE.get(config.vectors)
-    there = prepared.manifest["vectors"]
-    if where and config.vectors not in there:
-        raise DataError(
-            f"the data set has no word vectors {config.vectors!r}",
-            file=prepared.folder,
-            expected=f"one of those it has ({', '.join(there) or 'none'}), or "
-            f"`dser prepare --{config.vectors} FILE --out {prepared.folder}` with {where}",
-        )
-    width = prepared.vectors(config.vectors)[1].shape[1]
-    _check_width(prepared, config, width)
-    if not where or config.protocol != "paper" or width == Config.embedding_dim:
-        return notes
-    have = f"the word vectors {config.vectors!r} have {width} dimensions"
-    return [f"{have}, the paper's {Config.embedding_dim} ({where})"]
-
-
 def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> Dataset:
     """Makes the arrays that a configuration needs from a prepared data set.
 
@@ -175,13 +132,13 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
     if inputs and config.acoustic is not None:
         acoustic, frames, scaler = _acoustic(prepared, feature_name(prepared, config), fit_rows)
     if inputs and config.text is not None:
-        tokenizer = _fit_tokenizer(prepared, fit_rows)
+        tokenizer = _fit_tokenizer(prepared, fit_rows, folds_signs(prepared, config))
         tokens = tokenizer.encode([u.transcript or "" for u in utterances], config.max_tokens)
         words = len(tokenizer.index) + 1
         embedding_dim = config.embedding_dim
         if config.vectors != "we":
             word_vectors = _word_vectors(prepared, config.vectors, tokenizer)
-            _check_width(prepared, config, word_vectors.shape[1])
+            check_width(prepared, config, word_vectors.shape[1])
 
     data = Data(
         acoustic=acoustic,
@@ -216,15 +173,6 @@ def rows_to_fit(split: Split, utterances: int, protocol: str) -> Int[np.ndarray,
     return np.arange(utterances) if protocol == "paper" else split.train
 
 
-def feature_name(prepared: Prepared, config: Config) -> str:
-    """Names the features to read: under "paper", functionals that take zeros for missing."""
-    # Paper: the authors turned zeros into missing values before taking means and deviations.
-    name = config.features
-    entry = prepared.manifest["features"].get(name, {})
-    extracted = name in FEATURES and entry.get("kind") == "hsf"
-    return name + NONZERO if config.protocol == "paper" and extracted else name
-
-
 def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):
     """Standardizes the named features; returns them as [utt, step, feat], frames and scaler."""
     values, offsets = prepared.feature(name)
@@ -247,18 +195,10 @@ def _fit_scaler(values: np.ndarray) -> Scaler:
     return Scaler(mean, np.where(varies, deviation, 1.0))
 
 
-def _fit_tokenizer(prepared: Prepared, fit_rows: np.ndarray) -> Tokenizer:
-    _need_transcripts(prepared)
-    return Tokenizer.fit([prepared.utterances[i].transcript or "" for i in fit_rows])
-
-
-def _need_transcripts(prepared: Prepared) -> None:
-    missing = next((u for u in prepared.utterances if u.transcript is None), None)
-    if missing is not None:
-        raise DserError(
-            f"a text network needs a transcript for every utterance; {missing.id} "
-            f"({missing.source}) has none"
-        )
+def _fit_tokenizer(prepared: Prepared, fit_rows: np.ndarray, folds: bool) -> Tokenizer:
+    need_transcripts(prepared)
+    texts = [prepared.utterances[i].transcript or "" for i in fit_rows]
+    return Tokenizer.fit(texts, folds=folds)
 
 
 def _word_vectors(prepared: Prepared, name: str, tokenizer: Tokenizer) -> np.ndarray:
@@ -270,21 +210,6 @@ def _word_vectors(prepared: Prepared, name: str, tokenizer: Tokenizer) -> np.nda
         if word in row:
             table[number] = vectors[row[word]]
     return table
-
-
-def _check_width(prepared: Prepared, config: Config, width: int) -> None:
-    """Refuses word vectors that are not as wide as the embedding; says what to do about it."""
-    if width == config.embedding_dim:
-        return
-    expected = f"{config.embedding_dim}"
-    if (where := _WHERE.get(config.vectors)) and config.embedding_dim == Config.embedding_dim:
-        add = f"dser prepare --{config.vectors} FILE --out {prepared.folder}"
-        expected += f", as in {where} (`{add}`)"
-    raise DataError(
-        f"the word vectors {config.vectors!r} have {width} dimensions",
-        file=prepared.folder,
-        expected=f"{expected}; --embedding-dim {width} uses these as they are",
-    )
 
 
 def _truth_key(ids: tuple[str, ...], gold: np.ndarray, split: Split) -> str:

@@ -9,18 +9,23 @@ from numpy.typing import NDArray
 
 from dser_jax.corpora import Utterance
 from dser_jax.data.splits import Split
-from dser_jax.features import split_words
+from dser_jax.features import Tokenizer
 
 MARKS = "marks"
 """Under `truth/KEY.marks` a journal has what `mark` returned for the test rows of `truth/KEY`."""
 
 
-def normal(transcript: str | None) -> str:
-    """Returns a transcript as a text network meets it: lower-case, without punctuation."""
-    return " ".join(split_words(transcript or ""))
+def normal(transcript: str | None, folds: bool = True) -> str:
+    """Returns a transcript as a text network meets it: lower-case, without punctuation.
+
+    Args:
+      transcript: The transcript.
+      folds: Whether typographic signs count as those that ASCII has for them.
+    """
+    return " ".join(Tokenizer((), folds).split(transcript or ""))
 
 
-def mark(utterances: Sequence[Utterance], split: Split) -> dict[str, NDArray]:
+def mark(utterances: Sequence[Utterance], split: Split, folds: bool = True) -> dict[str, NDArray]:
     """Marks the test rows that share something with the rows of training and validation.
 
     Validation counts: its rows choose the epoch, and on it weights and rates are searched. What is
@@ -29,6 +34,7 @@ def mark(utterances: Sequence[Utterance], split: Split) -> dict[str, NDArray]:
     Args:
       utterances: The table.
       split: Its parts.
+      folds: As of `normal`; that of the prepared folder.
 
     Returns:
       For each test row, in their order: `test_seen_transcript`, `test_seen_speaker`,
@@ -43,7 +49,7 @@ def mark(utterances: Sequence[Utterance], split: Split) -> dict[str, NDArray]:
         return np.array([value(utterance) in known for utterance in test], bool)
 
     return {
-        "test_seen_transcript": shared(lambda utterance: normal(utterance.transcript)),
+        "test_seen_transcript": shared(lambda utterance: normal(utterance.transcript, folds)),
         "test_seen_speaker": shared(lambda utterance: utterance.speaker),
         "test_seen_recording": shared(lambda utterance: utterance.file),
         "test_speaker": np.array([utterance.speaker or "" for utterance in test], str),

@@ -10,7 +10,6 @@ from dser_jax.corpora import Utterance
 from dser_jax.data.counts import percent
 from dser_jax.data.leaks import mark, normal
 from dser_jax.data.splits import known_speakers, make_split
-from dser_jax.features import split_words
 from dser_jax.system import DserError, plural
 
 ENOUGH = 20
@@ -19,7 +18,7 @@ ENOUGH = 20
 
 def of_words(utterances: Sequence[Utterance]) -> Iterator[str]:
     """Tells of transcripts of which a network reads nothing, not all, or nothing it knows."""
-    texts = [split_words(utt.transcript) for utt in utterances if utt.transcript is not None]
+    texts = [normal(utt.transcript).split() for utt in utterances if utt.transcript is not None]
     if empty := sum(not words for words in texts):
         yield f"{empty:,} of {plural(len(texts), 'transcript')} have no word in them"
     limit = Config.max_tokens

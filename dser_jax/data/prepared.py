@@ -8,18 +8,22 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from dser_jax.corpora import ATTRS, Utterance
+from dser_jax.features import fold_signs, split_words
 from dser_jax.system import DataError
 
 Offsets = Int64[np.ndarray, "ends"]
 """Where the frames of utterance i begin, and at i + 1 where they end."""
 
 SCHEMA = 1
+FOLDED = "folded"
+"""What the manifest has under `signs` where transcripts have such as `fold_signs` changes."""
 MANIFEST = "manifest.json"
 TABLE = "utterances.csv"
 COLUMNS = (
@@ -48,7 +52,17 @@ class Prepared:
     @property
     def fingerprint(self) -> str:
         """Changes with the labels, the words, the split or the order, not with the files' place."""
-        return self.manifest["utterances_sha256"]
+        table = self.manifest["utterances_sha256"]
+        signs = self.manifest.get("signs")
+        return hashlib.sha256(f"{table}:{signs}".encode()).hexdigest() if signs else table
+
+    @cached_property
+    def folds(self) -> bool:
+        """Whether typographic signs can be folded here, under a protocol that does.
+
+        Not in a folder with such signs whose word vectors were looked up without folding them.
+        """
+        return self.manifest.get("signs") == FOLDED or not has_signs(self.utterances)
 
     def fingerprint_of(self, names: Iterable[str]) -> str:
         """Fingerprints the table together with the named features and word vectors."""
@@ -146,6 +160,14 @@ def _load(path: Path, **options):
             file=path,
             expected="the array that the manifest names; run `dser prepare` again",
         ) from None
+
+
+def has_signs(utterances: Iterable[Utterance]) -> bool:
+    """Tells whether a transcript has other words once its typographic signs are folded."""
+    texts = (utterance.transcript or "" for utterance in utterances)
+    return any(
+        split_words(fold_signs(text)) != split_words(text) for text in texts if not text.isascii()
+    )
 
 
 def write_table(path: Path, utterances: Sequence[Utterance]) -> None:

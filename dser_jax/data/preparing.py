@@ -119,6 +119,7 @@ def prepare(
             _add_imported(staging, name, found, own[name])
         for name, found in words.items():
             staging.add_vectors(name, found)
+            said.append(found.said)
         staging.commit(bad, said, command)
     return load_prepared(out)
 

@@ -16,10 +16,12 @@ import numpy as np
 from dser_jax import __version__
 from dser_jax.corpora import ATTRS, Corpus, Utterance
 from dser_jax.data.prepared import (
+    FOLDED,
     MANIFEST,
     SCHEMA,
     TABLE,
     Prepared,
+    has_signs,
     row_key,
     table_sha256,
     write_table,
@@ -191,6 +193,11 @@ class Staging:
             "command": command,
             "dser_jax": __version__,
         }
+        # What a folder was first prepared with stays, so that its words stay the same.
+        if self.old is None and has_signs(self.kept):
+            manifest["signs"] = FOLDED
+        elif self.old is not None and "signs" in self.old.manifest:
+            manifest["signs"] = self.old.manifest["signs"]
         for path in sorted(self.folder.rglob("*")):
             if path.is_file():
                 place = self.out / path.relative_to(self.folder)

@@ -342,7 +342,8 @@ def _write_truth(journal: Journal, prepared: Prepared, dataset: Dataset) -> None
         test_gold=dataset.gold("test"),
     )
     # A file of its own: a journal from before there were marks can still be taken up.
-    journal.write_truth(f"{dataset.truth}.{MARKS}", **mark(prepared.utterances, dataset.split))
+    marks = mark(prepared.utterances, dataset.split, prepared.folds)
+    journal.write_truth(f"{dataset.truth}.{MARKS}", **marks)
 
 
 def _device() -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dser_jax.features.samples import check_samples, say_loud
     from dser_jax.features.sets import EXTRACTORS, FEATURES, Feature
     from dser_jax.features.store import Store
-    from dser_jax.features.tokenizer import Tokenizer, split_words
+    from dser_jax.features.tokenizer import Tokenizer, fold_signs, split_words
     from dser_jax.features.vectors import FORMATS, Vectors, load_vectors, of_texts
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import dataclasses
 import gzip
 import io
+import itertools
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +18,7 @@ from typing import IO, Literal
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.features.tokenizer import Tokenizer, split_words
+from dser_jax.features.tokenizer import Tokenizer
 from dser_jax.system import DataError
 
 Format = Literal["glove", "fasttext"]
@@ -32,28 +35,39 @@ class Vectors:
     """Vectors of those words of a corpus that a file knows.
 
     Attributes:
-      words: The words found, the corpus' most frequent one first.
+      words: The words found, the corpus' most frequent one first; after those that are read with
+        signs folded (see `fold_signs`) such as are only there without.
       matrix: A row for each.
-      types: How many different words the corpus has.
+      types: How many different words the corpus has, signs folded.
+      types_found: How many of those have a vector.
       tokens: How many words it has in all.
       tokens_found: How many of those have a vector.
+      as_written: The same two, signs as they are written.
+      said: How many vectors the file has, for people.
     """
 
     words: tuple[str, ...]
     matrix: Float32[np.ndarray, "word dim"]
     types: int
+    types_found: int
     tokens: int
     tokens_found: int
+    as_written: tuple[int, int]
+    said: str = ""
 
     def coverage(self) -> dict[str, int]:
         """Returns the counts as the manifest has them."""
-        return {
+        counts = {
             "dim": self.matrix.shape[1],
             "types": self.types,
-            "types_found": len(self.words),
+            "types_found": self.types_found,
             "tokens": self.tokens,
             "tokens_found": self.tokens_found,
         }
+        if self.as_written != (self.tokens, self.tokens_found):
+            tokens, found = self.as_written
+            counts |= {"tokens_as_written": tokens, "tokens_found_as_written": found}
+        return counts
 
 
 def load_vectors(path: Path, texts: Iterable[str], format: Format) -> Vectors:
@@ -72,15 +86,15 @@ def load_vectors(path: Path, texts: Iterable[str], format: Format) -> Vectors:
         number; or the file has none of the words.
     """
     texts = list(texts)
-    words = Tokenizer.fit(texts).words
-    found = _read(path, {word.encode(): word for word in words}, format)
+    words = _vocabulary(texts)
+    found, said = _read(path, {word.encode(): word for word in words}, format)
     if not found:
         raise DataError(
             f"none of the {len(words)} words of the corpus has a vector",
             file=path,
             expected="vectors of the language of the transcripts",
         )
-    return of_texts(found, texts)
+    return dataclasses.replace(of_texts(found, texts), said=said)
 
 
 def of_texts(vectors: Mapping[str, np.ndarray], texts: Sequence[str]) -> Vectors:
@@ -90,28 +104,46 @@ def of_texts(vectors: Mapping[str, np.ndarray], texts: Sequence[str]) -> Vectors
       vectors: By word, all of one width; at least one.
       texts: The transcripts of the corpus.
     """
-    counts = Counter(word for text in texts for word in split_words(text))
-    words = Tokenizer.fit(texts).words
-    known = tuple(word for word in words if word in vectors)
+    known = tuple(word for word in _vocabulary(texts) if word in vectors)
     dim = len(next(iter(vectors.values())))
+    folded, written = (
+        Counter(word for text in texts for word in Tokenizer((), folds).split(text))
+        for folds in (True, False)
+    )
     return Vectors(
         words=known,
         matrix=np.array([vectors[word] for word in known], np.float32).reshape(len(known), dim),
-        types=len(words),
-        tokens=counts.total(),
-        tokens_found=sum(counts[word] for word in known),
+        types=len(folded),
+        types_found=sum(word in vectors for word in folded),
+        tokens=folded.total(),
+        tokens_found=sum(folded[word] for word in known),
+        as_written=(written.total(), sum(written[word] for word in known)),
     )
 
 
-def _read(path: Path, wanted: dict[bytes, str], format: Format) -> dict[str, np.ndarray]:
-    """Returns the vectors of the wanted words; of a word that comes twice, the first."""
+def _vocabulary(texts: Sequence[str]) -> tuple[str, ...]:
+    """Returns the words of texts, as networks meet them that fold signs or do not."""
+    words = (Tokenizer.fit(texts, folds=folds).words for folds in (True, False))
+    return tuple(dict.fromkeys(itertools.chain(*words)))
+
+
+def _read(
+    path: Path, wanted: dict[bytes, str], format: Format
+) -> tuple[dict[str, np.ndarray], str]:
+    """Returns the vectors of the wanted words, of one that comes twice the first; and the count."""
     found: dict[str, np.ndarray] = {}
+    count, announced = 0, None
     with _opened(path) as lines:
-        dim = _header(path, lines) if format == "fasttext" else 0
+        dim = 0
+        if format == "fasttext":
+            announced, dim = _header(path, lines)
         for number, line in enumerate(lines, start=2 if format == "fasttext" else 1):
             line = line.rstrip(b" \r\n")
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             if not line:
                 continue
+            count += 1
             if not dim:
                 dim = _dimension(path, line)
             spaces = line.count(b" ")
@@ -130,12 +162,15 @@ def _read(path: Path, wanted: dict[bytes, str], format: Format) -> dict[str, np.
                 )
             if word in wanted and wanted[word] not in found:
                 found[wanted[word]] = _numbers(path, number, line, values)
-    return found
+    said = f"{path.name}: {count:,} vector{'s' * (count != 1)}"
+    if announced is not None and announced != count:
+        said += f", though its first line announces {announced:,}: is it cut off?"
+    return found, said
 
 
-def _header(path: Path, lines: IO[bytes]) -> int:
-    """Reads the first line of a FastText file; returns the dimension."""
-    first = lines.readline().split()
+def _header(path: Path, lines: IO[bytes]) -> tuple[int, int]:
+    """Reads the first line of a FastText file: how many vectors there are, and their dimension."""
+    first = lines.readline().removeprefix(codecs.BOM_UTF8).split()
     if len(first) != 2 or not all(part.isdigit() for part in first):
         raise DataError(
             "not a FastText file",
@@ -144,7 +179,7 @@ def _header(path: Path, lines: IO[bytes]) -> int:
             value=b" ".join(first[:4]).decode("utf-8", "replace"),
             expected="a line `count dimension`; a file without one is in GloVe's format (--glove)",
         )
-    return int(first[1])
+    return int(first[0]), int(first[1])
 
 
 def _dimension(path: Path, line: bytes) -> int:
@@ -206,6 +241,8 @@ def _opened(path: Path):
         with path.open("rb") as raw:
             magic = raw.read(2)
             raw.seek(0)
+            if magic in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                raise DataError("a file in UTF-16", file=path, expected="word vectors in UTF-8")
             if magic == b"PK":
                 raise DataError("a zip archive", file=path, expected="the file inside; unzip it")
             if not magic:

@@ -251,7 +251,8 @@ def _read_scaler(path: Path) -> Scaler:
 
 
 def _read_tokenizer(path: Path) -> Tokenizer:
-    return Tokenizer(tuple(_read_json(path)["words"]))
+    found = _read_json(path)
+    return Tokenizer(tuple(found["words"]), bool(found.get("folds", False)))
 
 
 def _read_weights(path: Path) -> Weights:

@@ -246,11 +246,12 @@ def _without(bundle: Bundle) -> str:
         said.append(
             f"`features` are `[utterance, {steps}, {width}]`, as `{SCALER}` names them{padded}."
         )
-    if bundle.tokenizer is not None:
+    if (tokenizer := bundle.tokenizer) is not None:
         arguments.append("np.int32(tokens)")
         said.append(
             f"`tokens` are `[utterance, {bundle.config.max_tokens}]`: the place of each word in "
             f"`{TOKENIZER}`, counted from 1, with zeros in front."
+            + (" Typographic signs in a text are first written as ASCII does." * tokenizer.folds)
         )
     if bundle.features is not None and bundle.features.kind == "lld":
         arguments.append("np.int32(frames)")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dser_jax.features.tokenizer import Tokenizer, split_words
+from dser_jax.features.tokenizer import Tokenizer, fold_signs, split_words
 from dser_jax.system.errors import DserError
 
 EMOBANK = Path(__file__).parents[3] / "shared" / "data" / "emobank.csv"
@@ -60,6 +60,27 @@ def test_no_texts_and_no_room():
 def test_json_round_trip():
     tokenizer = Tokenizer.fit(["Über \u00a0 naïve — it's", "naïve"])
     assert Tokenizer.from_json(tokenizer.to_json()) == tokenizer
+
+
+def test_typographic_signs_are_those_of_ascii_where_they_are_folded():
+    typeset = "Don\u2019t \u2014 you know\u2026 \u201ca lamp\u201d cafe\u0301 pre\u00addict"
+    typeset += " \uff21\uff01\u00a0so"
+    plain = "don't you know a lamp caf\u00e9 predict a so"
+    assert Tokenizer((), folds=True).split(typeset) == plain.split(" ")
+    assert split_words(typeset) != plain.split(" ")
+    fitted = Tokenizer.fit([typeset], folds=True)
+    np.testing.assert_array_equal(fitted.encode([typeset], 9), fitted.encode([plain], 9))
+    assert fitted.numbers("don\u2019t don't dont") == [2, 2]
+    assert Tokenizer.from_json(fitted.to_json()) == fitted
+    assert Tokenizer.from_json('{"words": ["a"]}') == Tokenizer(("a",))
+
+
+@given(st.text())
+def test_folding_once_is_enough_and_leaves_ascii_alone(text):
+    folded = fold_signs(text)
+    assert fold_signs(folded) == folded
+    if text.isascii():
+        assert folded == text
 
 
 @given(st.text())

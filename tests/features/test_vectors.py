@@ -113,6 +113,30 @@ def test_a_missing_file(tmp_path):
         load_vectors(tmp_path / "none.txt", TEXTS, "glove")
 
 
+def test_words_are_looked_up_with_typographic_signs_and_without(tmp_path):
+    path = glove(tmp_path, "don't 1 2\nknow 3 4\nknow\u2026 5 6\nit's 7 8\n")
+    vectors = load_vectors(path, ["Don\u2019t know\u2026", "Don't rock\u2013pop"], "glove")
+    assert vectors.words == ("don't", "know", "know\u2026")
+    # Folded: don't know don't rock pop. As written: don\u2019t know\u2026 don't rock\u2013pop.
+    assert vectors.coverage() == {
+        **{"dim": 2, "types": 4, "types_found": 2, "tokens": 5, "tokens_found": 3},
+        **{"tokens_as_written": 4, "tokens_found_as_written": 2},
+    }
+
+
+def test_a_file_says_how_many_vectors_it_has(tmp_path):
+    marked = glove(tmp_path, "\ufeffa 1 2 3\ndog 1 2 3\n")
+    vectors = load_vectors(marked, TEXTS, "glove")
+    assert vectors.words == ("a", "dog")
+    assert vectors.said == "glove.txt: 2 vectors"
+    cut = glove(tmp_path, "\ufeff2000 3\na 1 2 3\n")
+    said = load_vectors(cut, TEXTS, "fasttext").said
+    assert said == "glove.txt: 1 vector, though its first line announces 2,000: is it cut off?"
+    cut.write_text("a 1 2 3\n", "utf-16")
+    with pytest.raises(DataError, match="a file in UTF-16; expected word vectors in UTF-8"):
+        load_vectors(cut, TEXTS, "glove")
+
+
 @pytest.mark.skipif(not DATA.exists(), reason="no real GloVe vectors beside this checkout")
 def test_real_glove_on_real_sentences():
     with (DATA / "emobank.csv").open(encoding="utf-8", newline="") as file:

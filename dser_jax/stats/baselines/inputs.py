@@ -10,8 +10,8 @@ from jaxtyping import Float, Int
 from scipy import sparse
 
 from dser_jax.config import Config
-from dser_jax.data import Dataset, Prepared, feature_name, rows_to_fit
-from dser_jax.features import hsf, split_words
+from dser_jax.data import Dataset, Prepared, feature_name, folds_signs, rows_to_fit
+from dser_jax.features import Tokenizer, hsf
 from dser_jax.system import DserError
 
 Block = np.ndarray | sparse.csr_matrix
@@ -34,7 +34,7 @@ def blocks_of(
         varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
         blocks.append((values - mean)[:, varies] / deviation[varies])
     if text:
-        blocks.append(_tf_idf(prepared, fit_rows))
+        blocks.append(_tf_idf(prepared, fit_rows, folds_signs(prepared, config)))
     return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
 
 
@@ -47,12 +47,14 @@ def _functionals(prepared: Prepared, config: Config) -> Float[np.ndarray, "utt f
     return np.stack(found).astype(np.float64)
 
 
-def _tf_idf(prepared: Prepared, fit_rows: Int[np.ndarray, "rows"]) -> sparse.csr_matrix:
+def _tf_idf(
+    prepared: Prepared, fit_rows: Int[np.ndarray, "rows"], folds: bool
+) -> sparse.csr_matrix:
     """Weighs the words, those that a network's tokenizer finds, and learns them where it does."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     texts = [utterance.transcript or "" for utterance in prepared.utterances]
-    vectorizer = TfidfVectorizer(analyzer=split_words)
+    vectorizer = TfidfVectorizer(analyzer=Tokenizer((), folds).split)
     try:
         vectorizer.fit([texts[i] for i in fit_rows])
     except ValueError as error:

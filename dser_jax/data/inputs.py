@@ -1,0 +1,114 @@
+"""Whether a prepared data set has what a configuration reads, and under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dser_jax.config import Config
+from dser_jax.data.prepared import Prepared
+from dser_jax.data.splits import known_speakers, make_split
+from dser_jax.features import FEATURES, NONZERO
+from dser_jax.system import DataError, DserError
+
+_WHERE = {
+    "glove": "glove.840B.300d.txt, from the Stanford NLP group's GloVe page",
+    "fasttext": "crawl-300d-2M.vec, from fastText's page of English word vectors",
+}
+"""The files of the paper's word vectors (Table 2)."""
+
+
+def check_inputs(prepared: Prepared, config: Config) -> list[str]:
+    """Makes sure that a prepared data set has what a configuration needs, without loading it.
+
+    Returns:
+      What can be used, but should be known: under "paper" what is unlike the paper's, under
+      "strict" speakers who are on both sides of the split.
+
+    Raises:
+      DserError: Features, word vectors or transcripts are missing, the vectors are of another width
+        than the embedding, or it cannot be split as asked.
+    """
+    split = make_split(prepared.utterances, config.split, config.protocol)
+    notes = known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
+    if config.acoustic is not None:
+        prepared.feature(feature_name(prepared, config))
+    if config.text is None:
+        return notes
+    need_transcripts(prepared)
+    notes += _signs(prepared, config)
+    if config.vectors == "we":
+        return notes
+    where = _WHERE.get(config.vectors)
+    there = prepared.manifest["vectors"]
+    if where and config.vectors not in there:
+        raise DataError(
+            f"the data set has no word vectors {config.vectors!r}",
+            file=prepared.folder,
+            expected=f"one of those it has ({', '.join(there) or 'none'}), or "
+            f"`dser prepare --{config.vectors} FILE --out {prepared.folder}` with {where}",
+        )
+    width = prepared.vectors(config.vectors)[1].shape[1]
+    check_width(prepared, config, width)
+    if not where or config.protocol != "paper" or width == Config.embedding_dim:
+        return notes
+    have = f"the word vectors {config.vectors!r} have {width} dimensions"
+    return [*notes, f"{have}, the paper's {Config.embedding_dim} ({where})"]
+
+
+def _signs(prepared: Prepared, config: Config) -> Iterator[str]:
+    """Tells what becomes of typographic signs, if they are not read as ASCII's."""
+    if config.protocol == "strict" and not prepared.folds:
+        yield (
+            "typographic signs in the transcripts are letters here, as this data set was prepared "
+            "before they were read as ASCII's: prepare it anew in another folder"
+        )
+    entry = prepared.manifest["vectors"].get(config.vectors, {})
+    if config.protocol == "paper" and "tokens_as_written" in entry:
+        shares = (
+            entry[f"tokens_found{how}"] / max(entry[f"tokens{how}"], 1)
+            for how in ("_as_written", "")
+        )
+        yield (
+            f"the protocol paper takes typographic signs for letters: {config.vectors} knows "
+            "{:.1%} of all that is said, {:.1%} if they were read as ASCII's".format(*shares)
+        )
+
+
+def folds_signs(prepared: Prepared, config: Config) -> bool:
+    """Tells whether typographic signs are read as those that ASCII has for them."""
+    # Paper: Keras' tokenizer takes them for letters.
+    return config.protocol == "strict" and prepared.folds
+
+
+def feature_name(prepared: Prepared, config: Config) -> str:
+    """Names the features to read: under "paper", functionals that take zeros for missing."""
+    # Paper: the authors turned zeros into missing values before taking means and deviations.
+    name = config.features
+    entry = prepared.manifest["features"].get(name, {})
+    extracted = name in FEATURES and entry.get("kind") == "hsf"
+    return name + NONZERO if config.protocol == "paper" and extracted else name
+
+
+def need_transcripts(prepared: Prepared) -> None:
+    """Refuses a data set of which an utterance has no words."""
+    missing = next((u for u in prepared.utterances if u.transcript is None), None)
+    if missing is not None:
+        raise DserError(
+            f"a text network needs a transcript for every utterance; {missing.id} "
+            f"({missing.source}) has none"
+        )
+
+
+def check_width(prepared: Prepared, config: Config, width: int) -> None:
+    """Refuses word vectors that are not as wide as the embedding; says what to do about it."""
+    if width == config.embedding_dim:
+        return
+    expected = f"{config.embedding_dim}"
+    if (where := _WHERE.get(config.vectors)) and config.embedding_dim == Config.embedding_dim:
+        add = f"dser prepare --{config.vectors} FILE --out {prepared.folder}"
+        expected += f", as in {where} (`{add}`)"
+    raise DataError(
+        f"the word vectors {config.vectors!r} have {width} dimensions",
+        file=prepared.folder,
+        expected=f"{expected}; --embedding-dim {width} uses these as they are",
+    )
