@@ -15,7 +15,7 @@ from dser_jax.journal import intervals
 from dser_jax.journal.intervals import Interval, read_intervals
 from dser_jax.journal.reading import read_journal
 from dser_jax.loss.losses import ccc
-from dser_jax.stats import bootstrap
+from dser_jax.stats import bootstrap, resampling
 from dser_jax.stats.bootstrap import (
     bootstrap_ccc,
     bootstrap_many,
