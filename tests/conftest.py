@@ -1,4 +1,4 @@
-"""Strict JAX for every test: no silent promotion of dtypes or ranks, only typed keys."""
+"""Strict JAX for every test, and programs that are compiled quickly, once for all processes."""
 
 import atexit
 import os
@@ -13,12 +13,17 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "1")  # in each process, whichever 
 
 import jax
 import pytest
+from jax._src import compiler
 from keras_reference import usual_promotion
 
-# Programs are kept while the tests run, for the many processes that they start, and no longer.
+from dser_jax.system.compile_cache import enable_compile_cache
+
+# Programs are kept while the tests run, for all of their processes, and no longer.
 os.environ.setdefault("MPLCONFIGDIR", os.path.expanduser("~/.cache/matplotlib"))
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="dser-jax-tests-")
-atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="dser-jax-tests-")
+    atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+enable_compile_cache()
 # In the background of a shell Ctrl-C is ignored, by all processes that are started here as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -43,6 +48,12 @@ SLOW = (
 )
 """Files that begin first, so that no process is left with a long one at the end."""
 
+OPTIMIZED = ("lanes", "demo_claims")
+"""Files whose programs are those of users; in the others XLA leaves out what only takes time."""
+
+QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+"""What XLA is told beside JAX's own setting; both together leave a fifth of the compilation."""
+
 
 def pytest_collection_modifyitems(items):
     """Puts the files that take long before the others."""
@@ -50,19 +61,41 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: names.index(item.path.name) if item.path.name in names else 99)
 
 
-@pytest.fixture(scope="module")
-def quick_compilation():
-    """Leaves out most of XLA's optimizations, which take more time than all the training here.
+def _with_quick(get_compile_options):
+    """Adds `QUICK` to the options of a program, where most optimizations are left out anyway."""
 
-    For the tests of a module that train, here or in processes of their own, and do not ask whether
-    optimized programs agree to the bit.
-    """
-    before = jax.config.read("jax_disable_most_optimizations")
+    def get(*given, env_options_overrides=None, **named):
+        if jax.config.read("jax_disable_most_optimizations"):
+            env_options_overrides = {**QUICK, **(env_options_overrides or {})}
+        return get_compile_options(*given, env_options_overrides=env_options_overrides, **named)
+
+    return get
+
+
+compiler.get_compile_options = _with_quick(compiler.get_compile_options)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compilation(request):
+    """Leaves out most of XLA's optimizations, which take more time than all the training here."""
+    if request.path.stem.removeprefix("test_") in OPTIMIZED:
+        yield
+        return
+    flags = " ".join(f"--{name}={value}".lower() for name, value in QUICK.items())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        patch.setenv("XLA_FLAGS", f"{os.environ.get('XLA_FLAGS', '')} {flags}")
         jax.config.update("jax_disable_most_optimizations", True)
         yield
-        jax.config.update("jax_disable_most_optimizations", before)
+        jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture
+def optimized():
+    """Compiles here what a test compiles as for users."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture

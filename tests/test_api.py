@@ -7,8 +7,6 @@ from tiny import CONFIG
 import dser_jax
 from dser_jax.system.errors import DserError
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

@@ -28,8 +28,6 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory) -> Path:

@@ -33,8 +33,6 @@ SWEEP = (
     *("--batch-size", "8", "--no-baselines"),
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory) -> Path:

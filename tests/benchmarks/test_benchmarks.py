@@ -32,7 +32,6 @@ KEYS = {
 }
 ALWAYS = {"benchmark", "date", "settings", "machine", "versions", "git_commit", "command"}
 PLAIN_JAX = ("lanes", "table6", "roofline", "refill", "features", "compile", "pending")
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 @pytest.fixture(autouse=True)

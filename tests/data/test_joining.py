@@ -290,7 +290,7 @@ def test_the_same_join_again_changes_nothing_and_another_is_refused(prepared, tm
         join(second, first, tmp_path / "out")
 
 
-def test_a_sweep_from_one_corpus_to_the_other(prepared, tmp_path, capsys, quick_compilation):
+def test_a_sweep_from_one_corpus_to_the_other(prepared, tmp_path, capsys):
     folders = ["--train", str(prepared(ONE)), "--test", str(prepared(TWO))]
     data, out = str(tmp_path / "across"), tmp_path / "sweep"
     main(["join", *folders, "--out", data])

@@ -14,7 +14,6 @@ from dser_jax.engine.lanes import train_runs
 from dser_jax.plan.runs import RunSpec
 from dser_jax.training.hparams import HParams
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 COUNT, TEST = 48, 36  # the last of four sessions is the test's
 
 

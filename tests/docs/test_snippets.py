@@ -21,8 +21,6 @@ SMALLER = {
     "units=16,": "units=16, layers=1,",
 }
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def blocks(name: str, kind: str) -> list[str]:
     """Returns the blocks of code of a document."""

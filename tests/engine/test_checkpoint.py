@@ -147,7 +147,7 @@ def test_the_state_may_be_given_away_at_once(checkpoints):
             assert (lane["w"] == 2 * step).all()
 
 
-def test_a_run_taken_up_goes_on_as_if_nothing_had_been(checkpoints, quick_compilation):
+def test_a_run_taken_up_goes_on_as_if_nothing_had_been(checkpoints):
     data = make_dataset().data
     run = make_run(CONFIG, WORDS, CONFIG.embedding_dim)
     epoch = jax.jit(jax.vmap(run.epoch, in_axes=(None, 0, None)))

@@ -88,7 +88,6 @@ print("held")
 """
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_lanes_on_two_devices_are_those_on_one(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, os.path.dirname(os.path.dirname(__file__)), str(tmp_path)],

@@ -16,7 +16,6 @@ from dser_jax.plan.runs import RunSpec
 from dser_jax.system.errors import DserError
 from dser_jax.system.signals import Interrupted
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 LONG = dataclasses.replace(CONFIG, max_epochs=30)
 """Long enough for runs to end at different epochs."""
 

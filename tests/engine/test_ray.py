@@ -360,7 +360,7 @@ def processes(session):
 
 
 @pytest.fixture(scope="module")
-def nodes(quick_compilation, tmp_path_factory):
+def nodes(tmp_path_factory):
     folder = Path(tempfile.mkdtemp(prefix="ray"))  # Sockets need a short path.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("programs")))

@@ -22,7 +22,6 @@ from dser_jax.engine.sizing import (
 from dser_jax.plan.runs import tree_bytes
 from dser_jax.training.run import make_run
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 MB, GB = 2**20, 2**30
 
 

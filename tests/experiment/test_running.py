@@ -32,8 +32,6 @@ from dser_jax.training.state import History
 
 run_experiment = partial(experiment.run_experiment, baselines=False)
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):

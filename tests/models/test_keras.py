@@ -44,13 +44,6 @@ SMALL = Config(
     padding="keras",  # as Keras does without masks; masks: test_models_recurrence
 )
 small = partial(dataclasses.replace, SMALL)
-quick_jit = partial(  # these programs run once: compiling them is what takes time
-    jax.jit,
-    compiler_options={
-        "xla_backend_optimization_level": 0,
-        "xla_llvm_disable_expensive_passes": True,
-    },
-)
 
 
 class Arrays(NamedTuple):
@@ -122,7 +115,7 @@ def our_step(config: Config, variables, arrays: Arrays) -> Step:
     weight = jnp.broadcast_to(real[:, None], gold.shape).astype(jnp.float32)
     optimizer = rmsprop(1e-3, epsilon_inside=True)
 
-    @quick_jit
+    @jax.jit
     def step(params, stats):
         def loss(params):
             pred, updated = network.apply(
@@ -176,7 +169,7 @@ def their_step(config: Config, variables, arrays: Arrays) -> Step:
     optimizer = keras.optimizers.RMSprop(1e-3)
     optimizer.build(model.trainable_variables)
 
-    @quick_jit
+    @jax.jit
     def step(params, others, slots):
         def loss(params):
             heads, new = model.stateless_call(params, others, inputs, training=True)
@@ -308,7 +301,7 @@ def test_values_are_drawn_as_keras_draws_them(keras):
     arrays = make_arrays(config, SEQUENCES, UTTERANCES)
     network = make_network(config, WORDS, config.embedding_dim)
     batch = arrays.batch(jnp.ones(UTTERANCES, bool))
-    init = quick_jit(lambda key: network.init(key, batch, NO_DROPOUT, False))
+    init = jax.jit(lambda key: network.init(key, batch, NO_DROPOUT, False))
     variables = init(jax.random.key(0))
     model = make_model(config, WORDS, SEQUENCES)
     theirs = named(model.variables, [v.value for v in model.variables])
@@ -336,9 +329,9 @@ def test_epochs_equal_keras_fit(monkeypatch):
     data = Data(*arrays, np.ones((35, 3), bool), rows[train], rows[validation], rows[:1], None)
     hparams = HParams(np.float32(LOSS_WEIGHTS), *np.float32([0, 0, 0, 0.01]), patience=np.int32(2))
     run = make_run(config, WORDS, config.embedding_dim)
-    state = quick_jit(run.init)(jax.random.key(0), data)
+    state = jax.jit(run.init)(jax.random.key(0), data)
     state = state._replace(weights=Weights(variables["params"], variables["batch_stats"]))
-    epoch = quick_jit(run.epoch)
+    epoch = jax.jit(run.epoch)
     for _ in range(config.max_epochs):
         state = epoch(hparams, state, data)
 

@@ -202,10 +202,7 @@ def test_every_network_overfits_sixteen_utterances(modality, name):
     data = Data(acoustic, tokens, gold, np.ones((16, 3), bool), rows, rows, rows, None)
     hparams = HParams(np.ones(3, np.float32), *np.float32([0, 0, 0, 0.01]), np.int32(200))
     run = make_run(config, 9, config.embedding_dim)
-    init, epoch = (
-        jax.jit(f, compiler_options={"xla_backend_optimization_level": 0})
-        for f in (run.init, run.epoch)
-    )
+    init, epoch = map(jax.jit, (run.init, run.epoch))
     state = init(jax.random.key(0), data)
     for number in range(config.max_epochs):
         state = epoch(hparams, state, data)

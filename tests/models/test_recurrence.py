@@ -99,15 +99,6 @@ def without_padding(found, lengths):
     return loss, states, np.where(real[..., None], d_x, 0.0), others
 
 
-@pytest.fixture
-def few_optimizations():
-    """Has programs compiled sooner, and not so fast, where rounding may differ."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
-@pytest.mark.usefixtures("few_optimizations")
 @pytest.mark.parametrize("fed", [False, True])
 @pytest.mark.parametrize(
     ("rows", "steps", "lanes", "kind", "close"),
@@ -135,6 +126,7 @@ def test_values_and_gradients_are_those_of_a_plain_scan(
             np.testing.assert_allclose(one, other, rtol=close, atol=close)
 
 
+@pytest.mark.usefixtures("optimized")
 @pytest.mark.parametrize("fed", [False, True])
 def test_a_lane_does_not_depend_on_how_long_its_neighbours_utterances_are(monkeypatch, fed):
     monkeypatch.setattr(sequences, "CHUNK", 3)
@@ -148,7 +140,6 @@ def test_a_lane_does_not_depend_on_how_long_its_neighbours_utterances_are(monkey
     jax.tree.map(np.testing.assert_array_equal, *found)
 
 
-@pytest.mark.usefixtures("few_optimizations")
 def test_gradient_is_that_of_differences():
     with jax.enable_x64(True):
         x, lengths, padding, layers, weights = jax.tree.map(
@@ -167,7 +158,6 @@ def test_gradient_is_that_of_differences():
         assert float((gradient * direction).sum()) == pytest.approx(float(difference), rel=1e-7)
 
 
-@pytest.mark.usefixtures("few_optimizations")
 def test_a_recurrent_product_in_bfloat16_is_close_and_not_equal():
     x, lengths, _, layers, _ = jax.tree.map(
         lambda a: jnp.asarray(a[0]), made_up(3, 11, 1, "float32", False)

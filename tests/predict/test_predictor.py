@@ -15,8 +15,6 @@ from dser_jax.features.sets import FEATURES
 from dser_jax.predict.estimate import Estimate
 from dser_jax.system.errors import DataError, DserError
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def noise(seed: int = 0, seconds: float = 0.3) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-0.5, 0.5, round(seconds * RATE)).astype(np.float32)

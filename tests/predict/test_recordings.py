@@ -25,7 +25,6 @@ from dser_jax.predict.transcribe import TRANSCRIBERS, make_transcriber
 from dser_jax.share.exporting import export
 from dser_jax.system.errors import DserError
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 SPEECH = Path(__file__).parents[3] / "shared" / "data" / "speech"
 
 

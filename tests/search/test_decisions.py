@@ -28,7 +28,6 @@ from dser_jax.system.signals import Interrupted
 from dser_jax.training.hparams import HParams
 from dser_jax.training.run import make_run
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATASET = make_dataset(missing=True)
 LABELLED = np.array([True, True, False])
 LONG = dataclasses.replace(CONFIG, max_epochs=20)

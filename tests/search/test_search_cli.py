@@ -24,7 +24,6 @@ from dser_jax.search.space import Range, Space
 from dser_jax.search.trials import best_settings
 from dser_jax.system.signals import Interrupted
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 RANGES = (
     *("--range", "alpha=0:1", "--range", "beta=0:1"),
     *("--range", "learning_rate=1e-3:1e-1:log"),

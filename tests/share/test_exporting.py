@@ -44,8 +44,6 @@ TINY = (
     *("--fusion", "4", "3", "--max-tokens", "4", "--batch-size", "8", "--max-epochs", "2"),
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def beep(pitch: float, loudness: float, seconds: float = 0.4) -> np.ndarray:
     time = np.arange(round(seconds * RATE)) / RATE

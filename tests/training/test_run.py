@@ -10,7 +10,6 @@ from dser_jax.training.hparams import HParams
 from dser_jax.training.metrics import ccc
 from dser_jax.training.run import Run, make_run
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATASET = make_dataset()
 
 
