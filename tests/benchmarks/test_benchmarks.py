@@ -125,7 +125,7 @@ def test_the_plain_side_computes_what_ours_does():
     variables = {"params": params, "batch_stats": stats}
     apply = jax.jit(make_network(config).apply, static_argnums=4)
     plain = apply(variables, speech, tokens, HParams(), False)
-    np.testing.assert_allclose(plain, predicted("keras"), atol=1e-6)
+    np.testing.assert_allclose(plain, predicted("keras"), atol=1e-5)
 
 
 def copy_to_torch(params, network):
@@ -166,7 +166,7 @@ def test_pytorch_computes_what_ours_does(padding):
     copy_to_torch(state.weights.params, run.network.eval())
     with torch.no_grad():
         pred = run.network(run.speech, run.tokens, run.lengths).numpy()
-    np.testing.assert_allclose(pred, predicted(padding.split(",")[0]), atol=1e-6)
+    np.testing.assert_allclose(pred, predicted(padding.split(",")[0]), atol=1e-5)
 
 
 def test_made_up_utterances_are_as_long_as_iemocaps():

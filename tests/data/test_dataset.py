@@ -56,8 +56,8 @@ def prepared(tmp_path_factory):
 def test_labels_are_clipped_and_scaled():
     labels = np.array([[1.0, 3.0, 5.0], [0.5, 5.5, np.nan], [2.0, 4.0, 4.5]])
     expected = np.array([[-1, 0, 1], [-1, 1, np.nan], [-0.5, 0.5, 0.75]])
-    np.testing.assert_allclose(scale_labels(labels, (1, 5)), expected)
-    np.testing.assert_allclose(scale_labels(labels, (-1, 7))[0], [-0.5, 0, 0.5])
+    np.testing.assert_allclose(scale_labels(labels, (1, 5)), expected, atol=1e-6)
+    np.testing.assert_allclose(scale_labels(labels, (-1, 7))[0], [-0.5, 0, 0.5], atol=1e-6)
 
 
 def test_missing_labels_are_zero_and_unknown(prepared):
@@ -162,8 +162,8 @@ def test_paper_protocol_takes_zeros_for_missing_in_extracted_functionals(prepare
 def test_nonzero_functionals_by_hand():
     frames = np.array([[0, 1, 0], [2, 0, 0], [4, 3, 0]], np.float32)
     # Column by column without zeros: 2, 4; 1, 3; none.
-    np.testing.assert_allclose(nonzero_hsf(frames), [3, 2, 0, 1, 1, 0])
-    np.testing.assert_allclose(hsf(frames)[:3], [2, 4 / 3, 0])
+    np.testing.assert_allclose(nonzero_hsf(frames), [3, 2, 0, 1, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(hsf(frames)[:3], [2, 4 / 3, 0], atol=1e-6)
 
 
 def test_text_needs_transcripts(tmp_path):

@@ -154,15 +154,15 @@ def test_scores_of_parts_are_those_of_their_rows(tmp_path):
     preds = [view.arrays(row["run"])["test_pred"] for row in view.rows]
     whole = [ccc(gold[:, 0], pred[:, 0]) for pred in preds]
     new = [ccc(gold[25:, 0], pred[25:, 0]) for pred in preds]
-    assert found["all"].scores["valence"].mean == pytest.approx(np.mean(whole))
+    assert found["all"].scores["valence"].mean == pytest.approx(np.mean(whole), abs=1e-9)
     assert found["all"].scores["valence"].mean == pytest.approx(
-        np.mean([row["test"]["ccc"]["valence"] for row in view.rows])
+        np.mean([row["test"]["ccc"]["valence"] for row in view.rows]), abs=1e-9
     )
-    assert found["new transcript"].scores["valence"].mean == pytest.approx(np.mean(new))
+    assert found["new transcript"].scores["valence"].mean == pytest.approx(np.mean(new), abs=1e-9)
     assert found["seen transcript"].scores["mean"].mean == pytest.approx(1)
     assert found["all"].change == {}
     change = found["new transcript"].change["valence"]
-    assert change.mean == pytest.approx(np.mean(new) - np.mean(whole))
+    assert change.mean == pytest.approx(np.mean(new) - np.mean(whole), abs=1e-9)
     assert change.sd == pytest.approx(np.std(np.subtract(new, whole), ddof=1))
     assert change.mean < -0.1
 

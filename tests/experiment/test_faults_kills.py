@@ -29,8 +29,8 @@ from dser_jax.plan import Group, paired_runs
 from dser_jax.system.signals import Signals
 from dser_jax.training.hparams import HParams
 
-# Speech alone, and many epochs: little to compile, much to train.
-config = dataclasses.replace(CONFIG, text=None, max_epochs=800, batch_size=4)
+# Dense layers on speech alone, and many epochs: little to compile, much to train.
+config = dataclasses.replace(CONFIG, acoustic="dense", text=None, max_epochs=800, batch_size=4)
 named = {
     f"patience {p}": HParams(patience=np.int32(p), learning_rate=np.float32(0.003))
     for p in (100, 800, 801)

@@ -124,7 +124,7 @@ def test_the_table_of_features():
 def test_hsf_is_mean_and_std():
     # Column 0: mean 2, deviations -1, 0, 1: variance 2 / 3. Column 1 is constant.
     frames = np.array([[1, 5], [2, 5], [3, 5]], np.float32)
-    np.testing.assert_allclose(hsf(frames), [2, 5, np.sqrt(2 / 3), 0], rtol=1e-6)
+    np.testing.assert_allclose(hsf(frames), [2, 5, np.sqrt(2 / 3), 0], atol=1e-6)
     assert hsf(frames).dtype == np.float32
     assert hsf_columns(("a", "b")) == ("a_mean", "b_mean", "a_std", "b_std")
 

@@ -24,15 +24,22 @@ def test_ccc_by_hand():
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(2, 40), st.integers(0, 10_000), st.floats(-1, 1), st.floats(0.01, 2))
+@given(
+    st.sampled_from((2, 3, 17, 40)), st.integers(0, 10_000), st.floats(-1, 1), st.floats(0.01, 2)
+)
 def test_ccc_equals_audmetric(count, seed, shift, spread):
+    """At four lengths, each of which is compiled."""
     random = np.random.default_rng(seed)
     gold = random.uniform(-1, 1, (count, 3)).astype(np.float32)
     pred = (gold + shift + random.normal(0, spread, (count, 3))).astype(np.float32)
     ours = ccc(jnp.asarray(gold), jnp.asarray(pred), ones(gold))
     for attr in range(3):
-        theirs = audmetric.concordance_cc(gold[:, attr].astype(float), pred[:, attr].astype(float))
-        assert float(ours[attr]) == pytest.approx(theirs, abs=1e-6)
+        one, other = gold[:, attr].astype(float), pred[:, attr].astype(float)
+        theirs = audmetric.concordance_cc(one, other)
+        # What float32 holds of values that are far from 0, and near each other.
+        apart = np.sqrt(one.var() + other.var() + (one.mean() - other.mean()) ** 2)
+        lost = max(1, np.abs([one, other]).max() / apart)
+        assert float(ours[attr]) == pytest.approx(theirs, abs=1e-6 * lost)
 
 
 def test_rows_without_weight_do_not_count():
@@ -104,7 +111,7 @@ def test_squared_errors_are_means_over_the_labels_that_are_there():
     pred = jnp.array([[0.0, 0, 1], [1, 3, 1], [0, 0, 1]])
     weight = jnp.array([[1.0, 1, 0], [1, 1, 0], [0, 1, 0]])
     # (1 + 4) / 2, 9 / 3, and nothing.
-    np.testing.assert_allclose(mse_loss(gold, pred, weight), [2.5, 3, 0])
+    np.testing.assert_allclose(mse_loss(gold, pred, weight), [2.5, 3, 0], atol=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -122,5 +129,7 @@ def test_every_loss_is_finite_and_0_without_labels(name):
 def test_the_fixed_weighting_is_the_papers():
     losses, weights = jnp.array([0.5, 0.25, 1.0]), jnp.array([0.7, 0.2, 0.1])
     fixed = WEIGHTINGS["fixed"]
-    assert float(fixed.combine((), (), losses, weights)) == pytest.approx(0.35 + 0.05 + 0.1)
+    assert float(fixed.combine((), (), losses, weights)) == pytest.approx(
+        0.35 + 0.05 + 0.1, abs=1e-6
+    )
     assert (fixed.learned, fixed.memory, fixed.remember) == ((), (), None)

@@ -106,8 +106,8 @@ def test_batch_norm_leaves_filling_rows_out():
     variables = norm.init(jax.random.key(0), x, real, False)
     full, stats = norm.apply(variables, x, real, True, mutable=["batch_stats"])
     part, part_stats = norm.apply(variables, x[:4], real[:4], True, mutable=["batch_stats"])
-    np.testing.assert_allclose(full[:4], part, atol=1e-6)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), stats, part_stats)
+    np.testing.assert_allclose(full[:4], part, atol=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), stats, part_stats)
 
 
 def test_dense_equals_keras(keras):
@@ -116,7 +116,7 @@ def test_dense_equals_keras(keras):
     theirs = layer(x)
     kernel, bias = (w.value for w in layer.weights)
     ours = dense(3, "d").apply({"params": {"kernel": kernel, "bias": bias}}, x)
-    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_rmsprop_step_equals_keras(keras):
@@ -133,7 +133,7 @@ def test_rmsprop_step_equals_keras(keras):
         theirs.apply([jnp.asarray(gradient)], [variable])
         updates, state = ours.update(jnp.asarray(gradient), state)
         params = optax.apply_updates(params, updates)
-        np.testing.assert_allclose(params, variable.value, atol=1e-6)
+        np.testing.assert_allclose(params, variable.value, atol=3e-6)
 
 
 def test_rmsprop_adds_epsilon_to_the_root_as_keras_2_did():

@@ -41,20 +41,22 @@ def test_one_and_several(model, files):
     for i, (file, text) in enumerate(zip(files, texts, strict=True)):
         one = model(str(file), text=text)
         assert one.pred.shape == one.on_scale.shape == one.spread.shape == (3,)
-        np.testing.assert_allclose(one.members, several[i].members, atol=1e-6)
+        np.testing.assert_allclose(one.members, several[i].members, atol=1e-5)
         samples = model(noise(i), text)
-        np.testing.assert_allclose(samples.members, one.members, atol=1e-6)
+        np.testing.assert_allclose(samples.members, one.members, atol=1e-5)
     assert np.ptp(several.pred, axis=0).min() > 1e-4  # They differ, so the order was right.
 
 
 def test_the_two_scales_and_the_spread():
     members = np.array([[[-1, 0, 1]], [[0, 0, 0.5]]], np.float32)  # two networks, one utterance
     estimate = Estimate(("valence", "arousal", "dominance"), (1.0, 7.0), members)
-    np.testing.assert_allclose(estimate.pred, [[-0.5, 0, 0.75]])
-    np.testing.assert_allclose(estimate.on_scale, [[2.5, 4, 6.25]])  # 1 + (pred + 1) / 2 * 6
+    np.testing.assert_allclose(estimate.pred, [[-0.5, 0, 0.75]], atol=1e-6)
+    np.testing.assert_allclose(
+        estimate.on_scale, [[2.5, 4, 6.25]], atol=1e-6
+    )  # 1 + (pred + 1) / 2 * 6
     spread = np.array([[0.5, 0, 0.25]]) * np.sqrt(2)  # |a - b| / sqrt(2)
-    np.testing.assert_allclose(estimate.spread, spread, rtol=1e-6)
-    np.testing.assert_allclose(estimate.spread_on_scale, 3 * spread, rtol=1e-6)
+    np.testing.assert_allclose(estimate.spread, spread, atol=1e-6)
+    np.testing.assert_allclose(estimate.spread_on_scale, 3 * spread, atol=1e-6)
     alone = Estimate(estimate.attrs, estimate.scale, members[:1])
     assert alone.spread is None
     assert alone.spread_on_scale is None
@@ -67,7 +69,7 @@ def test_fifty_recordings_are_not_fifty_programs(model):
     run.clear_cache()
     for count in (1, 2, 3, 5, 7, 8, 9, 20, 50, 63, 64, 65, 70):
         part = model.predict(list(frames[:count]), ["the weather"] * count)
-        np.testing.assert_allclose(part.members, whole.members[:, :count], atol=1e-6)
+        np.testing.assert_allclose(part.members, whole.members[:, :count], atol=1e-5)
     assert run._cache_size() == 3
 
 
@@ -76,7 +78,7 @@ def test_attributes_without_labels_are_left_out():
     whole = make_model(text=None)
     estimate = model(noise())
     assert estimate.attrs == ("arousal",)
-    np.testing.assert_array_equal(estimate.pred, whole(noise()).pred[1:2])
+    np.testing.assert_allclose(estimate.pred, whole(noise()).pred[1:2], atol=1e-5)
 
 
 def test_zeros_are_missing_where_the_model_was_trained_so():
@@ -97,7 +99,7 @@ def test_a_model_of_frames(padding):
     frames = model.read(noise(seconds=0.4))
     assert frames.shape == (38, 34)
     whole, last, short = model.predict([frames, frames[-20:], frames[-5:]], None).members[0]
-    np.testing.assert_allclose(whole, last, atol=1e-6)
+    np.testing.assert_allclose(whole, last, atol=1e-5)
     assert np.abs(short - whole).max() > 1e-4
     mean = np.broadcast_to(model.bundle.scaler.mean, (15, 34)).astype(np.float32)  # 0 once scaled
     filled = np.concatenate([mean, frames[-5:]])

@@ -71,7 +71,7 @@ def test_the_best_settings_can_be_trained_again(searched):
     (name,) = best_settings(folder, 1)
     assert name == best["name"]
     hparams = best_settings(folder, 1)[name]
-    assert hparams.loss_weights.tolist() == pytest.approx(best["hparams"]["loss_weights"])
+    assert hparams.loss_weights.tolist() == pytest.approx(best["hparams"]["loss_weights"], abs=1e-6)
     assert hparams.patience == 10
     assert hparams.patience.dtype == "int32"
 

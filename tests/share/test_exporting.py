@@ -197,7 +197,9 @@ def test_the_card_tells_what_was_reached(folder, model):
         assert name not in body
     members = settings["scores"]["test"]["ccc_mean_of_each"]
     rows = {row["run"]: row for row in read_journal(folder / "kept").rows}
-    assert members == pytest.approx({r: rows[r]["test"]["ccc"]["mean"] for r in members})
+    # Other programs have predicted here, whose sums come in another order.
+    want = {run: rows[run]["test"]["ccc"]["mean"] for run in members}
+    assert members == pytest.approx(want, abs=1e-5)
 
 
 def test_weights_that_were_not_kept(folder, tmp_path, capsys):
@@ -246,7 +248,7 @@ def test_a_journal_is_loaded_like_an_export(folder, model):
     (of_best,) = (i for i, m in enumerate(read_bundle(model).members) if m.run == best)
     direct = dser_jax.load(folder / "kept")(folder / "00.wav", text)
     exported = dser_jax.load(model)(folder / "00.wav", text)
-    np.testing.assert_allclose(direct.pred, exported.members[of_best], atol=1e-6)
+    np.testing.assert_allclose(direct.pred, exported.members[of_best], atol=1e-5)
     assert direct.spread is None
 
 
