@@ -1,5 +1,7 @@
 # make demo   talking demo corpus -> features -> 60 runs as lanes -> tables
 # make test   the tests            make lint   style and types
+# make test-fast      what one runs while working: the tests that compile nothing
+# make test-portable  as on other people's machines: older processors, and a single core
 # make docs   the documentation, in site/
 # make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
 # make bench  what two cores can measure of docs/speed.md; EXTRA=bench compares with PyTorch, too
@@ -15,6 +17,7 @@ comma := ,
 extras = $(1)$(if $(EXTRA),$(comma)$(EXTRA))
 pip = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[$(call extras,$(1))]"
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 SMALL := --units 16 --embedding-dim 16 --text-dense 16 --fusion 16 16 --max-tokens 12 \
 	--batch-size 32 --learning-rate 0.004
 
@@ -27,7 +30,7 @@ PROTOCOL ?= paper
 FLAGS ?=
 GRID_FLAGS ?=
 
-.PHONY: demo paper paper-demo test lint format docs bench bench-gpu clean
+.PHONY: demo paper paper-demo test test-fast test-portable lint format docs bench bench-gpu clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -71,7 +74,16 @@ paper-demo: $(VENV)/.demo$(EXTRA)
 		GRID_FLAGS="--points 0 0.25 0.5 0.75 --seeds 2"
 
 test: $(VENV)/.test$(EXTRA)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+test-fast: $(VENV)/.test$(EXTRA)
+	$(PYTEST) -m "not compiles"
+
+# Sums come in another order under each; no test may depend on it. The others see no difference.
+test-portable: $(VENV)/.test$(EXTRA)
+	XLA_FLAGS=--xla_cpu_max_isa=AVX2 $(PYTEST) -m compiles
+	XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(PYTEST) -m compiles
+	taskset -c 0 $(PYTEST)
 
 lint: $(VENV)/.test$(EXTRA)
 	$(BIN)/ruff check .

@@ -48,6 +48,9 @@ SLOW = (
 )
 """Files that begin first, so that no process is left with a long one at the end."""
 
+COMPILING = ()
+"""Files that compile programs, or start processes that do: `make test-fast` leaves them out."""
+
 OPTIMIZED = ("lanes", "demo_claims")
 """Files whose programs are those of users; in the others XLA leaves out what only takes time."""
 
@@ -56,7 +59,10 @@ QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_c
 
 
 def pytest_collection_modifyitems(items):
-    """Puts the files that take long before the others."""
+    """Puts the files that take long before the others, and marks those that compile."""
+    for item in items:
+        if item.path.stem.removeprefix("test_") in COMPILING:
+            item.add_marker(pytest.mark.compiles)
     names = [f"test_{name}.py" for name in SLOW]
     items.sort(key=lambda item: names.index(item.path.name) if item.path.name in names else 99)
 
