@@ -43,7 +43,7 @@ ROOMS = (
 )
 """In this order: each imports those before it, wherever in a file it does so."""
 
-LONGEST = 500
+LONGEST = 300
 """Lines of a file."""
 
 RE_EXPORTS = ("optimizers",)

@@ -1,7 +1,8 @@
 """From flags to a report: trains what a journal lacks.
 
 In: a prepared folder, groups of runs, or the flags of a command line. Out: a journal and its
-report. Open `running.py` first; `flags.py` has the flags that all experiments share.
+report. Open `running.py` first, then `task.py` (what a call asks for); `flags.py` has the flags
+that all experiments share.
 """
 
 from typing import TYPE_CHECKING
@@ -13,20 +14,14 @@ if TYPE_CHECKING:
     from dser_jax.experiment.flags import (
         SEEDS,
         add_arguments,
-        add_search_arguments,
         make_config,
         make_hparams,
         make_parser,
-        make_search,
         positive,
     )
-    from dser_jax.experiment.running import (
-        LANES,
-        Options,
-        load_weights,
-        run_experiment,
-        sweep,
-        train_groups,
-    )
+    from dser_jax.experiment.options import Options
+    from dser_jax.experiment.running import LANES, run_experiment, sweep, train_groups
+    from dser_jax.experiment.saved_weights import load_weights
+    from dser_jax.experiment.search_flags import add_search_arguments, make_search
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -18,7 +18,7 @@ from tiny import CONFIG, make_dataset
 
 from dser_jax.data.leaks import MARKS
 from dser_jax.experiment import running as experiment
-from dser_jax.experiment.running import load_weights
+from dser_jax.experiment.saved_weights import load_weights
 from dser_jax.journal.intervals import read_intervals
 from dser_jax.journal.reading import read_journal
 from dser_jax.journal.rows import make_row

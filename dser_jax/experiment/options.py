@@ -1,0 +1,33 @@
+"""How a sweep is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sweep is carried out; nothing here changes what a run gives.
+
+    Attributes:
+      lanes: Runs at a time; by default what memory holds.
+      keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
+      baselines: Whether the mean, ridge and SVR are fitted first, as rows to hold the runs against.
+      extend: Whether a journal that was made for fewer runs takes the new ones in.
+      retry_failed: Whether runs that failed are trained again; their rows are dropped.
+      part: I and N, to train the I-th of N parts of the runs alone.
+      save_seconds: Time between two checkpoints of the lanes in flight.
+      ray: Address of a Ray cluster on which to train, as `engine.cluster` takes it.
+      stop: Asked now and then; a signal's name ends the sweep, with everything saved.
+    """
+
+    lanes: int | None = None
+    keep_weights: bool = False
+    baselines: bool = True
+    extend: bool = False
+    retry_failed: bool = False
+    part: tuple[int, int] | None = None
+    save_seconds: float = 300.0
+    ray: str | None = None
+    stop: Callable[[], str | None] = lambda: None

@@ -1,0 +1,43 @@
+"""What the runs of a journal are held against: the labels, and the baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dser_jax.corpora import ATTRS
+from dser_jax.data import MARKS, Dataset, Prepared, mark
+from dser_jax.journal import Journal
+from dser_jax.stats import Baseline, fit_baselines
+from dser_jax.system import Progress
+
+
+def write_truth(journal: Journal, prepared: Prepared, dataset: Dataset) -> None:
+    """Writes the labels of the rows that runs predict, and what training has met of these rows."""
+    journal.write_truth(
+        dataset.truth,
+        attrs=np.array(ATTRS),
+        validation_ids=np.array(dataset.part_ids("validation")),
+        validation_gold=dataset.gold("validation"),
+        test_ids=np.array(dataset.part_ids("test")),
+        test_gold=dataset.gold("test"),
+    )
+    # A file of its own: a journal from before there were marks can still be taken up.
+    marks = mark(prepared.utterances, dataset.split, prepared.folds)
+    journal.write_truth(f"{dataset.truth}.{MARKS}", **marks)
+
+
+def write_baselines(
+    journal: Journal, prepared: Prepared, baselines: Mapping[str, Baseline]
+) -> None:
+    """Fits the baselines that the journal does not have yet, and writes them there."""
+    missing = {run: each for run, each in baselines.items() if run not in journal.finished}
+    if not missing:
+        return
+    with Progress("baselines", len(missing), "rows") as progress:
+        progress.go_on("baselines", "fitting")
+        for dataset, row, arrays in fit_baselines(prepared, missing):
+            write_truth(journal, prepared, dataset)
+            journal.commit(row, arrays)
+            progress.advance()
