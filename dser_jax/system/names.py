@@ -22,7 +22,6 @@ FORMER = {
     "ray_workers=ray.crew sizing sweep_progress=progress",
     "journal": "environment=provenance frame intervals journal_files=files journal_plan=planned "
     "merge=merging rows",
-    "search": "search.halving=asha",
     "stats": "baselines=baselines+baselines.planning+baselines.fitting+baselines.models"
     "+baselines.inputs bootstrap run_settings=settings searches=searched subsets "
     "tables=table+rows",
@@ -34,8 +33,7 @@ FORMER = {
     "experiment": "conduct=conducting settings=flags",
     "commands": "doctor=doctor.examination+doctor.findings+doctor.installed+doctor.machine+"
     "doctor.probes",
-    "share": "share.export=exporting share.gather=gathering",
-    "features": "features.extract=extraction+workers+extractors.extractor "
+    "features": ""
     "features.extractor=extractors.extractor features.gemaps=extractors.gemaps "
     "features.paa=extractors.paa features.paa_fast=extractors.paa_fast",
     "corpora": "corpora.demo_text=demo.text corpora.espeak=demo.espeak",
