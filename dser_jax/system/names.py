@@ -33,8 +33,7 @@ FORMER = {
     "experiment": "conduct=conducting settings=flags",
     "commands": "doctor=doctor.examination+doctor.findings+doctor.installed+doctor.machine+"
     "doctor.probes",
-    "features": ""
-    "features.extractor=extractors.extractor features.gemaps=extractors.gemaps "
+    "features": "features.extractor=extractors.extractor features.gemaps=extractors.gemaps "
     "features.paa=extractors.paa features.paa_fast=extractors.paa_fast",
     "corpora": "corpora.demo_text=demo.text corpora.espeak=demo.espeak",
 }
