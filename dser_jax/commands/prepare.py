@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command, add_dialect, dialect_of, pairs
-from dser_jax.corpora import RECOGNISED, Corpus
+from dser_jax.corpora import ATTRS, RECOGNISED, Corpus, Scale
 from dser_jax.experiment import positive
 from dser_jax.system import BadInput, DserError, plural, tell
 
@@ -57,10 +58,12 @@ def add(commands: Commands) -> None:
     table = parser.add_argument_group("corpora table and audformat")
     table.add_argument(
         "--scale",
-        nargs=2,
-        type=float,
-        metavar=("LO", "HI"),
-        help="of the labels; an audformat database may tell it",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="LO HI, ATTRIBUTE=LO:HI",
+        help="of the labels, as in 1 5, or 1 5 arousal=5:1 where 5 is the least aroused; an "
+        "audformat database may tell it",
     )
     table.add_argument(
         "--column",
@@ -152,6 +155,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
     """Reads the corpus that the arguments name."""
+    if args.root is None and len(args.scale) > 2 and "=" not in args.scale[-1]:
+        args.root = Path(args.scale.pop())  # argparse gives --scale all that follows it.
     if args.root is None:
         raise DserError(f"--corpus {args.corpus}: its folder is missing, as in --corpus demo ROOT")
     theirs: dict[str, tuple[object, tuple[str, ...]]] = {
@@ -198,7 +203,7 @@ def _msp_podcast(args: argparse.Namespace, _columns: dict[str, str], bad: BadInp
 def _audformat(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
     from dser_jax.corpora import load_audformat
 
-    scale = None if args.scale is None else (args.scale[0], args.scale[1])
+    scale = _scale(args.scale) if args.scale else None
     return load_audformat(args.root, tables=args.table, columns=columns, scale=scale, bad=bad)
 
 
@@ -208,15 +213,35 @@ def _emobank(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) 
     return load_emobank(args.root, bad, dialect_of(args))
 
 
+def _scale(texts: Sequence[str]) -> Scale:
+    """Reads `LO HI`, `ATTRIBUTE=LO:HI` for each attribute, or the first with some of the second."""
+    whole = [text for text in texts if "=" not in text]
+    named = pairs("--scale", [text for text in texts if "=" in text])
+    parts = {name: text.split(":") for name, text in named.items()}
+    try:
+        ends = [float(text) for text in whole]
+        scales = {name: (float(low), float(high)) for name, (low, high) in parts.items()}
+        if len(ends) not in (0, 2) or not scales.keys() <= {*ATTRS}:
+            raise ValueError
+    except ValueError:
+        raise DserError(
+            f"--scale {' '.join(texts)}: expected the lowest and the highest label, as in "
+            "--scale 1 5, and those of attributes that differ, as in --scale 1 5 arousal=5:1"
+        ) from None
+    if not scales:
+        return ends[0], ends[1]
+    others = dict.fromkeys(ATTRS, (ends[0], ends[1])) if ends else {}
+    return others | scales
+
+
 def _table(args: argparse.Namespace, columns: dict[str, str], bad: BadInput) -> Corpus:
     from dser_jax.corpora import load_table
 
-    if args.scale is None:
+    if not args.scale:
         raise DserError("--corpus table: which scale are the labels on? as in --scale 1 7")
-    low, high = args.scale
     return load_table(
         args.root,
-        scale=(low, high),
+        scale=_scale(args.scale),
         columns=columns,
         audio_root=args.audio_root,
         name=args.name,

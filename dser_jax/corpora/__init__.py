@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dser_jax.corpora.iemocap import load_iemocap
     from dser_jax.corpora.msp_improv import load_msp_improv
     from dser_jax.corpora.msp_podcast import load_msp_podcast
+    from dser_jax.corpora.scales import Scale, as_scale, ends_of, scale_as_json, scale_in_words
     from dser_jax.corpora.table import TIMES, load_table
     from dser_jax.corpora.tables.cells import fold_space, is_missing, read_number, read_seconds
     from dser_jax.corpora.tables.dialect import (

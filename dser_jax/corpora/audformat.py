@@ -8,6 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dser_jax.corpora.database import (
+    FIELDS,
+    HEADER,
+    columns_of,
+    open_database,
+    scale_of,
+    tables_with_labels,
+)
 from dser_jax.corpora.reading import (
     Place,
     found,
@@ -17,14 +25,17 @@ from dser_jax.corpora.reading import (
     read_speaker,
     read_split,
 )
+from dser_jax.corpora.scales import (
+    Scale,
+    check_scale,
+    ends_of,
+    settled,
+    told_turned,
+    turned,
+)
+from dser_jax.corpora.tables.cells import fold_space, is_missing
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
-from dser_jax.system import BadInput, DataError, DserError
-
-HEADER = "db.yaml"
-FIELDS = (*ATTRS, "transcript", "speaker", "session", "split")
-"""What columns may hold, each under this name in any case, or under one given in `columns`."""
-
-_OTHER_NAMES = {"transcript": "transcription"}
+from dser_jax.system import BadInput, DataError, plural
 
 
 class _Cell(NamedTuple):
@@ -47,7 +58,7 @@ def load_audformat(
     *,
     tables: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
-    scale: tuple[float, float] | None = None,
+    scale: Scale | None = None,
     bad: BadInput | None = None,
 ) -> Corpus:
     """Reads an audformat database: whole recordings, or parts of them.
@@ -61,7 +72,8 @@ def load_audformat(
       tables: Names of tables to read labels and splits from; all if none are named.
       columns: For each field that has another name in this database, its name there, e.g.
         {"arousal": "activation"}. The fields are those of `FIELDS`.
-      scale: Lowest and highest label; by default what the labels' schemes say.
+      scale: Lowest and highest label, of all or by attribute, as `load_table` takes it; by default
+        what the labels' schemes say.
       bad: Decides whether bad input raises, the default, or is left out and listed.
 
     Returns:
@@ -75,15 +87,16 @@ def load_audformat(
     if unknown := sorted(set(columns) - set(FIELDS)):
         fields = ", ".join(FIELDS)
         raise DataError("no such field", value=unknown[0], expected=f"`columns` to be for {fields}")
-    database = _open(root)
-    chosen = _with_labels(database, tables, columns, root)
-    scale = scale or _scale(database, chosen, columns, root)
-    if not scale[0] < scale[1]:
-        raise DataError("not a scale", value=scale, expected="the lowest and the highest label")
+    database = open_database(root)
+    chosen = tables_with_labels(database, tables, columns, root)
+    scale = scale or scale_of(database, chosen, columns, root)
+    fields = {field for name in chosen for field in columns_of(database[name], columns)}
+    attrs = [attr for attr in ATTRS if attr in fields]
+    check_scale(scale, attrs)
     labelled: dict[Place, _Given] = {}
     beside: dict[Place, _Given] = {}
     for name in database.tables:
-        fields = _fields(database[name], columns)
+        fields = columns_of(database[name], columns)
         trusted = not tables or name in tables
         labels = {field: fields[field] for field in fields if field in ATTRS and trusted}
         others = {field: fields[field] for field in fields if field not in ATTRS}
@@ -101,82 +114,9 @@ def load_audformat(
         raise DataError("no utterances here", file=root, expected="rows that have labels")
     of_tables = ", ".join(f"{name} ({len(database[name])} rows)" for name in chosen)
     kept = tuple(utterances.values())
-    lines = (f"{len(kept)} utterances; labels from {of_tables}", *found(kept))
-    return Corpus(database.name, kept, (float(scale[0]), float(scale[1])), lines)
-
-
-def _open(root: Path):
-    """Opens the database."""
-    if not (root / HEADER).is_file():
-        problem = "no audformat database here" if root.is_dir() else "no such folder"
-        raise DataError(problem, file=root, expected=f"a folder with {HEADER}")
-    try:
-        import audformat
-    except ImportError as error:
-        raise DserError("audformat is missing: pip install 'dser_jax[audformat]'") from error
-    try:
-        return audformat.Database.load(str(root), load_data=True)
-    except Exception as error:  # The library lets through whatever YAML, pandas and Arrow raise.
-        raise DataError(
-            f"cannot be read ({type(error).__name__}: {error})",
-            file=root / HEADER,
-            expected="an audformat database with all of its tables",
-        ) from error
-
-
-def _fields(table, columns: Mapping[str, str]) -> dict[str, str]:
-    """Finds a table's column for each field."""
-    places = {}
-    for field in FIELDS:
-        names = [columns[field]] if field in columns else [field, _OTHER_NAMES.get(field, field)]
-        same = [column for name in names for column in table.columns if column == name]
-        same += [c for name in names for c in table.columns if c.lower() == name.lower()]
-        if same:
-            places[field] = same[0]
-    return places
-
-
-def _with_labels(
-    database, tables: Sequence[str], columns: Mapping[str, str], root: Path
-) -> list[str]:
-    """Names the tables that labels are read from."""
-
-    def error(problem: str, value: str | None, expected: str) -> DataError:
-        return DataError(problem, file=root / HEADER, value=value, expected=expected)
-
-    for name in tables:
-        if name not in database.tables:
-            raise error("no such table", name, f"one of {', '.join(database.tables)}")
-    there = "; ".join(f"{name}: {', '.join(database[name].columns)}" for name in database.tables)
-    fields = {name: _fields(database[name], columns) for name in database.tables}
-    for field, column in columns.items():
-        if not any(field in found for found in fields.values()):
-            raise error(f"no such column for {field}", column, f"one of the tables' ({there})")
-    chosen = [name for name in tables or fields if any(attr in fields[name] for attr in ATTRS)]
-    if not chosen:
-        expected = f"a column valence, arousal or dominance, or `columns` to name one ({there})"
-        raise error("no labels", ", ".join(tables) or None, expected)
-    return chosen
-
-
-def _scale(
-    database, chosen: Sequence[str], columns: Mapping[str, str], root: Path
-) -> tuple[float, float]:
-    """Takes the scale from the schemes of the labels, which must agree."""
-    scales = set()
-    for name in chosen:
-        for field, column in _fields(database[name], columns).items():
-            if field in ATTRS:
-                scheme = database.schemes.get(database[name][column].scheme_id)
-                scales.add((getattr(scheme, "minimum", None), getattr(scheme, "maximum", None)))
-    low, high = scales.pop() if len(scales) == 1 else (None, None)
-    if low is None or high is None:
-        raise DataError(
-            "the labels' schemes do not tell one scale",
-            file=root / HEADER,
-            expected="minimum and maximum, the same for all; or --scale, as in --scale 1 5",
-        )
-    return low, high
+    said = f"{plural(len(kept), 'utterance')}; labels from {of_tables}"
+    lines = (said, *told_turned(scale, attrs), *found(kept))
+    return Corpus(database.name, kept, settled(scale, attrs), lines)
 
 
 def _read(
@@ -245,7 +185,7 @@ def _parse(
     labelled: Mapping[Place, _Given],
     beside: Mapping[Place, _Given],
     spoken: bool,
-    scale: tuple[float, float],
+    scale: Scale,
     root: Path,
 ) -> Utterance:
     """Puts together what the tables say of one recording or part."""
@@ -259,7 +199,8 @@ def _parse(
     source = givens[0].source
 
     def text(field: str) -> str | None:
-        return str(cells[field].value).strip() or None if field in cells else None
+        found = fold_space(str(cells[field].value)) if field in cells else ""
+        return None if not found or (field != "transcript" and is_missing(found)) else found
 
     labels: dict[str, Any] = {}
     for attr in ATTRS:
@@ -267,15 +208,19 @@ def _parse(
             labels[attr] = math.nan
             continue
 
-        def wrong(problem: str, attr: str = attr) -> DataError:
+        ends = ends_of(scale, attr)
+        low, high = min(ends), max(ends)
+        expected = f"a number from {low:g} to {high:g}"
+
+        def wrong(problem: str, attr: str = attr, expected: str = expected) -> DataError:
             return DataError(
                 f"the {attr} is {problem}",
                 file=cells[attr].source,
                 value=str(cells[attr].value),
-                expected=f"a number from {scale[0]:g} to {scale[1]:g}",
+                expected=expected,
             )
 
-        labels[attr] = read_label(str(cells[attr].value), scale, wrong)
+        labels[attr] = turned(read_label(str(cells[attr].value), (low, high), wrong), ends)
     part = text("split")
     split = None if part is None else read_split(part)
     if part is not None and split is None:

@@ -20,6 +20,7 @@ from dser_jax.corpora.reading import (
     read_speaker,
     read_split,
 )
+from dser_jax.corpora.scales import Scale, check_scale, ends_of, settled, told_turned, turned
 from dser_jax.corpora.tables.cells import read_seconds
 from dser_jax.corpora.tables.dialect import RECOGNISED, Dialect
 from dser_jax.corpora.tables.sheet import Sheet, open_sheet
@@ -50,7 +51,7 @@ class _Table(NamedTuple):
     count: int
     rows: list[_Row]
     fields: tuple[str, ...]
-    scale: tuple[float, float]
+    scale: Scale
 
     @property
     def decimal(self) -> str:
@@ -65,7 +66,7 @@ class _Table(NamedTuple):
 def load_table(
     path: str | Path,
     *,
-    scale: tuple[float, float],
+    scale: Scale,
     columns: Mapping[str, str] | None = None,
     audio_root: str | Path | None = None,
     name: str | None = None,
@@ -80,7 +81,8 @@ def load_table(
 
     Args:
       path: The table; it begins with a header. How it is written is recognised, and said.
-      scale: Lowest and highest label, e.g. (1, 5).
+      scale: Lowest and highest label, e.g. (1, 5), or these by attribute. What runs the other way,
+        as {"arousal": (5, 1), ...}, is turned, and so are its labels.
       columns: For each field that has another name in this table, its name there, e.g.
         {"valence": "V", "transcript": "text"}. The fields are those of `FIELDS`.
       audio_root: The folder that `file` is relative to; the table's own by default.
@@ -107,13 +109,15 @@ def load_table(
         raise DataError(
             "no utterances here", file=path, expected="at least one row that can be used"
         )
+    labelled = [attr for attr in ATTRS if attr in table.fields]
     return Corpus(
         name=path.stem if name is None else name,
         utterances=tuple(utterances.values()),
-        scale=(float(scale[0]), float(scale[1])),
+        scale=settled(scale, labelled),
         found=(
             table.sheet.said(table.count),
             f"{plural(len(utterances), 'utterance')}; columns read: {', '.join(table.fields)}",
+            *told_turned(scale, labelled),
             *found(list(utterances.values())),
         ),
     )
@@ -122,13 +126,12 @@ def load_table(
 def _read(
     path: Path,
     columns: Mapping[str, str],
-    scale: tuple[float, float],
+    scale: Scale,
     bad: BadInput,
     dialect: Dialect,
 ) -> _Table:
     """Reads the file and settles which of its columns is which field."""
-    if not scale[0] < scale[1]:
-        raise DataError("not a scale", value=scale, expected="the lowest and the highest label")
+    check_scale(scale)
     unknown = sorted(set(columns) - set(FIELDS))
     if unknown:
         fields = ", ".join(FIELDS)
@@ -146,7 +149,9 @@ def _read(
         raise DataError("no rows below the header", file=path, expected="one row an utterance")
     fields = tuple(field for field in FIELDS if any(row.cells.get(field) for row in rows))
     _check_fields(sheet, fields)
-    if max(map(abs, scale)) < 1000:
+    labelled = [attr for attr in ATTRS if attr in fields]
+    check_scale(scale, labelled)
+    if max(abs(end) for attr in labelled for end in ends_of(scale, attr)) < 1000:
         sheet = sheet.with_decimal(_numbers(rows, ATTRS), _numbers(rows, TIMES))
     else:
         sheet = sheet.with_decimal((), _numbers(rows, (*ATTRS, *TIMES)))
@@ -220,15 +225,18 @@ def _label(value: str | None, attr: str, table: _Table, row: _Row) -> float:
     """Reads a label; NaN where there is none."""
     if not value:
         return math.nan
-    expected = f"a number from {table.scale[0]:g} to {table.scale[1]:g}"
+    ends = ends_of(table.scale, attr)
+    low, high = min(ends), max(ends)
+    expected = f"a number from {low:g} to {high:g}"
     if table.decimal == "," or "," in value:
         expected += f" with a decimal {table.sheet.decimal_name}, unless --decimal says otherwise"
-    return read_label(
+    label = read_label(
         value,
-        table.scale,
+        (low, high),
         lambda problem: table.error(row, f"the {attr} is {problem}", value, expected),
         table.decimal,
     )
+    return turned(label, ends)
 
 
 def _seconds(value: str | None, field: str, table: _Table, row: _Row) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,13 +49,13 @@ class Corpus:
     Attributes:
       name: Name of the corpus, as tables show it.
       utterances: Sorted by id, except where a table gives an order of its own.
-      scale: Lowest and highest label, e.g. (1, 5).
+      scale: Lowest and highest label, e.g. (1, 5); by attribute where these differ.
       found: Lines that tell what the loader found, e.g. one per session.
     """
 
     name: str
     utterances: tuple[Utterance, ...]
-    scale: tuple[float, float]
+    scale: tuple[float, float] | Mapping[str, tuple[float, float]]
     found: tuple[str, ...] = ()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from dser_jax.config import Config
-from dser_jax.corpora import ATTRS
+from dser_jax.corpora import ATTRS, Scale, ends_of
 from dser_jax.data.inputs import check_width, feature_name, folds_signs, need_transcripts
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import Split, make_split
@@ -95,10 +95,10 @@ class Dataset:
 
 
 def scale_labels(
-    labels: Float[np.ndarray, "utt attr"], scale: tuple[float, float]
+    labels: Float[np.ndarray, "utt attr"], scale: Scale
 ) -> Float[np.ndarray, "utt attr"]:
     """Clips labels to their scale and maps it to [-1, 1] (paper, eq. 7 and 8); NaN stays NaN."""
-    low, high = scale
+    low, high = np.array([ends_of(scale, attr) for attr in ATTRS]).T
     return (np.clip(labels, low, high) - low) / (high - low) * 2.0 - 1.0
 
 
@@ -120,7 +120,7 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
     utterances = prepared.utterances
     split = make_split(utterances, config.split, config.protocol)
     labels = np.array([[getattr(u, attr) for attr in ATTRS] for u in utterances], float)
-    gold = scale_labels(labels, tuple(prepared.manifest["scale"]))
+    gold = scale_labels(labels, prepared.scale)
     known = np.isfinite(gold)
     fit_rows = rows_to_fit(split, len(utterances), config.protocol)
     for part in ("train", "test"):

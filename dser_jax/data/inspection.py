@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from dser_jax.corpora import scale_in_words
 from dser_jax.data.counts import Counts, counted, coverage, shape
 from dser_jax.data.notices import of_speakers, of_words, repeated
 from dser_jax.data.prepared import Prepared
@@ -42,10 +43,9 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
 
     console = console or Console(highlight=False)
     manifest, utterances = prepared.manifest, prepared.utterances
-    low, high = manifest["scale"]
     console.print(
         f"[bold]{_escape(manifest['corpus'])}[/]: {len(utterances):,} utterances, labels from "
-        f"{low:g} to {high:g}, fingerprint {prepared.fingerprint[:12]}\n"
+        f"{scale_in_words(prepared.scale)}, fingerprint {prepared.fingerprint[:12]}\n"
     )
     for counts in counted(prepared):
         console.print(_table(counts))

@@ -127,8 +127,7 @@ def _utterances(sides: Sequence[_Side], all_rows: bool, said: list[str]) -> list
     for side in sides:
         utterances = [side.prepared.utterances[row] for row in side.rows]
         own = np.array([[getattr(u, attr) for attr in ATTRS] for u in utterances], float)
-        low, high = side.prepared.manifest["scale"]
-        labels.append(scale_labels(own, (low, high)))
+        labels.append(scale_labels(own, side.prepared.scale))
     has = np.array([np.isfinite(each).any(0) for each in labels])
     if not has.all(0).any():
         raise DataError(

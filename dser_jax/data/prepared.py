@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from dser_jax.corpora import ATTRS, Utterance
+from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, scale_as_json
 from dser_jax.features import fold_signs, split_words
 from dser_jax.system import DataError
 
 Offsets = Int64[np.ndarray, "ends"]
 """Where the frames of utterance i begin, and at i + 1 where they end."""
 
-SCHEMA = 1
+SCHEMA, SCHEMA_OF_SCALES = 1, 2
+"""What the manifest has under `schema`: the second where attributes differ in their scale."""
 FOLDED = "folded"
 """What the manifest has under `signs` where transcripts have such as `fold_signs` changes."""
 MANIFEST = "manifest.json"
@@ -55,6 +56,11 @@ class Prepared:
         table = self.manifest["utterances_sha256"]
         signs = self.manifest.get("signs")
         return hashlib.sha256(f"{table}:{signs}".encode()).hexdigest() if signs else table
+
+    @property
+    def scale(self) -> Scale:
+        """Lowest and highest label, of all attributes or by attribute."""
+        return as_scale(self.manifest["scale"])
 
     @cached_property
     def folds(self) -> bool:
@@ -133,15 +139,15 @@ def load_prepared(folder: str | Path) -> Prepared:
     except ValueError as error:
         raise DataError(f"not readable as JSON ({error})", file=path, expected=make) from None
     schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    if schema != SCHEMA or "utterances_sha256" not in manifest:
+    if schema not in (SCHEMA, SCHEMA_OF_SCALES) or "utterances_sha256" not in manifest:
         raise DataError(
             "not a prepared folder that this version reads",
             file=path,
             value=f"schema {schema}",
-            expected=f"schema {SCHEMA}; prepare the corpus again in a new folder",
+            expected=f"schema {SCHEMA} or {SCHEMA_OF_SCALES}; prepare the corpus in a new folder",
         )
     utterances = read_table(folder / TABLE)
-    if table_sha256(utterances, manifest["scale"]) != manifest["utterances_sha256"]:
+    if table_sha256(utterances, as_scale(manifest["scale"])) != manifest["utterances_sha256"]:
         raise DataError(
             "the table is not the one that was prepared",
             file=folder / TABLE,
@@ -222,9 +228,9 @@ def _utterance(row: dict[str, str]) -> Utterance:
     )
 
 
-def table_sha256(utterances: Sequence[Utterance], scale: Sequence[float]) -> str:
+def table_sha256(utterances: Sequence[Utterance], scale: Scale) -> str:
     """Fingerprints a table: all of it but the folders in which the recordings lie."""
-    digest = hashlib.sha256(json.dumps([float(end) for end in scale]).encode())
+    digest = hashlib.sha256(json.dumps(scale_as_json(scale)).encode())
     for utt in utterances:
         digest.update(b"\n" + json.dumps(row_key(utt)).encode())
     return digest.hexdigest()

@@ -7,18 +7,19 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dser_jax import __version__
-from dser_jax.corpora import ATTRS, Corpus, Utterance
+from dser_jax.corpora import ATTRS, Corpus, Scale, Utterance, scale_as_json
 from dser_jax.data.prepared import (
     FOLDED,
     MANIFEST,
     SCHEMA,
+    SCHEMA_OF_SCALES,
     TABLE,
     Prepared,
     has_signs,
@@ -45,7 +46,7 @@ class Table:
     """
 
     name: str
-    scale: tuple[float, float]
+    scale: Scale
     utterances: list[Utterance]
     keep: list[bool]
     sha256: str
@@ -72,7 +73,7 @@ def make_table(corpus: Corpus | None, old: Prepared | None, out: Path) -> Table:
         rest = iter(old.utterances)
         count = len(old.utterances) + len(gone)
         utterances = [Utterance(gone[i]) if i in gone else next(rest) for i in range(count)]
-        name, scale = old.manifest["corpus"], tuple(old.manifest["scale"])
+        name, scale = old.manifest["corpus"], old.scale
         sha256 = old.manifest["corpus_sha256"]
     else:
         utterances = [
@@ -177,9 +178,9 @@ class Staging:
         left_out = [str(error) for error in bad.left_out]
         gone = [row for row, keep in enumerate(self.table.keep) if not keep]
         manifest = {
-            "schema": SCHEMA,
+            "schema": SCHEMA_OF_SCALES if isinstance(self.table.scale, Mapping) else SCHEMA,
             "corpus": self.table.name,
-            "scale": list(self.table.scale),
+            "scale": scale_as_json(self.table.scale),
             "utterances": len(self.kept),
             "attributes": labelled(self.kept),
             "has_transcripts": all(utt.transcript for utt in self.kept),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int
 
+from dser_jax.corpora import Scale, ends_of
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -17,12 +19,13 @@ class Estimate:
 
     Attributes:
       attrs: Names along the last axis, in order.
-      scale: Lowest and highest label of the corpus that the model was trained on.
+      scale: Lowest and highest label of the corpus that the model was trained on, of all attributes
+        or by attribute.
       members: Of each network, on [-1, 1].
     """
 
     attrs: tuple[str, ...]
-    scale: tuple[float, float]
+    scale: Scale
     members: Float32[np.ndarray, "member *utt attr"]
 
     @property
@@ -38,15 +41,20 @@ class Estimate:
     @property
     def on_scale(self) -> Float32[np.ndarray, "*utt attr"]:
         """The mean over the networks, on the corpus' scale."""
-        low, high = self.scale
+        low, high = self._ends
         return (low + (self.pred + 1) / 2 * (high - low)).astype(np.float32)
 
     @property
     def spread_on_scale(self) -> Float32[np.ndarray, "*utt attr"] | None:
         """The deviation of the networks, in units of the corpus' scale."""
-        low, high = self.scale
+        low, high = self._ends
         spread = self.spread
         return None if spread is None else (spread * (high - low) / 2).astype(np.float32)
+
+    @property
+    def _ends(self) -> Float32[np.ndarray, "2 attr"]:
+        """The lowest labels, and the highest."""
+        return np.array([ends_of(self.scale, attr) for attr in self.attrs], np.float32).T
 
     def __len__(self) -> int:
         """Returns the number of utterances.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dser_jax.corpora import scale_as_json, scale_in_words
 from dser_jax.predict.pipeline import Prediction
 from dser_jax.predict.predictor import Predictor
 from dser_jax.system import DserError, csv_text, harmless, print_utf8, printable, write_text
@@ -105,7 +106,7 @@ def as_json(
     about = {
         "name": bundle.name,
         "corpus": bundle.corpus,
-        "scale": list(bundle.scale),
+        "scale": scale_as_json(bundle.scale),
         "networks": len(bundle.members),
         "attributes": list(bundle.attrs),
     }
@@ -159,12 +160,11 @@ def write_audformat(folder: Path, model: Predictor, found: Sequence[Prediction])
         file, start, end = index[index.duplicated()][0]
         raise DserError(f"audformat: {file} from {start} to {end} is there twice")
     bundle = model.bundle
-    low, high = bundle.scale
     database = audformat.Database(
         bundle.name,
         usage=audformat.define.Usage.UNRESTRICTED,
         description=f"Predicted by {len(bundle.members)} networks trained on {bundle.corpus}, "
-        f"labels from {low:g} to {high:g}",
+        f"labels from {scale_in_words(bundle.scale)}",
     )
     table = database["predictions"] = audformat.Table(index)
     values = [_values(each) or [] for each in done]
@@ -186,7 +186,6 @@ def show(
     from rich.table import Table
 
     bundle = model.bundle
-    low, high = bundle.scale
     done = [each for each in found if each.estimate is not None]
     shown = done[:at_most]
     files = {each.piece.file for each in shown if each.piece.file is not None}
@@ -196,7 +195,7 @@ def show(
     count = len(bundle.members)
     spread = f", ± the deviation of {count} networks" if count > 1 else ""
     table = Table(
-        title=_shown(f"{bundle.title}; values from {low:g} to {high:g}{spread}"),
+        title=_shown(f"{bundle.title}; values from {scale_in_words(bundle.scale)}{spread}"),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.corpora import ATTRS
+from dser_jax.corpora import ATTRS, Scale, as_scale, scale_as_json
 from dser_jax.data import Scaler
 from dser_jax.features import Tokenizer
 from dser_jax.system import DataError, DserError
 
-FORMAT, SCHEMA = "dser_jax model", 1
+FORMAT, SCHEMA, SCHEMA_OF_SCALES = "dser_jax model", 1, 2
+"""The second schema is that of models whose attributes differ in their scale."""
 CONFIG, SCALER, TOKENIZER = "config.json", "scaler.json", "tokenizer.json"
 
 Weights = dict[str, np.ndarray]
@@ -71,7 +72,7 @@ class Bundle:
     Attributes:
       name: The row of the results table that it comes from.
       corpus: The corpus it was trained on.
-      scale: Lowest and highest label of that corpus.
+      scale: Lowest and highest label of that corpus, of all attributes or by attribute.
       attrs: Attributes that it was trained on.
       config: Static settings.
       hparams: Traced settings, as a journal has them.
@@ -85,7 +86,7 @@ class Bundle:
 
     name: str
     corpus: str
-    scale: tuple[float, float]
+    scale: Scale
     attrs: tuple[str, ...]
     config: Config
     hparams: dict[str, Any]
@@ -159,10 +160,10 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
     features = None if bundle.features is None else dataclasses.asdict(bundle.features)
     settings = {
         "format": FORMAT,
-        "schema": SCHEMA,
+        "schema": SCHEMA_OF_SCALES if isinstance(bundle.scale, Mapping) else SCHEMA,
         "name": bundle.name,
         "corpus": bundle.corpus,
-        "scale": list(bundle.scale),
+        "scale": scale_as_json(bundle.scale),
         "outputs": list(ATTRS),
         "attributes": list(bundle.attrs),
         "config": bundle.config.to_json(),
@@ -200,19 +201,19 @@ def read_bundle(folder: Path) -> Bundle:
         raise DataError(problem, file=folder, expected=make)
     settings = _read_json(folder / CONFIG)
     found = f"{settings.get('format')}, schema {settings.get('schema')}"
-    if found != f"{FORMAT}, schema {SCHEMA}":
-        expected = f"{FORMAT}, schema {SCHEMA}: {make}, of this version"
+    known = [f"{FORMAT}, schema {schema}" for schema in (SCHEMA, SCHEMA_OF_SCALES)]
+    if found not in known:
+        expected = f"{' or '.join(known)}: {make}, of this version"
         raise DataError(
             "not a model that can be read", file=folder / CONFIG, value=found, expected=expected
         )
     try:
         config = Config.from_json(settings["config"])
         features = settings["features"]
-        low, high = settings["scale"]
         return Bundle(
             name=settings["name"],
             corpus=settings["corpus"],
-            scale=(float(low), float(high)),
+            scale=as_scale(settings["scale"]),
             attrs=tuple(settings["attributes"]),
             config=config,
             hparams=settings["hparams"],

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dser_jax.corpora import scale_in_words
 from dser_jax.share.bundle import CONFIG, SCALER, TOKENIZER, Bundle, program_names, weights_names
 
 PAPER = (
@@ -107,7 +108,6 @@ def _yaml(value: Any, indent: str = "") -> list[str]:
 def _text(bundle: Bundle, licence: str | None) -> str:
     several = len(bundle.members) > 1
     scores, utterances = bundle.scores, bundle.scores["utterances"]
-    low, high = bundle.scale
     inputs = []
     if bundle.features is not None:
         inputs.append(f"speech (`{bundle.features.name}`: {bundle.features.source})")
@@ -139,7 +139,7 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         f"# {bundle.title}",
         f"{what} {_listed(bundle.attrs)} from {' and '.join(inputs)}, trained on the corpus "
         f"`{bundle.corpus}` by dser_jax, after Atmaja & Akagi (2020). Values are on [-1, 1], and "
-        f"on the corpus' scale from {low:g} to {high:g}.",
+        f"on the corpus' scale from {scale_in_words(bundle.scale)}.",
         "## Use",
         f"```python\n{use}\n```",
         f"On the command line: `{_command(bundle)}`. Recordings are 16 kHz and mono.",

@@ -49,11 +49,10 @@ def gather(
         weights = _train_again(dataset, config, rows)
     else:
         weights = {row["run"]: _kept_weights(view, row["run"], len(rows)) for row in rows}
-    low, high = prepared.manifest["scale"]
     bundle = Bundle(
         name=rows[0]["name"],
         corpus=dataset.corpus,
-        scale=(float(low), float(high)),
+        scale=prepared.scale,
         attrs=dataset.attrs,
         config=config,
         hparams=rows[0]["hparams"],

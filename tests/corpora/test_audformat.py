@@ -137,7 +137,9 @@ def test_columns_of_another_name(db, tmp_path):
         *((2, 1, "x"), (3, 2, "y"), (4, 3, None))
     ]
     assert corpus.scale == (1, 4)
-    with pytest.raises(DataError, match=r"do not tell one scale; .*or --scale, as in --scale 1 5"):
+    with pytest.raises(
+        DataError, match=r"do not tell one scale for .*or --scale, as in --scale 1 5"
+    ):
         load_audformat(tmp_path, columns=names)
     with pytest.raises(
         DataError, match=r"no such column for speaker, found 'name'; .*ratings: act"

@@ -399,7 +399,7 @@ def test_a_damaged_folder_is_named(tmp_path):
 
     def newer(folder):
         text = (folder / "config.json").read_text()
-        (folder / "config.json").write_text(text.replace('"schema": 1', '"schema": 2'))
+        (folder / "config.json").write_text(text.replace('"schema": 1', '"schema": 3'))
 
     def torn(folder):
         (folder / "config.json").write_text('{"format": ')
@@ -412,7 +412,7 @@ def test_a_damaged_folder_is_named(tmp_path):
 
     assert "model.safetensors: cannot be read" in broken(cut)
     assert "tokenizer.json: cannot be read" in broken(forgotten)
-    assert "schema 2" in broken(newer)
+    assert "schema 3" in broken(newer)
     assert "config.json: cannot be read" in broken(torn)
     assert "KeyError: 'scale'" in broken(emptied)
     with pytest.raises(DserError, match="no such folder; expected a folder that `dser export"):
