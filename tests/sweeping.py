@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from dser_jax.cli import main
 from dser_jax.plan import Group
+from dser_jax.report import write_report
 
 ROWS = 40
 WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
@@ -54,6 +56,13 @@ def sweep_arguments(data: Path, out: Path, *more: str) -> list[str]:
         *TINY,
         *more,
     ]
+
+
+def draw_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Has reports written without figures, which take longer than all the training."""
+    report = partial(write_report, draw=False)
+    for module in ("dser_jax.experiment.conducting", "dser_jax.report"):
+        patch.setattr(f"{module}.write_report", report)
 
 
 def rows_of(folder: Path) -> list[dict]:

@@ -9,7 +9,7 @@ from dser_jax.data.splits import Split
 CONFIG = Config(
     features="toy_hsf",
     units=4,
-    layers=2,
+    layers=1,
     embedding_dim=3,
     text_dense=4,
     fusion=(4, 3),

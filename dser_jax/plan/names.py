@@ -60,15 +60,16 @@ def _short(value):
 
 def canonical(value: Any) -> str:
     """Returns the one JSON text of a value: equal values, equal texts."""
+    return json.dumps(_even(plain(value)), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    def even(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: even(entry) for key, entry in value.items()}
-        if isinstance(value, list):
-            return [even(entry) for entry in value]
-        return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    return json.dumps(even(plain(value)), sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _even(value):
+    """Makes floats that are whole numbers integers."""
+    if isinstance(value, dict):
+        return {key: _even(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_even(entry) for entry in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def plain(value: Any) -> Any:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import csv
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sweeping import ROWS, TINY, fails, planned, prepare_sentences, rows_of, sweep_arguments
+from sweeping import (
+    ROWS,
+    TINY,
+    draw_nothing,
+    fails,
+    planned,
+    prepare_sentences,
+    rows_of,
+    sweep_arguments,
+)
 
 from dser_jax.cli import main
 from dser_jax.experiment.conducting import LEAVE_ONE_OUT
-from dser_jax.report.writing import write_report
 from dser_jax.training.metrics import ccc
+
+FOUR = ("--weights", "none", "mine=0.7,0.2", "--seeds", "2", "--lanes", "2")
+"""Two weightings of two seeds; in two lanes, so that a part of them is trained by one program."""
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +34,7 @@ def data(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def swept(data) -> tuple[Path, list[str]]:
     """A sweep of two weightings and two seeds, and its command."""
-    given = ["--weights", "none", "mine=0.7,0.2", "--seeds", "2"]
-    command = sweep_arguments(data, data / "sweep", *given)
+    command = sweep_arguments(data, data / "sweep", *FOUR)
     main(command)
     return data / "sweep", command
 
@@ -72,9 +81,7 @@ def test_the_report_is_written(swept):
 
 def test_the_same_command_again_trains_nothing_and_says_so(swept, capsys, monkeypatch):
     folder, command = swept
-    monkeypatch.setattr(
-        "dser_jax.experiment.conducting.write_report", partial(write_report, draw=False)
-    )
+    draw_nothing(monkeypatch)
     before = (folder / "rows.jsonl").read_bytes()
     main(command)
     said = capsys.readouterr()
@@ -185,10 +192,13 @@ def test_features_that_are_not_there_are_said(data, tmp_path, capsys, folder, mo
     assert message in fails(capsys, [*given, *more.split()])
 
 
-def test_parts_of_a_sweep_are_merged_into_what_the_whole_gives(swept, data, tmp_path, capsys):
+def test_parts_of_a_sweep_are_merged_into_what_the_whole_gives(
+    swept, data, tmp_path, capsys, monkeypatch
+):
     whole, _ = swept
     out = tmp_path / "out"
-    given = sweep_arguments(data, out, "--weights", "none", "mine=0.7,0.2", "--seeds", "2")
+    draw_nothing(monkeypatch)
+    given = sweep_arguments(data, out, *FOUR)
     for part in ("1/2", "2/2"):
         main([*given, "--part", part])
     said = capsys.readouterr().out

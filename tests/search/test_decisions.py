@@ -30,7 +30,7 @@ from dser_jax.training.run import make_run
 
 DATASET = make_dataset(missing=True)
 LABELLED = np.array([True, True, False])
-LONG = dataclasses.replace(CONFIG, max_epochs=20)
+LONG = dataclasses.replace(CONFIG, acoustic="dense", text="dense", max_epochs=20)
 SPACE = Space(
     {"alpha": Range(0, 1), "beta": Range(0, 1), "learning_rate": Range(3e-4, 3e-2, log=True)},
     HParams(patience=np.int32(3)),
@@ -50,6 +50,12 @@ def compiled(lanes):
     run = make_run(LONG, DATASET.words, DATASET.embedding_dim)
     devices = jax.local_devices()[:1]
     return compile_program(run, send(DATASET.data, devices), lanes, devices)
+
+
+@pytest.fixture(autouse=True)
+def rounds_of_epochs(monkeypatch):
+    """Has rounds end by their epochs, however slow the machine is."""
+    monkeypatch.setattr("dser_jax.engine.lanes.ROUND_SECONDS", 1e9)
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +175,7 @@ def test_a_lane_that_is_free_is_filled_at_once(four, tmp_path):
 
 
 @pytest.mark.parametrize("make", [random, tpe])
-@pytest.mark.parametrize("rounds", [(2,), (5, 1, 3), (9,)])
+@pytest.mark.parametrize("rounds", [(2,), (4, 1, 2), (8,)])
 def test_a_signal_changes_no_decision_and_no_row(make, rounds, undisturbed, four, tmp_path):
     for count in rounds:
         with pytest.raises(Interrupted):
@@ -258,7 +264,7 @@ def test_a_finished_search_is_not_asked_again(undisturbed, four, tmp_path):
 @pytest.fixture
 def stopped(one, tmp_path):
     with pytest.raises(Interrupted):
-        go(random(), tmp_path, one, 6)
+        go(random(), tmp_path, one, 12)
     return tmp_path
 
 

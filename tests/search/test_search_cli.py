@@ -12,7 +12,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from sweeping import fails, planned, prepare_sentences, rows_of, sweep_arguments
+from sweeping import draw_nothing, fails, planned, prepare_sentences, rows_of, sweep_arguments
 
 from dser_jax.cli import main, make_parser
 from dser_jax.config import Config
@@ -40,8 +40,10 @@ def data(tmp_path_factory) -> Path:
 def searched(data):
     """A search of eight trials, and its command."""
     command = sweep_arguments(data, data / "search", "--random", "8", *RANGES, *HALVING)
-    main(command)
-    return data / "search", command
+    with pytest.MonkeyPatch.context() as patch:
+        draw_nothing(patch)
+        main(command)
+        yield data / "search", command
 
 
 def test_every_trial_has_its_row_and_its_decisions(searched):
