@@ -365,7 +365,7 @@ def test_fault_14_other_data_are_refused(table, tmp_path, changed):
     elif changed == "words":
         table.write_text(table.read_text().replace("words 3", "words four"))
     else:
-        soundfile.write(table.parent / "3.wav", np.zeros(1600), 16000)
+        soundfile.write(table.parent / "3.wav", NOISE, 16000)
     if changed != "recording":
         with pytest.raises(DserError, match=r"holds another corpus.*row 4 \(3\) differs first"):
             prepare_table(table, tmp_path / "one")
