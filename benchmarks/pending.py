@@ -42,7 +42,8 @@ def prepare_toy(folder: Path) -> Path:
         )
         for i, (v, a, d) in enumerate(gold)
     )
-    prepare(Corpus("toy", utterances, (1.0, 5.0)), folder / "p", acoustic={"x": folder / "toy.npy"})
+    corpus = Corpus("toy", utterances, (1.0, 5.0))
+    prepare(corpus, folder / "p", acoustic={"x": folder / "toy.npy"}, label_columns=True)
     return folder / "p"
 
 

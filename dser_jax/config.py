@@ -101,7 +101,11 @@ class Config:
     @property
     def inputs(self) -> str:
         """The inputs' names as tables show them, e.g. "paa_hsf + we"."""
-        speech = [self.features] if self.acoustic else []
+        return self.inputs_with(self.features)
+
+    def inputs_with(self, features: str) -> str:
+        """Names the inputs, the features as they are called here."""
+        speech = [features] if self.acoustic else []
         return " + ".join([*speech, self.vectors] if self.text else speech)
 
     @property

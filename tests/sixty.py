@@ -29,5 +29,6 @@ def prepare_sixty(folder: Path) -> Path:
     features = np.concatenate([gold[:, 1:], random.normal(size=(60, 2))], 1).astype(np.float32)
     np.save(folder / "toy.npy", features)
     corpus = Corpus("toy", utterances, (1.0, 5.0))
-    prepare(corpus, folder / "prepared", acoustic={"toy_hsf": folder / "toy.npy"})
+    acoustic = {"toy_hsf": folder / "toy.npy"}
+    prepare(corpus, folder / "prepared", acoustic=acoustic, label_columns=True)
     return folder / "prepared"

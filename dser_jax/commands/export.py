@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
     export(bundle, args.out, licence=args.licence, stablehlo=args.stablehlo)
     count = len(bundle.members)
     tell(f"{args.out}: {bundle.name}, {count} network{'s' if count > 1 else ''}")
-    tell(f"  {bundle.config.network}, {bundle.config.inputs}; chosen: {bundle.scores['chosen']}")
+    tell(f"  {bundle.config.network}, {bundle.inputs}; chosen: {bundle.scores['chosen']}")
     for part in ("validation", "test"):
         ccc = bundle.scores[part]["ccc"]
         shown = (f"{name} {value:.3f}" for name, value in ccc.items() if value is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,14 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--audio-root", type=Path, metavar="DIR", help="where the CSV's recordings are"
     )
+    for half, lack in (("transcripts", "words"), ("speech", "a recording")):
+        parser.add_argument(
+            f"--missing-{half}",
+            choices=("skip", "keep"),
+            default="skip",
+            help=f"what a model that reads both does without {lack}: not predict (skip), or "
+            "predict from the other half (keep)",
+        )
     add_dialect(parser)
     parser.add_argument(
         "--convert",
@@ -113,12 +121,15 @@ def run(args: argparse.Namespace) -> None:
         say(notice)
     model = load(args.model)
     transcriber = None if args.asr is None else make_transcriber(args.asr)
+    rules = {"transcripts": args.missing_transcripts, "speech": args.missing_speech}
+    keep = [half for half, rule in rules.items() if rule == "keep"]
     found = predict(
         model,
         asked,
         transcriber=transcriber,
         cutting=args.cut,
         convert=args.convert,
+        keep=keep,
         jobs=args.jobs,
     )
     if args.out is not None and format is not None:
@@ -129,7 +140,7 @@ def run(args: argparse.Namespace) -> None:
         # A pipe has no width; a table that is cut off is of no use in it.
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
         show(model, found, console, None if args.out is None else SHOWN)
-    for notice in [*model.notices, *_words(model, found)]:
+    for notice in [*model.notices, *_words(model, found), *_halves(model, found)]:
         say(notice)
     failed = [each.piece for each in found if each.estimate is None]
     for piece in failed:
@@ -139,6 +150,19 @@ def run(args: argparse.Namespace) -> None:
         say(f"dser: {len(failed)} not predicted, {done} done")
         sys.stdout.flush()
         sys.exit(EXIT_SOME_FAILED)
+
+
+def _halves(model: Predictor, found: Sequence[Prediction]) -> Iterator[str]:
+    """Says how many were predicted from one half of what the model reads."""
+    if not (model.reads_speech and model.reads_text):
+        return
+    done = [each.piece for each in found if each.estimate is not None]
+    for lack, count in (
+        ("words, from speech alone", sum(not piece.text for piece in done)),
+        ("a recording, from words alone", sum(piece.file is None for piece in done)),
+    ):
+        if count:
+            yield f"{count} predicted without {lack}"
 
 
 def _words(model: Predictor, found: Sequence[Prediction]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from dser_jax.system import BadInput, DserError, plural, tell
 
 TABLES = ("msp_podcast", "emobank", "table")
 """Corpora that come as a table."""
+RULES = ("refuse", "skip", "keep")
 CORPORA = ("iemocap", "msp_improv", "msp_podcast", "audformat", "emobank", "table", "demo")
 
 _HELP = """\
@@ -49,12 +51,14 @@ def add(commands: Commands) -> None:
     )
     what.add_argument("root", nargs="?", type=Path, metavar="ROOT", help="its folder, or its CSV")
     what.add_argument("--skip-bad", action="store_true", help="leave out what is bad, and list it")
-    msp = parser.add_argument_group("corpora msp_improv and msp_podcast")
-    msp.add_argument(
-        "--no-transcripts",
-        action="store_true",
-        help="read no words, which some utterances may lack",
-    )
+    what.add_argument("--no-transcripts", action="store_true", help="read no words")
+    for half, lack in (("transcripts", "words"), ("speech", "a recording or features")):
+        what.add_argument(
+            f"--missing-{half}",
+            choices=RULES,
+            help=f"what becomes of rows without {lack}, where others have some: an error (refuse), "
+            "left out (skip), or kept with that half empty (keep)",
+        )
     table = parser.add_argument_group("corpora table and audformat")
     table.add_argument(
         "--scale",
@@ -107,7 +111,13 @@ def add(commands: Commands) -> None:
         action="extend",
         default=[],
         metavar="NAME=FILE",
-        help="features of your own, row by row: .npy or openSMILE's CSV",
+        help="features of your own, by name or row by row: .npy, or CSV as openSMILE's",
+    )
+    features.add_argument("--no-header", action="store_true", help="these CSV files have no header")
+    features.add_argument(
+        "--allow-label-columns",
+        action="store_true",
+        help="take columns of theirs for features that are the labels; scores then say nothing",
     )
     features.add_argument("--glove", type=Path, metavar="FILE", help="word vectors (.txt, .gz)")
     features.add_argument("--fasttext", type=Path, metavar="FILE", help="word vectors (.vec, .gz)")
@@ -125,7 +135,8 @@ def run(args: argparse.Namespace) -> None:
 
     acoustic, columns = pairs("--acoustic", args.acoustic), pairs("--column", args.column)
     vectors = {name: path for name in ("glove", "fasttext") if (path := getattr(args, name))}
-    if args.corpus is None and not (args.features or acoustic or vectors):
+    rules = (args.missing_transcripts, args.missing_speech)
+    if args.corpus is None and not (args.features or acoustic or vectors or any(rules)):
         raise DserError("nothing to do: give --corpus, or features to add to the folder --out")
     bad = BadInput(skip=args.skip_bad)
     corpus = None if args.corpus is None else _load_corpus(args, columns, bad)
@@ -145,6 +156,10 @@ def run(args: argparse.Namespace) -> None:
         jobs=args.jobs,
         bad=bad,
         dialect=dialect_of(args),
+        header=not args.no_header,
+        label_columns=args.allow_label_columns,
+        missing_transcripts=args.missing_transcripts,
+        missing_speech=args.missing_speech,
         command=args.command,
     )
     from dser_jax.data import summary
@@ -165,7 +180,6 @@ def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInpu
         "--audio-root": (args.audio_root, ("table",)),
         "--name": (args.name, ("table",)),
         "--table": (args.table, ("audformat",)),
-        "--no-transcripts": (args.no_transcripts, ("msp_improv", "msp_podcast")),
         "--utterances": (args.utterances, ("demo",)),
         "--seed": (args.seed, ("demo",)),
     }
@@ -178,7 +192,12 @@ def _load_corpus(args: argparse.Namespace, columns: dict[str, str], bad: BadInpu
             f"--separator, --quoting, --decimal, --encoding and --missing are for tables: --corpus "
             f"{', '.join(TABLES)}, and --acoustic; {args.corpus} is none"
         )
-    return _LOADERS[args.corpus](args, columns, bad)
+    corpus = _LOADERS[args.corpus](args, columns, bad)
+    if not args.no_transcripts:
+        return corpus
+    silent = tuple(dataclasses.replace(utt, transcript=None) for utt in corpus.utterances)
+    found = (*corpus.found, "no words of it are read")
+    return dataclasses.replace(corpus, utterances=silent, found=found)
 
 
 def _iemocap(args: argparse.Namespace, _columns: dict[str, str], bad: BadInput) -> Corpus:

@@ -107,8 +107,7 @@ def load_audformat(
     places = list(labelled)
     rows = zip(places, place_ids(places), strict=True)
     utterances: dict[str, Utterance] = {}
-    spoken = any("transcript" in given.cells for given in beside.values())
-    parse = partial(_parse, labelled=labelled, beside=beside, spoken=spoken, scale=scale, root=root)
+    parse = partial(_parse, labelled=labelled, beside=beside, scale=scale, root=root)
     gather(utterances, rows, parse, bad)
     if not utterances:
         raise DataError("no utterances here", file=root, expected="rows that have labels")
@@ -184,7 +183,6 @@ def _parse(
     *,
     labelled: Mapping[Place, _Given],
     beside: Mapping[Place, _Given],
-    spoken: bool,
     scale: Scale,
     root: Path,
 ) -> Utterance:
@@ -226,9 +224,6 @@ def _parse(
     if part is not None and split is None:
         expected = "train, validation (dev) or test"
         raise DataError("no such split", file=cells["split"].source, value=part, expected=expected)
-    if spoken and "transcript" not in cells:
-        expected = "a transcript in every row, or in none"
-        raise DataError("no transcript of this utterance", file=source, value=id, expected=expected)
     return Utterance(
         id=id,
         speaker=read_speaker(text("speaker") or ""),

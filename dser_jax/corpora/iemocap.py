@@ -44,7 +44,6 @@ class _Words(NamedTuple):
     """The transcripts of a session, and where its annotators wrote other words for an id again."""
 
     by_id: dict[str, str]
-    dialogues: frozenset[str]
     repeated: list[tuple[str, str]]
 
 
@@ -116,8 +115,7 @@ def _read_transcripts(folder: Path, foreign: list[Path]) -> _Words:
     """Reads what was said; a line without an id belongs to no utterance and is passed over."""
     by_id: dict[str, str] = {}
     repeated: list[tuple[str, str]] = []
-    files = visible(folder.glob("*.txt"))
-    for file in files:
+    for file in visible(folder.glob("*.txt")):
         for number, line in enumerate(read_lines(file, foreign), 1):
             match = _TRANSCRIPT.fullmatch(line.strip())
             if match is None:
@@ -125,7 +123,7 @@ def _read_transcripts(folder: Path, foreign: list[Path]) -> _Words:
             id, words = match[1], fold_space(match[2])
             if by_id.setdefault(id, words) != words:
                 repeated.append((id, f"{file}:{number}"))
-    return _Words(by_id, frozenset(file.stem for file in files), repeated)
+    return _Words(by_id, repeated)
 
 
 def _label_lines(file: Path, foreign: list[Path]) -> Iterator[tuple[int, str]]:
@@ -162,18 +160,13 @@ def _parse(
     if match is None or match[1] != f"Ses0{session.name[-1]}":
         expected = f"an id of {session.name}, such as Ses0{session.name[-1]}F_impro01_M003"
         raise error("not the id of an utterance", id, expected)
-    if id not in transcripts.by_id:
-        dialogue = file.stem
-        where = session / "dialog" / "transcriptions" / f"{dialogue}.txt"
-        told = "a line" if dialogue in transcripts.dialogues else "that file, with a line"
-        raise error("no transcript of this utterance", id, f"{told} '{id} [...]: words' in {where}")
     return Utterance(
         id=id,
         # The first part of an id names the actor who wore the markers, its last part who speaks.
         speaker=match[1] + match[2],
         session=match[1],
         file=session / "sentences" / "wav" / id.rsplit("_", 1)[0] / f"{id}.wav",
-        transcript=transcripts.by_id[id],
+        transcript=transcripts.by_id.get(id) or None,
         valence=labels[0],
         arousal=labels[1],
         dominance=labels[2],

@@ -65,7 +65,7 @@ def load_msp_improv(
 
     Args:
       root: The folder that holds `Evaluation.txt`.
-      transcripts: Whether words are read, if the release has them; then each utterance needs some.
+      transcripts: Whether words are read, if the release has them.
       bad: Decides whether bad input raises, the default, or is left out and listed.
 
     Returns:
@@ -85,6 +85,9 @@ def load_msp_improv(
     if not utterances:
         raise DataError("no evaluated utterances here", file=labels, expected=_LABEL_LINE)
     ordered = tuple(utterances[id] for id in sorted(utterances))
+    if tree.words is not None and not any(utterance.transcript for utterance in ordered):
+        expected = "a text file for each; `--no-transcripts` goes without any"
+        raise DataError("no utterance has words", file=tree.words, expected=expected)
     lines = []
     for session in SESSIONS:
         own = [utterance for utterance in ordered if utterance.session == session]
@@ -168,17 +171,13 @@ def _parse(numbered: tuple[int, list[str]], *, file: Path, tree: _Tree) -> Utter
         transcript = (
             read_words(tree.transcripts[id], tree.foreign) if id in tree.transcripts else ""
         )
-        if not transcript:
-            where = tree.transcripts.get(id, tree.words / f"{id}.txt")
-            expected = f"words in {where}; `--no-transcripts` goes without any"
-            raise error("no transcript of this utterance", id, expected)
     place = tree.audio / f"session{session}" / scene / kind / f"{id}.wav"
     return Utterance(
         id=id,
         speaker=speaker,
         session=f"session{session}",
         file=tree.wavs.get(id, place),
-        transcript=transcript,
+        transcript=transcript or None,
         **labels,
         source=f"{file}:{number}",
     )

@@ -41,7 +41,7 @@ def load_msp_podcast(
 
     Args:
       root: The folder that holds `Labels` and `Audios`.
-      transcripts: Whether words are read, if the release has them; then each utterance needs some.
+      transcripts: Whether words are read, if the release has them.
       bad: Decides whether bad input raises, the default, or is left out and listed.
       dialect: What is known of how the CSV of labels is written.
 
@@ -70,28 +70,19 @@ def load_msp_podcast(
         dialect=dialect,
     )
     words = root / "Transcripts"
-    utterances, foreign = [], []
-    for utterance in sorted(corpus.utterances, key=lambda utterance: utterance.id):
-        try:
-            with_words = transcripts and words.is_dir()
-            utterances.append(_with_words(utterance, words, foreign) if with_words else utterance)
-        except DataError as error:
-            bad(error)
-    if not utterances:
-        raise DataError("no utterance has words", file=words, expected="a text file for each")
+    utterances = sorted(corpus.utterances, key=lambda utterance: utterance.id)
+    foreign: list[Path] = []
+    if transcripts and words.is_dir():
+        utterances = [_with_words(utterance, words, foreign) for utterance in utterances]
+        if not any(utterance.transcript for utterance in utterances):
+            expected = "a text file for each; `--no-transcripts` goes without any"
+            raise DataError("no utterance has words", file=words, expected=expected)
     lines = (corpus.found[0], *found(utterances), *told_foreign(foreign))
-    return dataclasses.replace(corpus, utterances=tuple(utterances), found=lines)
+    return dataclasses.replace(corpus, utterances=tuple(utterances), found=lines, gaps={})
 
 
 def _with_words(utterance: Utterance, folder: Path, foreign: list[Path]) -> Utterance:
-    """Adds an utterance's transcript."""
+    """Adds an utterance's transcript, if it has one."""
     file = folder / f"{utterance.id}.txt"
-    transcript = read_words(file, foreign) if file.is_file() else ""
-    if not transcript:
-        raise DataError(
-            "no transcript of this utterance",
-            file=utterance.source,
-            value=utterance.id,
-            expected=f"words in {file}; `--no-transcripts` goes without any",
-        )
-    return dataclasses.replace(utterance, transcript=transcript)
+    transcript = read_words(file, foreign) if file.is_file() else None
+    return dataclasses.replace(utterance, transcript=transcript or None)

@@ -6,7 +6,7 @@ Columns are found by name, never by position, since every corpus has an order of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -44,11 +44,11 @@ class _Table(NamedTuple):
     """The rows of a table that were not torn, cut down to the fields that have something in them.
 
     Attributes:
-      count: How many rows there are, torn ones among them.
+      lines: Those on which rows begin, torn ones among them.
     """
 
     sheet: Sheet
-    count: int
+    lines: list[int]
     rows: list[_Row]
     fields: tuple[str, ...]
     scale: Scale
@@ -77,7 +77,7 @@ def load_table(
 
     The table needs a column of recordings (`file`) or of words (`transcript`), and one of the three
     attributes; every other field may be absent. A column without a single value counts as absent.
-    An attribute may be missing in some rows: empty, or nan.
+    A recording, words or an attribute may be missing in some rows: empty, or nan.
 
     Args:
       path: The table; it begins with a header. How it is written is recognised, and said.
@@ -93,7 +93,7 @@ def load_table(
     Returns:
       The corpus. Without a column `id`, an utterance's id is the stem of its recording, or its path
       where stems repeat, followed by start and end if it is a part of one; without recordings, its
-      number.
+      number, as where a row has no recording.
 
     Raises:
       DataError: Names the file, the line and what was expected there.
@@ -115,12 +115,20 @@ def load_table(
         utterances=tuple(utterances.values()),
         scale=settled(scale, labelled),
         found=(
-            table.sheet.said(table.count),
+            table.sheet.said(len(table.lines)),
             f"{plural(len(utterances), 'utterance')}; columns read: {', '.join(table.fields)}",
             *told_turned(scale, labelled),
             *found(list(utterances.values())),
         ),
+        gaps=_gaps(table, utterances.values()),
     )
+
+
+def _gaps(table: _Table, utterances: Collection[Utterance]) -> dict[int, str]:
+    """Numbers the rows that were left out, and says where they are."""
+    kept = {utterance.source for utterance in utterances}
+    places = (f"{table.sheet.file}:{line}" for line in table.lines)
+    return {number: place for number, place in enumerate(places) if place not in kept}
 
 
 def _read(
@@ -138,8 +146,9 @@ def _read(
         raise DataError("no such field", value=unknown[0], expected=f"`columns` to be for {fields}")
     sheet = open_sheet(path, dialect)
     places = sheet.find({field: (field,) for field in FIELDS}, columns)
-    count, rows = 0, list[_Row]()
-    for count, row in enumerate(sheet.rows(), 1):  # noqa: B007
+    lines, rows = list[int](), list[_Row]()
+    for row in sheet.rows():
+        lines.append(row.line)
         if row.problem is not None:
             bad(row.problem)
             continue
@@ -155,7 +164,7 @@ def _read(
         sheet = sheet.with_decimal(_numbers(rows, ATTRS), _numbers(rows, TIMES))
     else:
         sheet = sheet.with_decimal((), _numbers(rows, (*ATTRS, *TIMES)))
-    return _Table(sheet, count, rows, fields, scale)
+    return _Table(sheet, lines, rows, fields, scale)
 
 
 def _numbers(rows: Sequence[_Row], fields: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -189,10 +198,9 @@ def _parse(named: tuple[_Row, str], *, table: _Table, audio_root: Path) -> Utter
     """Reads one row."""
     row, id = named
     text = {field: row.cells[field] for field in table.fields}
-    for field in ("file", "split", "transcript"):
-        if text.get(field) == "":
-            expected = f"a {field} in every row, or in none"
-            raise table.error(row, f"this row has no {field}", None, expected)
+    if text.get("split") == "":
+        expected = "a split in every row, or in none"
+        raise table.error(row, "this row has no split", None, expected)
     file, part = text.get("file"), text.get("split")
     split = None if part is None else read_split(part)
     if part is not None and split is None:
@@ -209,10 +217,10 @@ def _parse(named: tuple[_Row, str], *, table: _Table, audio_root: Path) -> Utter
         id=id,
         speaker=read_speaker(text.get("speaker", "")),
         session=text.get("session") or None,
-        file=None if file is None else audio_root / file,
+        file=audio_root / file if file else None,
         start=start,
         end=end,
-        transcript=text.get("transcript"),
+        transcript=text.get("transcript") or None,
         valence=valence,
         arousal=arousal,
         dominance=dominance,
@@ -259,4 +267,6 @@ def _ids(table: _Table) -> list[str]:
         width = len(str(len(cells)))
         return [f"{number:0{width}d}" for number in range(1, len(cells) + 1)]
     times = ([read_seconds(row.get(field, ""), table.decimal) for field in TIMES] for row in cells)
-    return place_ids([Place(row["file"], *both) for row, both in zip(cells, times, strict=True)])
+    ids = place_ids([Place(row["file"], *both) for row, both in zip(cells, times, strict=True)])
+    numbers = range(1, len(cells) + 1)
+    return [id if row["file"] else str(at) for at, row, id in zip(numbers, cells, ids, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ATTRS = ("valence", "arousal", "dominance")
@@ -51,12 +51,15 @@ class Corpus:
       utterances: Sorted by id, except where a table gives an order of its own.
       scale: Lowest and highest label, e.g. (1, 5); by attribute where these differ.
       found: Lines that tell what the loader found, e.g. one per session.
+      gaps: Of a table that gives the order, the rows that were left out, counted from 0, and where
+        each is; so features that have a row for each of its rows find theirs.
     """
 
     name: str
     utterances: tuple[Utterance, ...]
     scale: tuple[float, float] | Mapping[str, tuple[float, float]]
     found: tuple[str, ...] = ()
+    gaps: dict[int, str] = field(default_factory=dict)
 
 
 def place_of(name: str) -> tuple[list[str | int], str]:

@@ -13,7 +13,7 @@ from dser_jax.corpora import ATTRS, Utterance, in_order
 from dser_jax.data.leaks import normal
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import PARTS, make_split, named_parts
-from dser_jax.features import HOP, RATE
+from dser_jax.features import HOP, RATE, is_imported
 from dser_jax.system import DserError
 
 
@@ -127,7 +127,7 @@ def _lengths(prepared: Prepared) -> Iterator[list[str]]:
         if offsets is not None:
             frames = np.diff(offsets)
             yield [f"frames of {name}", *_spread(frames, "{:.0f}", "{:.1f}")]
-            if not entry["source"].startswith("imported"):
+            if not is_imported(entry["source"]):
                 yield [f"  in seconds, {HOP / RATE:g} each", *_spread(frames * (HOP / RATE))]
 
 
@@ -177,7 +177,7 @@ def coverage(entry: dict) -> str:
 
 def _features(prepared: Prepared) -> Counts:
     rows = [
-        [name, shape(prepared, name), entry["source"].split(",")[0]]
+        [prepared.shown(name), shape(prepared, name), entry["source"].split(",")[0]]
         for name, entry in prepared.manifest["features"].items()
     ]
     return Counts("Features", ["", "shape", "made by"], rows, words=(0, 1, 2))
@@ -186,9 +186,11 @@ def _features(prepared: Prepared) -> Counts:
 def shape(prepared: Prepared, name: str) -> str:
     """Says how large a feature is."""
     array, offsets = prepared.feature(name)
-    if offsets is None:
-        return f"{len(array):,} utterances x {array.shape[1]}"
-    return f"{len(array):,} frames x {array.shape[1]}"
+    what = "utterances" if offsets is None else "frames"
+    missing = prepared.manifest["features"][name].get("missing", 0)
+    less = f", {missing:,} of them without" if missing and offsets is None else ""
+    less = f", none of {missing:,} utterances" if missing and offsets is not None else less
+    return f"{len(array):,} {what} x {array.shape[1]}{less}"
 
 
 def _splits(utterances: Sequence[Utterance]) -> Counts:

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS, Scale, ends_of
 from dser_jax.data.inputs import check_width, feature_name, folds_signs, need_transcripts
-from dser_jax.data.prepared import Prepared
+from dser_jax.data.prepared import Offsets, Prepared
 from dser_jax.data.splits import Split, make_split
 from dser_jax.features import Tokenizer
 from dser_jax.system import DserError
@@ -70,6 +70,7 @@ class Dataset:
       words: Size of the vocabulary, padding included; 0 without a text half.
       embedding_dim: Width of the word embedding; 0 without a text half.
       tokenizer, scaler: What was fitted; None for an absent half.
+      inputs: Names of what a network reads, as tables show them.
     """
 
     data: Data
@@ -83,6 +84,7 @@ class Dataset:
     embedding_dim: int = 0
     tokenizer: Tokenizer | None = None
     scaler: Scaler | None = None
+    inputs: str = ""
 
     def gold(self, part: str) -> Float[np.ndarray, "utt attr"]:
         """Labels of a part on [-1, 1], NaN where there is none."""
@@ -164,6 +166,7 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         embedding_dim=embedding_dim,
         tokenizer=tokenizer,
         scaler=scaler,
+        inputs=config.inputs_with(prepared.shown(config.features)),
     )
 
 
@@ -174,19 +177,36 @@ def rows_to_fit(split: Split, utterances: int, protocol: str) -> Int[np.ndarray,
 
 
 def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):
-    """Standardizes the named features; returns them as [utt, step, feat], frames and scaler."""
+    """Standardizes the named features; returns them as [utt, step, feat], frames and scaler.
+
+    An utterance that has none is at the mean, or is nothing but padding.
+    """
     values, offsets = prepared.feature(name)
     values = np.asarray(values, np.float64)
+    there = has_features(values, offsets)
+    fit_rows = fit_rows[there[fit_rows]]
+    if len(fit_rows) == 0:
+        raise DserError(f"no utterance of those that the features {name} are fitted on has any")
     if offsets is None:
         scaler = _fit_scaler(values[fit_rows])
-        return scaler(values)[:, None], None, scaler
+        scaled = np.where(there[:, None], scaler(values), np.float32(0))
+        return scaled[:, None], None, scaler
     frames = np.concatenate([np.arange(offsets[i], offsets[i + 1]) for i in fit_rows])
     scaler = _fit_scaler(values[frames])
     lengths = np.diff(offsets)
     padded = np.zeros((len(lengths), lengths.max(), values.shape[1]), np.float32)
     for i, length in enumerate(lengths):
-        padded[i, -length:] = scaler(values[offsets[i] : offsets[i + 1]])
+        padded[i, len(padded[i]) - length :] = scaler(values[offsets[i] : offsets[i + 1]])
     return padded, lengths.astype(np.int32), scaler
+
+
+def has_features(
+    values: Float[np.ndarray, "rows feat"], offsets: Offsets | None
+) -> Bool[np.ndarray, "utt"]:
+    """Tells which utterances have features, of arrays such as `Prepared.feature` opens."""
+    if offsets is None:
+        return np.asarray(~np.isnan(values).all(axis=1))
+    return np.diff(offsets) > 0
 
 
 def _fit_scaler(values: np.ndarray) -> Scaler:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dser_jax.config import Config
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import known_speakers, make_split
-from dser_jax.features import FEATURES, NONZERO
+from dser_jax.features import FEATURES, NONZERO, is_imported
 from dser_jax.system import DataError, DserError
 
 _WHERE = {
@@ -85,18 +85,23 @@ def feature_name(prepared: Prepared, config: Config) -> str:
     # Paper: the authors turned zeros into missing values before taking means and deviations.
     name = config.features
     entry = prepared.manifest["features"].get(name, {})
-    extracted = name in FEATURES and entry.get("kind") == "hsf"
+    functionals = name in FEATURES and entry.get("kind") == "hsf"
+    extracted = functionals and not is_imported(entry["source"])
     return name + NONZERO if config.protocol == "paper" and extracted else name
 
 
 def need_transcripts(prepared: Prepared) -> None:
-    """Refuses a data set of which an utterance has no words."""
-    missing = next((u for u in prepared.utterances if u.transcript is None), None)
-    if missing is not None:
-        raise DserError(
-            f"a text network needs a transcript for every utterance; {missing.id} "
-            f"({missing.source}) has none"
+    """Refuses a data set of which an utterance has no words, unless it was kept so."""
+    if prepared.manifest["has_transcripts"]:
+        return
+    missing = next(u for u in prepared.utterances if not u.transcript)
+    text = f"a text network needs a transcript for every utterance; {missing.id} has none"
+    if any(u.transcript for u in prepared.utterances):
+        text += (
+            f"; `dser prepare --missing-transcripts keep --out {prepared.folder}` keeps such rows "
+            "without words, `skip` leaves them out"
         )
+    raise DserError(f"{text} ({missing.source})" if missing.source else text)
 
 
 def check_width(prepared: Prepared, config: Config, width: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dser_jax.corpora import scale_in_words
 from dser_jax.data.counts import Counts, counted, coverage, shape
-from dser_jax.data.notices import of_speakers, of_words, repeated
+from dser_jax.data.notices import lacking, of_speakers, of_words, repeated
 from dser_jax.data.prepared import Prepared
 from dser_jax.system import printable
 
@@ -24,9 +24,10 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
     manifest = prepared.manifest
     for name in names:
         if name in manifest["features"]:
-            yield f"{name}: {shape(prepared, name)}"
+            yield f"{prepared.shown(name)}: {shape(prepared, name)}"
         else:
             yield f"{name}: {coverage(manifest['vectors'][name])}"
+    yield from lacking(prepared)
     yield from manifest.get("notes", [])
     yield from of_words(prepared.utterances)
     yield from of_speakers(prepared.utterances)
@@ -50,8 +51,8 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
     for counts in counted(prepared):
         console.print(_table(counts))
         console.print()
-    told = (*repeated(utterances), *of_words(utterances), *of_speakers(utterances))
-    for line in (*told, *manifest.get("notes", [])):
+    told = (*repeated(utterances), *lacking(prepared), *of_words(utterances))
+    for line in (*told, *of_speakers(utterances), *manifest.get("notes", [])):
         console.print(printable(line), markup=False)
     for line in _left_out(prepared):
         console.print(printable(line), markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from dser_jax.data.dataset import scale_labels
 from dser_jax.data.prepared import MANIFEST, Prepared, load_prepared
 from dser_jax.data.splits import PARTS
 from dser_jax.data.staging import Staging, make_table
-from dser_jax.features import NONZERO, of_texts
+from dser_jax.features import FEATURES, NONZERO, is_imported, of_texts
 from dser_jax.system import BadInput, DataError, DserError, FolderLock, remove_stale
 
 SCALE = (-1.0, 1.0)
@@ -73,7 +73,10 @@ def join(
     corpus = Corpus(name, tuple(chain.from_iterable(rows)), SCALE)
     features = _shared_features(sides, said)
     vectors = _vectors(sides, said)
-    spoken = [all(utterance.transcript for utterance in own) for own in rows]
+    spoken = [
+        side.prepared.manifest["has_transcripts"] or all(utterance.transcript for utterance in own)
+        for side, own in zip(sides, rows, strict=True)
+    ]
     if not features and not all(spoken):
         raise DataError(
             f"{sides[0].name} and {sides[1].name} have neither features nor words in common",
@@ -86,7 +89,10 @@ def join(
     with FolderLock(out):
         remove_stale(out)
         old = load_prepared(out) if (out / MANIFEST).exists() else None
-        staging = Staging(out, make_table(corpus, old, out), old)
+        table = make_table(corpus, old, out)
+        if all(spoken):
+            table.rules["transcripts"] = "keep"  # As one of them has it, if any words are missing.
+        staging = Staging(out, table, old)
         for name in features:
             _write(staging, name, sides)
         for name, known in vectors.items():
@@ -197,6 +203,14 @@ def _shared_features(sides: Sequence[_Side], said: list[str]) -> list[str]:
                 file=sides[1].prepared.folder,
                 value=_described(second),
                 expected=f"{_described(first)}, in the same order",
+            )
+        made = [is_imported(entry["source"]) for entry in (first, second)]
+        if name in FEATURES and made[0] != made[1]:
+            raise DataError(
+                f"the features {name} are not those of {sides[0].name}",
+                file=sides[1].prepared.folder,
+                value=second["source"],
+                expected=f"{first['source']}: extracted in both, or imported in both",
             )
         if first["source"] != second["source"] and not name.endswith(NONZERO):
             said.append(

@@ -9,7 +9,9 @@ from dser_jax.config import Config
 from dser_jax.corpora import Utterance
 from dser_jax.data.counts import percent
 from dser_jax.data.leaks import mark, normal
+from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import known_speakers, make_split
+from dser_jax.features import NONZERO
 from dser_jax.system import DserError, plural
 
 ENOUGH = 20
@@ -45,6 +47,29 @@ def of_speakers(utterances: Sequence[Utterance]) -> Iterator[str]:
         except DserError:
             continue
         yield from known_speakers(utterances, split)
+
+
+def lacking(prepared: Prepared) -> Iterator[str]:
+    """Says of what rows have no words or no speech, and what networks get in their place."""
+    count, missing = len(prepared.utterances), sum(not u.transcript for u in prepared.utterances)
+    if missing and prepared.manifest["has_transcripts"]:
+        yield (
+            f"{missing:,} of {count:,} utterances have no transcript and are kept: what reads text "
+            "gets no word of them"
+        )
+    elif 0 < missing < count:
+        yield (
+            f"{missing:,} of {count:,} utterances have no transcript, so what reads text does not "
+            f"take this folder: `dser prepare --missing-transcripts keep --out {prepared.folder}` "
+            "keeps them without words, `skip` leaves them out"
+        )
+    for name, entry in prepared.manifest["features"].items():
+        if entry.get("missing") and not name.endswith(NONZERO):
+            given = {"hsf": "the mean of the training rows", "lld": "no frame"}[entry["kind"]]
+            yield (
+                f"{entry['missing']:,} of {count:,} utterances have no {name} and are kept: what "
+                f"reads speech gets {given} in its place"
+            )
 
 
 def repeated(utterances: Sequence[Utterance]) -> Iterator[str]:

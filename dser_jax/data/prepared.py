@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, scale_as_json
-from dser_jax.features import fold_signs, split_words
+from dser_jax.features import fold_signs, shown_name, split_words
 from dser_jax.system import DataError
 
 Offsets = Int64[np.ndarray, "ends"]
@@ -74,15 +74,24 @@ class Prepared:
         """Fingerprints the table together with the named features and word vectors."""
         known = {**self.manifest["features"], **self.manifest["vectors"]}
         entries = {name: self._require(name, known, "features or vectors") for name in names}
-        parts = [self.fingerprint, *(f"{key}:{entries[key]['sha256']}" for key in sorted(entries))]
+        parts = [self.fingerprint]
+        for name in sorted(entries):
+            # Features that go by the name of extracted ones are never taken for those.
+            shown = shown_name(name, entries[name].get("source", ""))
+            parts.append(f"{shown}:{entries[name]['sha256']}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def shown(self, name: str) -> str:
+        """Names features as tables do: imported ones with the name of extracted ones are marked."""
+        return shown_name(name, self.manifest["features"].get(name, {}).get("source", ""))
 
     def feature(self, name: str) -> tuple[Float32[np.ndarray, "rows feat"], Offsets | None]:
         """Opens acoustic features, memory-mapped.
 
         Returns:
           Functionals as `[utt, feat]` and None, or the frames of all utterances and the offsets:
-          utterance i is the rows `offsets[i]:offsets[i + 1]`.
+          utterance i is the rows `offsets[i]:offsets[i + 1]`. Of an utterance that has no features
+          the functionals are NaN, or there are no frames.
         """
         entry = self._require(name, self.manifest["features"], "features")
         array = _load(self.folder / "features" / f"{name}.npy", mmap_mode="r")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dser_jax.corpora import RECOGNISED, Corpus, Dialect, Utterance
 from dser_jax.data.prepared import MANIFEST, Prepared, load_prepared
+from dser_jax.data.rows.importing import Reading, add_imported, check_taken, import_features
+from dser_jax.data.rows.missing import Rule, has_words, rule_of, settle
 from dser_jax.data.staging import Staging, Table, make_table
 from dser_jax.features import (
     FEATURES,
@@ -22,7 +23,6 @@ from dser_jax.features import (
     extract,
     find_loud,
     hsf,
-    load_imported,
     load_vectors,
     nonzero_hsf,
 )
@@ -42,6 +42,10 @@ def prepare(
     jobs: int | None = None,
     bad: BadInput | None = None,
     dialect: Dialect = RECOGNISED,
+    header: bool = True,
+    label_columns: bool = False,
+    missing_transcripts: str | None = None,
+    missing_speech: str | None = None,
     store: str | Path | None = None,
     command: str | None = None,
 ) -> Prepared:
@@ -59,6 +63,15 @@ def prepare(
       jobs: Processes for the extraction; by default one for each core.
       bad: Decides about what cannot be used; what a loader left out may be in it already.
       dialect: What is known of how the files in `acoustic` are written that are tables.
+      header: Whether these tables begin with the names of their columns.
+      label_columns: Whether columns in `acoustic` that are labels, by their names or by what is in
+        them, are taken for features; by default they are refused.
+      missing_transcripts: What becomes of rows without words, where others have some: "refuse",
+        "skip" (they are left out), or "keep" (a network that reads text gets no words of them). By
+        default as the folder has it; else they stay, but what reads text refuses the folder.
+      missing_speech: The same of rows without a recording, or without features in `acoustic`;
+        of those that are kept a network gets the mean of the training rows, or no frames. By
+        default as the folder has it; else they are refused, if features are asked for.
       store: Where frames are kept; by default the folder's `store`.
       command: The command line, for the manifest.
 
@@ -80,30 +93,22 @@ def prepare(
         remove_stale(out)
         old = load_prepared(out) if (out / MANIFEST).exists() else None
         table = make_table(corpus, old, out)
+        check_taken(features, own, old)
         said: list[str] = []
-        if features:
-            _leave_out(
-                table,
-                bad,
-                lambda utt: utt.file is None,
-                "a transcript without audio: utterance {} has no recording",
-                "a recording for each utterance, as acoustic features are asked for",
-            )
-        if pretrained:
-            _leave_out(
-                table,
-                bad,
-                lambda utt: not utt.transcript,
-                "audio without a transcript: utterance {} has no words",
-                "a transcript for each utterance, as word vectors are asked for",
-            )
+        _settle_words(table, pretrained, rule_of("transcripts", missing_transcripts, old), bad)
+        rule = rule_of("speech", missing_speech, old)
+        reading = Reading(dialect, header, label_columns)
         imports = {
-            name: _import(path, name, table, bad, said, dialect) for name, path in own.items()
+            name: import_features(path, name, table, bad, said, reading, rule)
+            for name, path in own.items()
         }
+        if features:
+            _settle_recordings(table, rule, bad)
         folder = Path(store) if store else out / "store"
         keys = _extract(features, table, folder, jobs, bad, said, convert)
         if features and convert:
             said.append("recordings that are not 16 kHz mono were converted when they were read")
+        _leave_out_empty(table, imports.values(), bad)
         if not any(table.keep):
             raise DataError("no utterance is left", file=out, expected="one that can be used")
         words = {
@@ -116,7 +121,7 @@ def prepare(
             frames = Store(folder / feature.extractor.name, len(feature.extractor.columns))
             _add_feature(staging, name, feature, frames, keys[feature.extractor.name])
         for name, found in imports.items():
-            _add_imported(staging, name, found, own[name])
+            add_imported(staging, name, found, own[name])
         for name, found in words.items():
             staging.add_vectors(name, found)
             said.append(found.said)
@@ -132,55 +137,66 @@ def _check_names(
         if name not in FEATURES:
             raise DserError(f"no features {name!r}; there are {', '.join(FEATURES)}")
     for name in acoustic:
-        if name in FEATURES or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise DserError(
-                f"{name!r} cannot name features of your own: letters, digits, _ and - are fine, "
-                f"but not {', '.join(FEATURES)}"
+                f"{name!r} cannot name features of your own: letters, digits, _ and - are fine"
             )
     for name in vectors:
         if name not in FORMATS:
             raise DserError(f"no word vectors {name!r}; there are {', '.join(FORMATS)}")
 
 
-def _leave_out(
-    table: Table,
-    bad: BadInput,
-    unfit: Callable[[Utterance], bool],
-    problem: str,
-    expected: str,
+def _without(
+    table: Table, what: str, has: Callable[[Utterance], bool]
+) -> list[tuple[int, DataError]]:
+    """Finds kept rows that have none of something, and what to say of each."""
+    utterances = [(row, table.utterances[row]) for row in table.rows()]
+    return [
+        (row, DataError(f"no {what} of utterance {utt.id}", file=utt.source or None))
+        for row, utt in utterances
+        if not has(utt)
+    ]
+
+
+def _settle_words(
+    table: Table, vectors: Mapping[str, Path], rule: Rule | None, bad: BadInput
 ) -> None:
-    """Leaves out utterances that lack what is needed; `problem` has a place for the id."""
-    for i, utt in enumerate(table.utterances):
-        if table.keep[i] and unfit(utt):
-            bad(DataError(problem.format(utt.id), file=utt.source or None, expected=expected))
-            table.keep[i] = False
+    """Deals with rows that have no transcript, where others have one.
+
+    Without a rule they may stay until words are asked for, which is when networks read them.
+    """
+    lacking = _without(table, "transcript", has_words)
+    if len(lacking) < sum(table.keep):
+        if vectors or rule is not None or bad.skip:
+            settle("transcripts", rule, lacking, table, bad)
+    elif lacking and vectors:
+        what = "audio without a transcript: no utterance has words"
+        raise DataError(what, expected="transcripts, as word vectors are asked for")
+
+
+def _settle_recordings(table: Table, rule: Rule | None, bad: BadInput) -> None:
+    """Deals with rows that have no recording, where features are asked for."""
+    lacking = _without(table, "recording", lambda utt: utt.file is not None)
+    if len(lacking) < sum(table.keep):
+        settle("speech", rule, lacking, table, bad)
+    elif lacking:
+        what = "a transcript without audio: no utterance has a recording"
+        raise DataError(what, expected="recordings, as acoustic features are asked for")
+
+
+def _leave_out_empty(table: Table, imports: Collection[Imported], bad: BadInput) -> None:
+    """Leaves out utterances from which nothing could be predicted."""
+    for row in table.rows():
+        utt = table.utterances[row]
+        spoken = utt.file is not None or any(row not in each.missing for each in imports)
+        if not spoken and not has_words(utt):
+            what = f"neither speech nor words of utterance {utt.id}"
+            bad(DataError(what, file=utt.source or None, expected="one of them"))
+            table.keep[row] = False
 
 
 def _texts(table: Table) -> list[str]:
     return [utt.transcript or "" for utt in table.kept()]
-
-
-def _import(
-    path: Path, name: str, table: Table, bad: BadInput, said: list[str], dialect: Dialect
-) -> Imported:
-    """Reads features of one's own: a row for each utterance of the corpus, or of the folder."""
-    rows = list(range(len(table.utterances)))
-    try:
-        found = load_imported(path, name, table.utterances, dialect)
-    except DataError:
-        if all(table.keep):
-            raise
-        rows = table.rows()
-        found = load_imported(path, name, table.kept(), dialect)
-    said += found.said
-    for i, row in enumerate(rows):
-        if i in found.problems and table.keep[row]:
-            bad(found.problems[i])
-            table.keep[row] = False
-    parts = [found.utterances[0][:0]] * len(table.utterances)
-    for row, part in zip(rows, found.utterances, strict=True):
-        parts[row] = part
-    return dataclasses.replace(found, utterances=parts)
 
 
 def _extract(
@@ -196,7 +212,8 @@ def _extract(
     keys: dict[str, list[str | None]] = {}
     extractors = dict.fromkeys(FEATURES[name].extractor for name in features)
     for extractor in extractors:
-        rows, utterances = table.rows(), table.kept()
+        rows = [row for row in table.rows() if table.utterances[row].file is not None]
+        utterances = [table.utterances[row] for row in rows]
         place = folder / extractor.name
         found = extract(extractor, utterances, place, jobs=jobs, bad=bad, convert=convert)
         said += find_loud(Store(place, len(extractor.columns)), utterances, found)
@@ -210,27 +227,17 @@ def _extract(
 def _add_feature(
     staging: Staging, name: str, feature: Feature, store: Store, keys: Sequence[str | None]
 ) -> None:
-    """Adds features from the frames in the store."""
-    named = [key for row in staging.rows if (key := keys[row]) is not None]
+    """Adds features from the frames in the store; of an utterance without any there is nothing."""
+    kept = [keys[row] for row in staging.rows]
+    source, width = feature.extractor.source, len(feature.columns)
     if feature.kind == "hsf":
-        source = feature.extractor.source
-        array = np.stack([hsf(store[key]) for key in named])
-        staging.write(name, feature.columns, source, array)
-        array = np.stack([nonzero_hsf(store[key]) for key in named])
-        source += ", zeros taken for missing (protocol paper)"
-        staging.write(name + NONZERO, feature.columns, source, array)
+        zeros = ", zeros taken for missing (protocol paper)"
+        for end, function, how in (("", hsf, ""), (NONZERO, nonzero_hsf, zeros)):
+            nothing = np.full(width, np.nan, np.float32)
+            rows = [nothing if key is None else function(store[key]) for key in kept]
+            staging.write(name + end, feature.columns, source + how, np.stack(rows))
     else:
-        lengths = [store.rows(key) for key in named]
-        parts = (store[key] for key in named)
-        staging.write_frames(name, feature.columns, feature.extractor.source, parts, lengths)
-
-
-def _add_imported(staging: Staging, name: str, found: Imported, path: Path) -> None:
-    """Adds features of one's own."""
-    parts = [found.utterances[row] for row in staging.rows]
-    source = f"imported from {path.name}"
-    if found.kind == "hsf":
-        staging.write(name, found.columns, source, np.concatenate(parts))
-    else:
-        lengths = [len(part) for part in parts]
-        staging.write_frames(name, found.columns, source, parts, lengths)
+        nothing = np.zeros((0, width), np.float32)
+        lengths = [0 if key is None else store.rows(key) for key in kept]
+        parts = (nothing if key is None else store[key] for key in kept)
+        staging.write_frames(name, feature.columns, source, parts, lengths)

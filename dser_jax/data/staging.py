@@ -8,7 +8,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ class Table:
       utterances: All of them; of one left out earlier only the id may be known.
       keep: A flag for each.
       sha256: Fingerprint of the table as the loader gave it.
+      rules: "keep" for "transcripts" and "speech", where rows are kept that have none.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Table:
     utterances: list[Utterance]
     keep: list[bool]
     sha256: str
+    rules: dict[str, str] = field(default_factory=dict)
 
     def kept(self) -> list[Utterance]:
         """Returns the utterances that are kept."""
@@ -68,24 +70,35 @@ def make_table(corpus: Corpus | None, old: Prepared | None, out: Path) -> Table:
       DserError: The folder was prepared from another corpus.
     """
     gone = {int(row): id for row, id in old.manifest["left_out_rows"].items()} if old else {}
+    rules = dict(old.manifest.get("missing", {})) if old else {}
     if corpus is None:
         assert old is not None
-        rest = iter(old.utterances)
-        count = len(old.utterances) + len(gone)
-        utterances = [Utterance(gone[i]) if i in gone else next(rest) for i in range(count)]
+        utterances = _fill(old.utterances, gone)
         name, scale = old.manifest["corpus"], old.scale
         sha256 = old.manifest["corpus_sha256"]
     else:
-        utterances = [
+        loaded = [
             dataclasses.replace(utt, file=utt.file.absolute()) if utt.file else utt
             for utt in corpus.utterances
         ]
         name, scale = corpus.name, corpus.scale
-        _check_ids(utterances)
-        sha256 = table_sha256(utterances, scale)
+        _check_ids(loaded)
+        sha256 = table_sha256(loaded, scale)
+        if corpus.gaps:
+            sha256 = hashlib.sha256(f"{sha256} {sorted(corpus.gaps)}".encode()).hexdigest()
         if old is not None and sha256 != old.manifest["corpus_sha256"]:
             raise DserError(_difference(corpus, old, set(gone.values()), out))
-    return Table(name, scale, utterances, [i not in gone for i in range(len(utterances))], sha256)
+        utterances = _fill(loaded, corpus.gaps)
+        gone |= corpus.gaps
+    keep = [i not in gone for i in range(len(utterances))]
+    return Table(name, scale, utterances, keep, sha256, rules)
+
+
+def _fill(rest: Sequence[Utterance], gone: Mapping[int, str]) -> list[Utterance]:
+    """Puts what was left out back in its place, of which no more than the id is known."""
+    others = iter(rest)
+    count = len(rest) + len(gone)
+    return [Utterance(gone[i]) if i in gone else next(others) for i in range(count)]
 
 
 def _check_ids(utterances: Sequence[Utterance]) -> None:
@@ -136,10 +149,11 @@ class Staging:
         self.vectors: dict[str, dict] = {}
 
     def write(self, name: str, columns: Sequence[str], source: str, array: np.ndarray) -> None:
-        """Adds functionals, [utt, feat]."""
+        """Adds functionals, [utt, feat]; NaN of an utterance that has none."""
         path = self._path("features", f"{name}.npy")
         np.save(path, np.ascontiguousarray(array, np.float32))
-        self._enter(name, "hsf", columns, source, sha256_file(path))
+        missing = int(np.isnan(array).all(axis=1).sum())
+        self._enter(name, "hsf", columns, source, sha256_file(path), missing)
 
     def write_frames(
         self,
@@ -147,9 +161,12 @@ class Staging:
         columns: Sequence[str],
         source: str,
         parts: Iterable[np.ndarray],
-        lengths: Sequence[int],
+        lengths: list[int],
     ) -> None:
-        """Adds sequences: for each utterance a part, [frame, feat], whose length is told before."""
+        """Adds sequences: for each utterance a part, [frame, feat], whose length is told before.
+
+        Of an utterance that has none there are no frames.
+        """
         path = self._path("features", f"{name}.npy")
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         shape = (int(offsets[-1]), len(columns))
@@ -159,7 +176,7 @@ class Staging:
         array.flush()
         np.save(self._path("features", f"{name}.offsets.npy"), offsets)
         digest = hashlib.sha256(sha256_file(path).encode() + offsets.tobytes()).hexdigest()
-        self._enter(name, "lld", columns, source, digest)
+        self._enter(name, "lld", columns, source, digest, lengths.count(0))
 
     def add_vectors(self, name: str, found: Vectors) -> None:
         """Adds word vectors."""
@@ -183,7 +200,8 @@ class Staging:
             "scale": scale_as_json(self.table.scale),
             "utterances": len(self.kept),
             "attributes": labelled(self.kept),
-            "has_transcripts": all(utt.transcript for utt in self.kept),
+            "has_transcripts": self._have_words(),
+            "missing": self.table.rules,
             "features": {**before["features"], **self.features},
             "vectors": {**before["vectors"], **self.vectors},
             "left_out": list(dict.fromkeys([*before["left_out"], *left_out])),
@@ -208,6 +226,11 @@ class Staging:
         write_text(self.out / MANIFEST, text + "\n")
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _have_words(self) -> bool:
+        """Tells whether a network can read the words: of each row, or of none where it has none."""
+        spoken = [bool(utt.transcript) for utt in self.kept]
+        return all(spoken) or (any(spoken) and self.table.rules.get("transcripts") == "keep")
+
     def _cut_down(self, old: Prepared) -> None:
         """Takes utterances that are left out from now on from the features that were there."""
         still = {utt.id for utt in self.kept}
@@ -223,13 +246,14 @@ class Staging:
                 self.write_frames(name, entry["columns"], entry["source"], parts, lengths)
 
     def _enter(
-        self, name: str, kind: str, columns: Sequence[str], source: str, sha256: str
+        self, name: str, kind: str, columns: Sequence[str], source: str, sha256: str, missing: int
     ) -> None:
         self.features[name] = {
             "kind": kind,
             "columns": list(columns),
             "source": source,
             "sha256": sha256,
+            **({"missing": missing} if missing else {}),
         }
 
     def _path(self, *names: str) -> Path:

@@ -29,7 +29,7 @@ from dser_jax.journal import Journal, JournalView, Row, make_row
 from dser_jax.plan import Group, Outcome, Plan, RunSpec, run_id
 from dser_jax.search import Decisions, Search, check_count, chosen
 from dser_jax.stats import Baseline, check_baselines, plan_baselines, update_intervals
-from dser_jax.system import enable_compile_cache, say, use_all_cores
+from dser_jax.system import enable_compile_cache, say, tell, use_all_cores
 
 LANES = "lanes"
 """The folder, in a journal's, of the lanes in flight."""
@@ -122,7 +122,7 @@ def _train_groups(
         retry=lambda run: options.retry_failed,
     ) as journal:
         for notice in journal.notices:
-            print(notice, flush=True)
+            tell(notice)
         names = {spec.name for group in task.groups for spec in group.runs}
         check_baselines(beside, names, journal.rows())
         write_baselines(journal, prepared, beside)
@@ -143,7 +143,7 @@ def _train_groups(
                 if pending:
                     yield from _train_group(journal, prepared, group, pending, progress, options)
         for problem in update_intervals(chosen(journal.view())):
-            print(problem, flush=True)
+            tell(problem)
 
 
 def _train_group(
@@ -155,7 +155,8 @@ def _train_group(
     options: Options,
 ) -> Iterator[Row]:
     """Trains the pending runs of one program."""
-    progress.start(f"{group.config.network}, {group.config.inputs}")
+    inputs = group.config.inputs_with(prepared.shown(group.config.features))
+    progress.start(f"{group.config.network}, {inputs}")
     dataset = load_dataset(prepared, group.config)
     write_truth(journal, prepared, dataset)
     with closing(_outcomes(journal, dataset, group.config, pending, progress, options)) as outcomes:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from dser_jax.data import Prepared
 from dser_jax.experiment.options import Options
+from dser_jax.features import is_imported
 from dser_jax.journal import environment, part_of
 from dser_jax.plan import Group, Plan, describe, plan_runs, usable_groups
 from dser_jax.search import RandomSearch, Search
@@ -68,6 +69,7 @@ def make_task(
         "data": str(data),
         "data_fingerprint": prepared.fingerprint_of(()),
         "inputs": {name: prepared.fingerprint_of([name]) for name in inputs},
+        "imported": _imported(prepared, inputs),
         "planned": list(dict.fromkeys(run for plan in plans for run in plan)),
         "plan": describe(groups),
         "configs": [group.config.to_json() for group in groups],
@@ -80,6 +82,13 @@ def make_task(
     if options.part is not None:
         manifest |= {"part": list(options.part), "planned_whole": whole}
     return Task(groups, plans, search, manifest, must_match)
+
+
+def _imported(prepared: Prepared, inputs: Sequence[str]) -> dict[str, str]:
+    """Returns the features that were extracted elsewhere, and where they come from."""
+    entries = {name: prepared.manifest["features"].get(name) for name in inputs}
+    sources = {name: entry["source"] for name, entry in entries.items() if entry}
+    return {name: source for name, source in sources.items() if is_imported(source)}
 
 
 def _only_search(groups: Sequence[Group], options: Options) -> Search | None:

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from dser_jax.features.extraction import extract, find_loud
     from dser_jax.features.extractors.extractor import Extractor, Frames, make_frames
     from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf
-    from dser_jax.features.imported import Imported, load_imported
+    from dser_jax.features.imported.labels import find_labels
+    from dser_jax.features.imported.loading import (
+        MARK,
+        Imported,
+        imported_from,
+        is_imported,
+        load_imported,
+        shown_name,
+    )
     from dser_jax.features.samples import check_samples, say_loud
     from dser_jax.features.sets import EXTRACTORS, FEATURES, Feature
     from dser_jax.features.store import Store

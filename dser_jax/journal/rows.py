@@ -21,7 +21,7 @@ def make_row(
         "run": run,
         "name": spec.name,
         "network": config.network,
-        "features": config.inputs,
+        "features": dataset.inputs or config.inputs,
         "seed": spec.seed,
         "corpus": dataset.corpus,
         "protocol": config.protocol,

@@ -12,7 +12,7 @@ from dser_jax.models import make_network
 from dser_jax.plan.grid import grid_points, hparams_at
 from dser_jax.plan.names import hparams_json, run_of
 from dser_jax.plan.runs import RunSpec
-from dser_jax.system import DserError
+from dser_jax.system import DserError, tell
 from dser_jax.training import HParams, named
 
 Plan = dict[str, RunSpec]
@@ -114,9 +114,9 @@ def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Gro
     if errors and not usable:
         raise errors[0]
     for note, those in notes.items():
-        print(f"{_few(those)}: {note}", flush=True)
+        tell(f"{_few(those)}: {note}")
     for line in skipped:
-        print(line, flush=True)
+        tell(line)
     return usable, skipped
 
 

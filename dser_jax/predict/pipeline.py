@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from dser_jax.corpora import Utterance
 from dser_jax.features import HOP, RATE, Store, extract, find_loud, read
@@ -40,6 +42,7 @@ def predict(
     transcriber: Transcriber | None = None,
     cutting: str = "auto",
     convert: bool = False,
+    keep: Collection[str] = (),
     jobs: int | None = None,
 ) -> list[Prediction]:
     """Predicts recordings.
@@ -52,6 +55,9 @@ def predict(
         frames has steps for; "always" also those that are shorter; "never" none. The rows of a CSV
         are never cut.
       convert: Whether recordings that are not 16 kHz mono are converted, or cannot be predicted.
+      keep: "transcripts", "speech": which half of a model that reads both an utterance may lack.
+        Without words it reads none, without a recording the mean of the training data, or no frame,
+        as in training on rows that were kept so. Else such an utterance cannot be predicted.
       jobs: Processes that extract features; by default one a core.
 
     Returns:
@@ -60,19 +66,19 @@ def predict(
     Raises:
       DserError: The model needs what nothing here has: recordings, or words.
     """
-    _check(model, asked, transcriber)
+    _check(model, asked, transcriber, keep)
     if asked.header is not None:
         cutting = "never"
     pieces: list[Piece] = []
     with Progress("listening", len(asked.pieces) if transcriber else 0) as progress:
         for piece in asked.pieces:
-            pieces += _listen(model, piece, transcriber, cutting, convert)
+            pieces += _listen(model, piece, transcriber, cutting, convert, keep)
             progress.advance()
     found = [Prediction(piece, None) for piece in pieces]
     usable = [i for i, piece in enumerate(pieces) if piece.problem is None]
     speech = None
     if model.reads_speech:
-        frames = _extract(model, [pieces[i] for i in usable], convert, jobs)
+        frames = _speech(model, [pieces[i] for i in usable], convert, jobs)
         for i, each in zip(usable, frames, strict=True):
             if isinstance(each, DataError):
                 found[i] = Prediction(pieces[i].failed(each), None)
@@ -86,38 +92,48 @@ def predict(
     return found
 
 
-def _check(model: Predictor, asked: Asked, transcriber: Transcriber | None) -> None:
+def _check(
+    model: Predictor, asked: Asked, transcriber: Transcriber | None, keep: Collection[str]
+) -> None:
     """Makes sure that there is something that the model can read."""
     pieces = [piece for piece in asked.pieces if piece.problem is None]
     if model.reads_speech:
         _ = model.feature
-        if pieces and all(piece.file is None for piece in pieces):
+        optional = model.reads_text and "speech" in keep
+        if pieces and not optional and all(piece.file is None for piece in pieces):
             raise DserError("this model reads speech: give recordings")
     silent = transcriber is None and all(piece.text is None for piece in pieces)
-    if model.reads_text and pieces and silent:
+    optional = model.reads_speech and "transcripts" in keep
+    if model.reads_text and pieces and silent and not optional:
         raise DserError(
             "this model reads words too, and none are given: --text TEXT, a column transcript in "
             "the CSV, a file NAME.txt beside each NAME.wav, or --asr pocketsphinx, which "
-            "recognizes them"
+            "recognizes them; --missing-transcripts keep does without"
         )
 
 
 def _listen(
-    model: Predictor, piece: Piece, transcriber: Transcriber | None, cutting: str, convert: bool
+    model: Predictor,
+    piece: Piece,
+    transcriber: Transcriber | None,
+    cutting: str,
+    convert: bool,
+    keep: Collection[str],
 ) -> list[Piece]:
     """Reads a recording, cuts it and recognizes its words, as far as that is wanted."""
     if piece.problem is not None:
         return [piece]
     try:
-        if piece.file is None and (model.reads_speech or piece.text is None):
+        optional = "speech" in keep and model.reads_text and piece.text is not None
+        if piece.file is None and not optional and (model.reads_speech or piece.text is None):
             raise DataError("no recording" if model.reads_speech else "no words")
         if piece.file is None or (not model.reads_speech and piece.text is not None):
             return [piece]
         pieces = _cut(model, piece, transcriber, cutting, convert)
     except DataError as error:
         return [piece.failed(error)]
-    no_words = "no words: give them, or --asr pocketsphinx"
-    need = model.reads_text
+    no_words = "no words: give them, or --asr pocketsphinx, or --missing-transcripts keep"
+    need = model.reads_text and not (model.reads_speech and "transcripts" in keep)
     return [p.failed(no_words) if need and p.text is None else p for p in pieces]
 
 
@@ -152,6 +168,17 @@ def _cut(
         part = {"start": begin + first, "end": begin + last, "text": text}
         pieces.append(dataclasses.replace(piece, **part))
     return pieces
+
+
+def _speech(
+    model: Predictor, pieces: Sequence[Piece], convert: bool, jobs: int | None
+) -> list[Rows | DataError]:
+    """Returns the features of each utterance; none of one that has no recording."""
+    spoken = [piece for piece in pieces if piece.file is not None]
+    frames = iter(_extract(model, spoken, convert, jobs) if spoken else ())
+    width = len(model.feature.columns)
+    nothing = np.zeros((0, width), np.float32)
+    return [nothing if piece.file is None else next(frames) for piece in pieces]
 
 
 def _extract(

@@ -21,6 +21,7 @@ from dser_jax.features import (
     check_samples,
     hear,
     hsf,
+    is_imported,
     make_frames,
     nonzero_hsf,
     say_loud,
@@ -136,7 +137,7 @@ class Predictor:
         if features is None:
             raise DserError("this model reads no speech")
         feature = FEATURES.get(features.name.removesuffix(NONZERO))
-        if feature is None or features.source.startswith("imported"):
+        if feature is None or is_imported(features.source):
             raise DserError(
                 f"this model was trained on the features {features.name!r} ({features.source}), "
                 "which cannot be extracted here from a recording: compute them as they were for "

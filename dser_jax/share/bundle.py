@@ -20,7 +20,7 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS, Scale, as_scale, scale_as_json
 from dser_jax.data import Scaler
-from dser_jax.features import Tokenizer
+from dser_jax.features import Tokenizer, shown_name
 from dser_jax.system import DataError, DserError
 
 FORMAT, SCHEMA, SCHEMA_OF_SCALES = "dser_jax model", 1, 2
@@ -100,7 +100,13 @@ class Bundle:
     @property
     def title(self) -> str:
         """Names a model by what it reads, what it learned from, and its row of the results."""
-        return f"{self.config.inputs} on {self.corpus}: {self.name}"
+        return f"{self.inputs} on {self.corpus}: {self.name}"
+
+    @property
+    def inputs(self) -> str:
+        """Names of what it reads, as tables show them."""
+        source = "" if self.features is None else self.features.source
+        return self.config.inputs_with(shown_name(self.config.features, source))
 
 
 def is_bundle(folder: Path) -> bool:

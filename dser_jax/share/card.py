@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dser_jax.corpora import scale_in_words
+from dser_jax.features import is_imported
 from dser_jax.share.bundle import CONFIG, SCALER, TOKENIZER, Bundle, program_names, weights_names
 
 PAPER = (
@@ -118,6 +119,7 @@ def _text(bundle: Bundle, licence: str | None) -> str:
         if several
         else "A network that predicts"
     )
+    foreign = bundle.features is not None and is_imported(bundle.features.source)
     use = f"""\
 import dser_jax
 
@@ -142,7 +144,10 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         f"on the corpus' scale from {scale_in_words(bundle.scale)}.",
         "## Use",
         f"```python\n{use}\n```",
-        f"On the command line: `{_command(bundle)}`. Recordings are 16 kHz and mono.",
+        "Its features were extracted elsewhere: compute them as they were for its training, as "
+        "dser_jax cannot. `features` are `[1, feat]` for functionals, else `[frame, feat]`."
+        if foreign
+        else f"On the command line: `{_command(bundle)}`. Recordings are 16 kHz and mono.",
         "## What it reached",
         _table(bundle),
         f"`ccc` is the concordance correlation coefficient over the whole of the "
@@ -174,6 +179,9 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _call(bundle: Bundle) -> str:
+    if bundle.features is not None and is_imported(bundle.features.source):
+        texts = '["what was said"]' if bundle.tokenizer is not None else "None"
+        return f"estimate = model.predict([features], {texts})"
     recording = '"hello.wav"' if bundle.features is not None else ""
     text = 'text="what was said"' if bundle.tokenizer is not None else ""
     return f"estimate = model({', '.join(filter(None, (recording, text)))})"

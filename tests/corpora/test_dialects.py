@@ -16,7 +16,7 @@ from dser_jax.corpora.table import load_table
 from dser_jax.corpora.tables.cells import fold_space
 from dser_jax.corpora.tables.dialect import DECIMALS, QUOTING, SEPARATORS, Dialect
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.features.imported import load_imported
+from dser_jax.features.imported.loading import load_imported
 from dser_jax.features.tokenizer import split_words
 from dser_jax.predict.recordings import find
 from dser_jax.system.errors import DataError, DserError
@@ -219,8 +219,8 @@ def test_nan_is_a_word_in_a_transcript_and_nothing_elsewhere(table):
     named = Dialect(missing=("nan", "2"))
     pieces = find([table(text)], dialect=named).pieces
     assert [piece.text for piece in pieces] == [None, "None", "NA", "so"]
-    with pytest.raises(DataError, match=r":2: this row has no transcript"):
-        load(table(text), dialect=named)
+    corpus = load(table(text), dialect=named)
+    assert [u.transcript for u in corpus.utterances] == [None, "None", "NA", "so"]
 
 
 # Any way of writing, and any damage
@@ -370,10 +370,9 @@ def test_features_share_the_reading(table):
     assert found.said == ["x.csv: 2 rows, bar, decimal commas, UTF-8"]
     times = table("frameTime;a\n0,0;1\n9,5;2\n10,25;3\n0,0;4\n", "x.csv")
     assert [len(part) for part in load_imported(times, "mine", rows).utterances] == [3, 1]
-    with pytest.raises(DataError, match=r"has the table none\?"):
-        load_imported(table("0.5;1.5\n0.25;2\n", "x.csv"), "mine", rows)
-    with pytest.raises(DataError, match=r"found '1'; expected 2.*has the file no header\?"):
-        load_imported(table("5;7\n3;2\n", "x.csv"), "mine", rows)
+    for text in ("0.5;1.5\n0.25;2\n", "5;7\n3;2\n"):
+        with pytest.raises(DataError, match=r"no header\?"):
+            load_imported(table(text, "x.csv"), "mine", rows)
 
 
 def test_signs_have_names():

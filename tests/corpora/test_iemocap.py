@@ -138,7 +138,6 @@ def test_tells_of_words_given_twice(release):
         ("[2.5, 3.5, 4.5]", "2.5", "not a line of labels.*START - END"),
         ("Ses03F_impro01_M000", "Ses03F_impro01_X000", "not the id of an utterance.*M003"),
         ("Ses03F_impro01_M000", "Ses02F_impro01_M000", "not the id of an utterance.*Session3"),
-        ("Ses03F_impro01_M000", "Ses03F_impro01_M007", "no transcript of .*_M007'.*a line"),
     ],
 )  # fmt: skip
 def test_bad_line_names_file_and_line(release, labels, old, new, message):
@@ -162,8 +161,9 @@ def test_duplicate_id_names_both_lines(release, labels):
 
 def test_dialogue_without_transcription(release):
     (release / "Session4" / "dialog" / "transcriptions" / "Ses04F_impro01.txt").unlink()
-    with pytest.raises(DataError, match=r"no transcript.*that file, with a line .*transcriptions"):
-        load_iemocap(release)
+    corpus = load_iemocap(release)
+    silent = {u.id.rsplit("_", 1)[0] for u in corpus.utterances if u.transcript is None}
+    assert silent == {"Ses04F_impro01"}
 
 
 def test_missing_session(release):

@@ -115,8 +115,10 @@ def test_from_the_command_line(release, tmp_path, capsys):
     file.unlink()
     arguments = ["prepare", "--corpus", "msp_improv", str(release)]
     with pytest.raises(SystemExit):
-        main([*arguments, "--out", str(tmp_path / "a")])
-    assert "`--no-transcripts` goes without any" in capsys.readouterr().err
+        main([*arguments, "--missing-transcripts", "refuse", "--out", str(tmp_path / "a")])
+    message = capsys.readouterr().err
+    assert "Evaluation.txt:9: no transcript of utterance MSP-IMPROV-S01A-F02-P-FM01;" in message
+    assert "`--no-transcripts` reads no words at all" in message
     main([*arguments, "--no-transcripts", "--out", str(tmp_path / "b")])
     main(["inspect", str(tmp_path / "b")])
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
@@ -133,14 +135,15 @@ def test_words_that_are_missing(release, empty):
     add_words(release)
     file = release / "All_human_transcriptions" / "session2" / "MSP-IMPROV-S01A-F02-P-FM01.txt"
     write(file, " \n") if empty else file.unlink()
-    message = r"Evaluation\.txt:9: no transcript .*F02-P-FM01'; .*F02-P-FM01.txt; `--no-transcripts"
-    with pytest.raises(DataError, match=message):
-        load_msp_improv(release)
-    bad = BadInput(skip=True)
-    corpus = load_msp_improv(release, bad=bad)
-    assert (len(corpus.utterances), len(bad.left_out)) == (11, 1)
-    expected = "session2: 1 utterance, 1 dialogue, 1 speaker, 1 transcript, 1 wav"
+    corpus = load_msp_improv(release)
+    silent = [u.id for u in corpus.utterances if u.transcript is None]
+    assert silent == ["MSP-IMPROV-S01A-F02-P-FM01"]
+    expected = "session2: 2 utterances, 1 dialogue, 2 speakers, 1 transcript, 2 wavs"
     assert corpus.found[1] == expected
+    for other in (release / "All_human_transcriptions").rglob("*.txt"):
+        other.unlink()
+    with pytest.raises(DataError, match="no utterance has words; expected a text file for each"):
+        load_msp_improv(release)
 
 
 def test_other_places_and_names(release):

@@ -154,8 +154,6 @@ def test_byte_order_mark_quotes_and_blank_lines(table):
             r":3: this id came before, found 'a'; .*labels.csv:2 has it",
         ),
         ("id,file,valence\nu,a.wav,1\n,b.wav,2\n", r":3: this row has no id"),
-        ("file,valence\na.wav,1\n,2\n", r":3: this row has no file"),
-        ("id,transcript,valence\na,x,1\nb,,2\n", r":3: this row has no transcript"),
         ("file,split,valence\na.wav,train,1\nb.wav,fold2,2\n", r":3: no such split, found 'fold2'"),
         ("file,split,valence\na.wav,train,1\nb.wav,,2\n", r":3: this row has no split"),
         (
@@ -240,3 +238,24 @@ def test_test_sets_keep_their_numbers_and_the_unknown_are_no_speaker(table):
     assert [u.speaker for u in utterances] == [*[None] * 8, "ann", None]
     expected = "speakers: 1; unknown in 9 utterances"
     assert expected in load_table(path, scale=(1, 5)).found
+
+
+def test_rows_may_lack_a_recording_or_words(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("file,transcript,valence\na.wav,x,1\n,y,2\nc.wav,,3\n,,4\n")
+    corpus = load_table(path, scale=(1, 5))
+    assert [(u.id, u.transcript) for u in corpus.utterances] == [
+        *(("a", "x"), ("2", "y"), ("c", None), ("4", None))
+    ]
+    assert [u.file and u.file.name for u in corpus.utterances] == ["a.wav", None, "c.wav", None]
+    assert "recordings: 2, of which 0 are there" in corpus.found
+    assert "transcripts: 2" in corpus.found
+
+
+def test_rows_that_are_left_out_are_numbered(tmp_path):
+    """Blank lines are no rows; a torn one, one of a bad label and one of a bad id are."""
+    path = tmp_path / "labels.csv"
+    path.write_text("file,valence\na.wav,1\n\nb.wav,9\nc.wav\nd.wav,2\na.wav,3\ne.wav,4\n")
+    corpus = load_table(path, scale=(1, 5), bad=BadInput(skip=True))
+    assert [u.id for u in corpus.utterances] == ["a", "d", "e"]
+    assert corpus.gaps == {1: f"{path}:4", 2: f"{path}:5", 4: f"{path}:7"}

@@ -154,6 +154,8 @@ def test_what_is_not_prepared_is_named(prepared, config, message):
 
 def test_paper_protocol_takes_zeros_for_missing_in_extracted_functionals(prepared, monkeypatch):
     monkeypatch.setattr("dser_jax.data.inputs.FEATURES", {"toy_hsf": None})
+    load_dataset(prepared, Config(features="toy_hsf", protocol="paper"))  # It was imported.
+    monkeypatch.setitem(prepared.manifest["features"]["toy_hsf"], "source", "openSMILE")
     load_dataset(prepared, Config(features="toy_hsf", protocol="strict"))
     with pytest.raises(DserError, match=r"'toy_hsf.nonzero'"):
         load_dataset(prepared, Config(features="toy_hsf", protocol="paper"))

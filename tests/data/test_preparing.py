@@ -261,9 +261,9 @@ def test_a_transcript_without_audio_and_the_reverse(spoken, tmp_path):
     mixed[2] = replace(mixed[2], transcript=None)
     mixed = replace(spoken, utterances=tuple(mixed))
     assert prepare(mixed, tmp_path / "a").manifest["has_transcripts"] is False
-    with pytest.raises(DataError, match=r"csv:2: a transcript without audio: utterance u0 has no"):
+    with pytest.raises(DataError, match=r"csv:2: no recording of utterance u0; expected speech of"):
         prepare(mixed, tmp_path / "b", features=["pairs_hsf"])
-    with pytest.raises(DataError, match=r"csv:4: audio without a transcript: utterance u2 has no"):
+    with pytest.raises(DataError, match=r"csv:4: no transcript of utterance u2; expected words fo"):
         prepare(mixed, tmp_path / "b", vectors={"glove": glove})
     bad = BadInput(skip=True)
     both = prepare(mixed, tmp_path / "b", features=["pairs_hsf"], vectors={"glove": glove}, bad=bad)
@@ -272,14 +272,19 @@ def test_a_transcript_without_audio_and_the_reverse(spoken, tmp_path):
 
 
 def test_nothing_left(tmp_path):
-    with pytest.raises(DataError, match="no utterance is left"):
+    with pytest.raises(DataError, match="a transcript without audio: no utterance has a recording"):
         prepare(corpus(), tmp_path / "out", features=["paa_hsf"], bad=BadInput(skip=True))
+    with pytest.raises(DataError, match="audio without a transcript: no utterance has words"):
+        prepare(corpus(transcript=None), tmp_path / "out", vectors={"glove": tmp_path / "x"})
+    gone = corpus(file=tmp_path / "gone.wav")
+    with pytest.raises(DataError, match="no utterance is left"):
+        prepare(gone, tmp_path / "out", features=["paa_hsf"], bad=BadInput(skip=True))
 
 
 def test_names(tmp_path):
     with pytest.raises(DserError, match=r"no features 'mfcc'; there are gemaps_lld, gemaps_hsf"):
         prepare(corpus(), tmp_path / "out", features=["mfcc"])
-    for name in ("../x", "paa_hsf", "a b", ""):
+    for name in ("../x", "a b", "", "paa_hsf.nonzero"):
         with pytest.raises(DserError, match="cannot name features of your own"):
             prepare(corpus(), tmp_path / "out", acoustic={name: "x.npy"})
     with pytest.raises(DserError, match=r"no word vectors 'word2vec'; there are glove, fasttext"):

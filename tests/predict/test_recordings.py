@@ -416,6 +416,32 @@ def test_refusals_of_the_command(exported, fifty, tmp_path, capsys):
     assert "give recordings" in refused(exported["both"], "--text", "the weather")
 
 
+def test_a_half_that_is_missing(exported, both, fifty, tmp_path, capsys):
+    """Skipped by default; kept, the other half predicts, as if there were no words, or no frame."""
+    table = tmp_path / "asked.csv"
+    rows = ("recordings/1.wav,the weather,1", "recordings/1.wav,,2", ",the weather,3", ",,4")
+    table.write_text("\n".join(["file,transcript,n", *rows]) + "\n")
+    assert run(exported["both"], table, "--out", "-") == 3
+    problems = [row["problem"] for row in rows_of(capsys.readouterr().out)]
+    assert [bool(problem) for problem in problems] == [False, True, True, True]
+    keep = ("--missing-transcripts", "keep", "--missing-speech", "keep", "--out", "-")
+    assert run(exported["both"], table, *keep) == 3
+    said = capsys.readouterr()
+    found = rows_of(said.out)
+    assert [row["problem"] for row in found] == ["", "", "", "no recording"]
+    assert "1 predicted without words, from speech alone" in said.err
+    assert "1 predicted without a recording, from words alone" in said.err
+    # The words of no training row, which the model passes over, are no words at all.
+    want = both(fifty / "1.wav", "xyzzy").pred[0]
+    assert float(found[1]["unit_valence"]) == pytest.approx(want, abs=1e-5)
+    nothing = np.zeros((0, len(both.feature.columns)), np.float32)
+    want = both.predict([nothing], ["the weather"]).pred[0, 0]
+    assert float(found[2]["unit_valence"]) == pytest.approx(want, abs=1e-5)
+    assert found[2]["unit_valence"] != found[0]["unit_valence"]
+    assert run(exported["both"], fifty / "1.wav", *keep) == 0
+    assert run(exported["both"], "--text", "the weather", *keep) == 0
+
+
 def test_a_csv_of_words_for_a_model_of_words(tmp_path):
     words = make_model(acoustic=None, members=1)
     table = tmp_path / "t.tsv"

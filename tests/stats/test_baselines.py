@@ -276,7 +276,8 @@ def test_scaler_and_vocabulary_are_fitted_where_the_protocol_says(prepared, prot
 def test_sequences_are_taken_by_mean_and_deviation_over_frames(prepared):
     config = dataclasses.replace(SPEECH, features="toy_lld")
     values, offsets = prepared.feature("toy_lld")
-    found = _functionals(prepared, config)
+    found, there = _functionals(prepared, config)
+    assert there.all()
     assert found.shape == (SESSIONS * EACH, 6)
     frames = np.asarray(values[offsets[4] : offsets[5]])
     np.testing.assert_allclose(found[4], [*frames.mean(0), *frames.std(0)], atol=1e-6)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dser_jax.features import MARK
 from dser_jax.report.published.numbers import (
     CORPUS,
     METRIC,
@@ -124,6 +125,8 @@ def obstacles(held: Held) -> list[str]:
     reasons += _unlike({**THEIRS, **used}, {**published.settings, **THEIRS})
     if published.settings.get("acoustic") and published.settings.get("features") == "gemaps_hsf":
         reasons.append("its authors fed 47 columns, the 46 here and a ratio of silence")
+    if MARK in str(run.get("features")):
+        reasons.append("its features were imported, under the name of extracted ones")
     return reasons
 
 

@@ -47,7 +47,7 @@ def fit_baselines(
             "name": baseline.name,
             "kind": "baseline",
             "network": baseline.model,
-            "features": baseline.inputs,
+            "features": baseline.inputs_with(prepared.shown(baseline.config.features)),
             "seed": 0,
             "corpus": dataset.corpus,
             "protocol": baseline.config.protocol,

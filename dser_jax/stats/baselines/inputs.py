@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
 from dser_jax.config import Config
-from dser_jax.data import Dataset, Prepared, feature_name, folds_signs, rows_to_fit
+from dser_jax.data import Dataset, Prepared, feature_name, folds_signs, has_features, rows_to_fit
 from dser_jax.features import Tokenizer, hsf
 from dser_jax.system import DserError
 
@@ -29,22 +28,29 @@ def blocks_of(
     fit_rows = rows_to_fit(dataset.split, len(dataset.ids), config.protocol)
     blocks: list[Any] = []
     if speech:
-        values = _functionals(prepared, config)
-        mean, deviation = values[fit_rows].mean(0), values[fit_rows].std(0)
+        values, there = _functionals(prepared, config)
+        known = values[fit_rows[there[fit_rows]]]
+        mean, deviation = known.mean(0), known.std(0)
         varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
-        blocks.append((values - mean)[:, varies] / deviation[varies])
+        scaled = (values - mean)[:, varies] / deviation[varies]
+        blocks.append(np.where(there[:, None], scaled, 0.0))  # Else at the mean, as for networks.
     if text:
         blocks.append(_tf_idf(prepared, fit_rows, folds_signs(prepared, config)))
     return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
 
 
-def _functionals(prepared: Prepared, config: Config) -> Float[np.ndarray, "utt feat"]:
+def _functionals(
+    prepared: Prepared, config: Config
+) -> tuple[Float[np.ndarray, "utt feat"], Bool[np.ndarray, "utt"]]:
+    """Returns functionals, and which utterances have some."""
     values, offsets = prepared.feature(feature_name(prepared, config))
+    there = has_features(values, offsets)
     if offsets is None:
-        return np.asarray(values, np.float64)
-    ends = itertools.pairwise(offsets.tolist())
-    found = [hsf(np.asarray(values[start:end])) for start, end in ends]
-    return np.stack(found).astype(np.float64)
+        return np.asarray(values, np.float64), there
+    found = np.full((len(there), 2 * values.shape[1]), np.nan)
+    for i in np.flatnonzero(there):
+        found[i] = hsf(np.asarray(values[offsets[i] : offsets[i + 1]]))
+    return found, there
 
 
 def _tf_idf(

@@ -34,8 +34,12 @@ class Baseline:
 
     @property
     def inputs(self) -> str:
-        """The inputs' names as tables show them, e.g. "paa_hsf + tf-idf"."""
-        speech = [self.config.features] if self.speech else []
+        """The inputs' names, e.g. "paa_hsf + tf-idf"."""
+        return self.inputs_with(self.config.features)
+
+    def inputs_with(self, features: str) -> str:
+        """Names the inputs, the features as they are called here."""
+        speech = [features] if self.speech else []
         return " + ".join([*speech, "tf-idf"] if self.text else speech)
 
     @property

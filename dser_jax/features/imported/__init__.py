@@ -1,0 +1,1 @@
+"""Acoustic features that exist already, as .npy or CSV; open `loading.py` first."""
