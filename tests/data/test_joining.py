@@ -316,4 +316,6 @@ def test_a_sweep_from_one_corpus_to_the_other(prepared, tmp_path, capsys):
     ridge = next(row for row in rows if row["name"] == "ridge (speech)")
     assert ridge["test"]["ccc"]["mean"] > 0.7, "what was learned from one corpus holds in the other"
     assert "of 24 test utterances (33.3%) have a transcript that occurs in training" in said
+    main(["report", str(out), "--all", "--no-figures"])
+    said = " ".join(capsys.readouterr().out.split())
     assert "In training or validation and in the test set: no speaker" in said

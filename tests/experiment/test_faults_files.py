@@ -442,8 +442,6 @@ ROWS = {
     "out of range": ("2.wav,words 2,s0,3,3", "2.wav,words 2,s0,30,3", "the valence is off the"),
     "no number": ("2.wav,words 2,s0,3,3", "2.wav,words 2,s0,high,3", "the valence is not a number"),
     "duplicate id": ("2.wav,words 2", "0.wav,words 2", "this id came before"),
-    "no transcript": ("2.wav,words 2", "2.wav,", "this row has no transcript"),
-    "no recording": ("2.wav,", ",", "this row has no file"),
     "a cell too few": (
         "2.wav,words 2,s0,3,3",
         "2.wav,words 2,s0,3",
