@@ -56,7 +56,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert sources <= names
     assert "dser_jax/py.typed" in others
     assert {Path(name).parent.as_posix() for name in others if name.endswith(".csv")} == {
-        "dser_jax/published"
+        "dser_jax/report/published"
     }
     assert not [name for name in others if name.endswith((".wav", ".npy", ".npz", ".pyc"))]
     assert not [name for name in names if not name.startswith("dser_jax/")]
