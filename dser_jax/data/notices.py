@@ -54,21 +54,22 @@ def lacking(prepared: Prepared) -> Iterator[str]:
     count, missing = len(prepared.utterances), sum(not u.transcript for u in prepared.utterances)
     if missing and prepared.manifest["has_transcripts"]:
         yield (
-            f"{missing:,} of {count:,} utterances have no transcript and are kept: what reads text "
-            "gets no word of them"
+            f"kept without a transcript: {missing:,} of {plural(count, 'utterance')}; what reads "
+            "text gets no word of them"
         )
     elif 0 < missing < count:
+        folder = prepared.folder
         yield (
-            f"{missing:,} of {count:,} utterances have no transcript, so what reads text does not "
-            f"take this folder: `dser prepare --missing-transcripts keep --out {prepared.folder}` "
-            "keeps them without words, `skip` leaves them out"
+            f"without a transcript: {missing:,} of {plural(count, 'utterance')}, so what reads "
+            f"text does not take this folder: `dser prepare --missing-transcripts keep --out "
+            f"{folder}` keeps them without words, `skip` leaves them out"
         )
     for name, entry in prepared.manifest["features"].items():
         if entry.get("missing") and not name.endswith(NONZERO):
             given = {"hsf": "the mean of the training rows", "lld": "no frame"}[entry["kind"]]
             yield (
-                f"{entry['missing']:,} of {count:,} utterances have no {name} and are kept: what "
-                f"reads speech gets {given} in its place"
+                f"kept without {name}: {entry['missing']:,} of {plural(count, 'utterance')}; what "
+                f"reads speech gets {given} in their place"
             )
 
 

@@ -144,7 +144,7 @@ def test_rows_that_are_left_out_of_the_table_keep_their_places_in_the_features(t
         np.testing.assert_array_equal(prepared.feature(name)[0], np.float32(NOISE[kept]))
     assert prepared.manifest["left_out_rows"] == {"3": f"{table}:5", "7": f"{table}:9"}
     said = capsys.readouterr().out
-    assert "x.npy: a row for each of the original table, of which 2 are left out" in said
+    assert "x.npy: a row for each row of the original table, 2 of them left out" in said
     # Once the table is mended, it is another.
     table.write_text(table.read_text().replace("torn", "word 7,2"))
     with pytest.raises(SystemExit):
@@ -156,7 +156,7 @@ def test_what_has_no_features_is_skipped_or_kept(tmp_path):
     path = csv(
         tmp_path, {"id": np.array([f"u{i:02d}" for i in range(2, COUNT)]), "x": NOISE[2:, 0]}
     )
-    message = r"no row for utterance u00, though others have theirs, nor of 1 others; .*`skip`"
+    message = r"no row for utterance u00, though others have theirs, nor of 1 other; .*`skip`"
     with pytest.raises(DataError, match=message):
         prepare(corpus(), tmp_path / "no", acoustic={"mine": path})
     left = prepare(corpus(), tmp_path / "a", acoustic={"mine": path}, missing_speech="skip")
@@ -167,7 +167,7 @@ def test_what_has_no_features_is_skipped_or_kept(tmp_path):
     assert np.isnan(array[:2]).all()
     np.testing.assert_array_equal(array[2:, 0], np.float32(NOISE[2:, 0]))
     assert kept.manifest["features"]["mine"]["missing"] == 2
-    line = "2 of 24 utterances have no mine and are kept: what reads speech gets the mean of the"
+    line = "kept without mine: 2 of 24 utterances; what reads speech gets the mean of the training"
     assert any(said.startswith(line) for said in summary(kept, ["mine"]))
 
 

@@ -95,12 +95,12 @@ def test_rows_without_words_are_no_matter_until_words_are_read(tmp_path, capsys)
     assert prepared.manifest["has_transcripts"] is False
     inspect(prepared)
     said = " ".join(capsys.readouterr().out.split())
-    assert "3 of 32 utterances have no transcript, so what reads text does not take" in said
+    assert "without a transcript: 3 of 32 utterances, so what reads text does not" in said
     with pytest.raises(DserError, match=r"u04 has no transcript|u04 has none; .*skip` leaves them"):
         check_inputs(prepared, TEXT)
     main(["prepare", "--missing-transcripts", "keep", "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out
-    assert "3 of 32 utterances have no transcript and are kept: what reads text gets no" in said
+    assert "kept without a transcript: 3 of 32 utterances; what reads text gets no" in said
     kept = load_prepared(tmp_path / "out")
     assert check_inputs(kept, TEXT) == []
     assert kept.manifest["missing"] == {"transcripts": "keep"}
@@ -170,7 +170,7 @@ def test_rows_without_recordings(tmp_path):
     rows = zip(corpus().utterances, files, strict=True)
     some = replace(corpus(), utterances=tuple(replace(u, file=f) for u, f in rows))
     assert len(prepare(some, tmp_path / "out").utterances) == COUNT
-    message = r"csv:5: no recording of utterance u03, nor of 1 others; .*`--missing-speech keep`"
+    message = r"csv:5: no recording of utterance u03, nor of 1 other; .*`--missing-speech keep`"
     with pytest.raises(DataError, match=message):
         prepare(some, tmp_path / "out", features=["paa_hsf"])
 
@@ -198,9 +198,9 @@ def test_what_is_missing_is_at_the_mean_or_no_frame_and_fits_nothing(kept):
 def test_what_is_kept_is_told(kept, capsys):
     inspect(kept)
     said = " ".join(capsys.readouterr().out.split())
-    assert "2 of 31 utterances have no transcript and are kept: what reads text gets no" in said
+    assert "kept without a transcript: 2 of 31 utterances; what reads text gets no" in said
     for name, given in (("toy_hsf", "the mean of the training rows"), ("toy_lld", "no frame")):
-        line = f"2 of 31 utterances have no {name} and are kept: what reads speech gets {given}"
+        line = f"kept without {name}: 2 of 31 utterances; what reads speech gets {given}"
         assert line in said
     assert "toy_hsf 31 utterances x 3, 2 of them without" in said
     assert "toy_lld 116 frames x 3, none of 2 utterances" in said

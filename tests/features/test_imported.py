@@ -104,6 +104,7 @@ def test_opensmile_functionals(tmp_path, text):
     "text",
     [
         "name;frameTime;a\nr0;0.0;1\nr0;0.01;2\nr1;0.0;3\nr2;0.0;4\nr2;0.01;5\n",
+        "start;frameTime;a\n0.0;0;1\n0.01;0;2\n0.0;0;3\n0.0;0;4\n0.01;0;5\n",
         "name;frameTime;a\nx;0.0;1\nx;0.01;2\nx;0.0;3\nx;0.0;4\nx;0.01;5\n",
         "frameTime,a\n0.0,1\n0.01,2\n0.0,3\n0.0,4\n10.0,5\n",
         "file,frameIndex,a\nr2,0,4\nr2,1,5\nr0,0,1\nr0,1,2\nr1,0,3\n",

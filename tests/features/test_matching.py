@@ -53,7 +53,7 @@ def test_paths_where_stems_repeat(tmp_path):
     path = write(tmp_path, "file,x", "s2/a.wav,2", "s1/a.wav,1", "s1/b.wav,3", "s3/a.wav,9")
     found = load_imported(path, "mine", rows)
     assert first(found) == [[1], [2], [3]]
-    assert "x.csv: 1 of its 4 rows are of no utterance here" in found.said
+    assert "x.csv: rows of no utterance here: 1 of 4" in found.said
     with pytest.raises(
         DataError, match=r"one row for several utterances|2 rows of one name|may be"
     ):
@@ -71,7 +71,7 @@ def test_a_row_that_is_not_there_is_missing_and_one_too_many_is_said(tmp_path):
     found = load_imported(path, "mine", table("a.wav", "b.wav", "c.wav"))
     assert first(found) == [[1], None, [3]]
     assert list(found.missing) == [1]
-    assert any("1 of its 3 rows are of no utterance" in line for line in found.said)
+    assert any("rows of no utterance here: 1 of 3" in line for line in found.said)
 
 
 def test_parts_of_a_recording_are_found_by_their_times(tmp_path):
@@ -122,7 +122,7 @@ def test_rows_go_by_order_in_the_original_table(tmp_path):
     keep = [True, False, True]
     found = load_imported(write(tmp_path, "x,y", "1,.5", "2,.5", "3,0"), "m", rows, keep=keep)
     assert first(found) == [[1], None, [3]]
-    assert "a row for each of the original table, of which 1 are left out" in found.said[-1]
+    assert "a row for each row of the original table, 1 of them left out" in found.said[-1]
     found = load_imported(write(tmp_path, "x,y", "1,.5", "3,0"), "mine", rows, keep=keep)
     assert first(found) == [[1], None, [3]]
     np.save(tmp_path / "x.npy", np.float64([[[1], [0]], [[2], [2]], [[3], [3]]]))

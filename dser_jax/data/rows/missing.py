@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from dser_jax.corpora import Utterance
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.staging import Table
-from dser_jax.system import BadInput, DataError, DserError
+from dser_jax.system import BadInput, DataError, DserError, plural
 
 Half = Literal["transcripts", "speech"]
 Rule = Literal["refuse", "skip", "keep"]
@@ -69,7 +69,7 @@ def settle(
         return
     if rule != "skip" and not bad.skip:
         first = lacking[0][1]
-        more = f", nor of {len(lacking) - 1:,} others" if len(lacking) > 1 else ""
+        more = f", nor of {plural(len(lacking) - 1, 'other')}" if len(lacking) > 1 else ""
         raise DataError(
             f"{first.problem}{more}",
             file=first.file,

@@ -89,8 +89,8 @@ def match_by_order(
     if count == len(keep):
         if kept < count:
             said.append(
-                f"{path.name}: a row for each of the original table, of which {count - kept} are "
-                "left out"
+                f"{path.name}: a row for each row of the original table, "
+                f"{count - kept} of them left out"
             )
         return [i if flag else None for i, flag in enumerate(keep)]
     if count == kept:
@@ -130,8 +130,8 @@ class _Known:
         self, column: str, names: list[str], utterances: Sequence[Utterance], kept: Sequence[int]
     ) -> None:
         self.column, self.names = column, names
-        numbers = [read_number(name) for name in names]
-        self.counts = None not in numbers and count_up([n for n in numbers if n is not None])
+        each = {name: read_number(name) for name in set(names)}
+        self.counts = None not in each.values() and count_up([each[name] or 0.0 for name in names])
         self.count, self.by_file = -1, False
         self.keys: list[Key] = []
         self.wanted: dict[Key, list[int]] = {}
@@ -194,7 +194,7 @@ def _by_name(
         _must_be_frames(path, table, known, found)
     taken = sum(map(len, found.values()))
     if spare := len(known.keys) - taken:
-        said.append(f"{path.name}: {spare} of its {len(known.keys)} rows are of no utterance here")
+        said.append(f"{path.name}: rows of no utterance here: {spare} of {len(known.keys)}")
     firsts = [found[i][0] for i in sorted(found)]
     if firsts != sorted(firsts):
         said.append(f"{path.name}: rows put in the order of the table, by their names")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,16 +64,13 @@ def read_features(path: Path, name: str, dialect: Dialect, header: bool) -> Feat
     """
     sheet = open_sheet(path, dialect)
     fields = [_bare(cell) for cell in sheet.header]
-    rows = list(sheet.rows())
     if header:
         _check_header(sheet, fields)
     else:
-        rows.insert(0, SheetRow(sheet.top, list(sheet.header)))
         fields = _numbered(fields, name)
-    for row in rows:
-        if row.problem is not None:
-            raise row.problem
-    kinds = [_kind(each, [row.cells[i] for row in rows]) for i, each in enumerate(fields)]
+    _check_names(sheet, fields)
+    first = next(_rows(sheet, header), SheetRow(sheet.top, [""] * len(fields)))
+    kinds = [_kind(*pair) for pair in zip(fields, first.cells, strict=True)]
     at = [i for i, kind in enumerate(kinds) if kind == "number"]
     if not at:
         raise DataError(
@@ -81,23 +79,36 @@ def read_features(path: Path, name: str, dialect: Dialect, header: bool) -> Feat
             value=", ".join(fields),
             expected="a header with the features' names",
         )
-    _check_names(sheet, fields)
-    numbers = [i for i, kind in enumerate(kinds) if kind not in ("name", "other")]
-    sheet = sheet.with_decimal(
-        (), ((row.line, fold_space(row.cells[i])) for row in rows for i in numbers)
-    )
+    times = {kind: kinds.index(kind) for kind in ("start", "end") if kind in kinds}
+    numbers = (*at, *times.values())
+    cells = ((row.line, fold_space(row.cells[i])) for row in _rows(sheet, header) for i in numbers)
+    sheet = sheet.with_decimal((), cells)
     decimal = sheet.dialect.decimal or "."
-    values = np.empty((len(rows), len(at)))
-    for to, row in enumerate(rows):
-        values[to] = [_number(sheet, row.line, fields[i], row.cells[i], decimal) for i in at]
-    table = FeatureTable(sheet.said(len(rows)), tuple(fields[i] for i in at), values)
-    for i, kind in enumerate(kinds):
-        if kind == "name":
-            table.names.setdefault(fields[i], [_bare(row.cells[i]) for row in rows])
-        elif kind in ("start", "end"):
-            times = [_time(sheet, row.line, row.cells[i], decimal) for row in rows]
-            getattr(table, f"{kind}s").extend(times if not getattr(table, f"{kind}s") else ())
+    # Frames of a whole corpus are hundreds of millions of numbers: nothing else is kept of them.
+    values, seen = array("d"), dict[str, str]()
+    table = FeatureTable("", tuple(fields[i] for i in at), np.empty((0, len(at))))
+    for row in _rows(sheet, header):
+        values.extend(_number(sheet, row.line, fields[i], row.cells[i], decimal) for i in at)
+        for i, kind in enumerate(kinds):
+            if kind == "name":
+                text = _bare(row.cells[i])
+                table.names.setdefault(fields[i], []).append(seen.setdefault(text, text))
+        for kind, i in times.items():
+            into = table.starts if kind == "start" else table.ends
+            into.append(_time(sheet, row.line, row.cells[i], decimal))
+    table.values = np.array(values).reshape(-1, len(at))
+    table.said = sheet.said(len(table.values))
     return table
+
+
+def _rows(sheet: Sheet, header: bool) -> Iterator[SheetRow]:
+    """Yields the rows of a table of which none may be torn; without a header its first is one."""
+    if not header:
+        yield SheetRow(sheet.top, list(sheet.header))
+    for row in sheet.rows():
+        if row.problem is not None:
+            raise row.problem
+        yield row
 
 
 def _bare(cell: str) -> str:
@@ -131,14 +142,14 @@ def _numbered(cells: Sequence[str], name: str) -> list[str]:
     return [named.get(i) or f"{name}_{next(numbers)}" for i in range(len(cells))]
 
 
-def _kind(name: str, cells: Sequence[str]) -> str:
-    """Tells what a column is for."""
+def _kind(name: str, cell: str) -> str:
+    """Tells what a column is for, from its name and its first cell."""
     lower = name.lower()
     for kind, known in (("name", NAMES), ("start", TIMES), ("end", ENDS), ("other", OTHERS)):
         if lower in known:
             return kind
     # pandas writes an index of names without saying what it is.
-    return "name" if is_index(name) and any(map(_is_text, cells)) else "number"
+    return "name" if is_index(name) and _is_text(cell) else "number"
 
 
 def _is_text(cell: str) -> bool:
