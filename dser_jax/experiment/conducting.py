@@ -20,7 +20,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
     """Trains what the journal in `--out` does not have yet, and writes the report.
 
     Args:
-      args: Flags, as `settings.make_parser` has them.
+      args: Flags, as `make_parser` has them.
       groups: Runs, one group a program. Under `--split leave_one_session_out` each is trained once
         for every session that it is then tested on.
 
