@@ -118,6 +118,7 @@ def load_table(
             table.sheet.said(len(table.lines)),
             f"{plural(len(utterances), 'utterance')}; columns read: {', '.join(table.fields)}",
             *told_turned(scale, labelled),
+            *table.sheet.doubtful(row.cells.get("transcript", "") for row in table.rows),
             *found(list(utterances.values())),
         ),
         gaps=_gaps(table, utterances.values()),

@@ -169,7 +169,8 @@ def _from_table(
     sheet = sheet.with_decimal((), zip(lines, times, strict=True))
     root = path.parent if audio_root is None else audio_root
     pieces = [_piece(sheet, *both, root) for both in zip(rows, cells, strict=True)]
-    return Asked(tuple(pieces), sheet.header, (sheet.said(len(rows)),))
+    doubts = sheet.doubtful(cell.get("transcript", "") for cell in cells)
+    return Asked(tuple(pieces), sheet.header, (sheet.said(len(rows)), *doubts))
 
 
 def _piece(sheet: Sheet, row: SheetRow, cells: Mapping[str, str], root: Path) -> Piece:

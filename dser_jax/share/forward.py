@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float32, Int32
 
 from dser_jax.config import Config
+from dser_jax.corpora import fold_space
 from dser_jax.data import Data
 from dser_jax.models import Batch, Rates, make_network
 from dser_jax.share.bundle import Bundle, Weights
@@ -69,7 +70,8 @@ def encode(
             frames = np.array([min(len(values), steps) for values in speech], np.int32)
     if bundle.tokenizer is not None:
         assert texts is not None
-        tokens = bundle.tokenizer.encode(texts, bundle.config.max_tokens)
+        folded = [fold_space(text) for text in texts]  # As in the transcripts of any corpus.
+        tokens = bundle.tokenizer.encode(folded, bundle.config.max_tokens)
     return Inputs(acoustic, tokens, frames)
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dser_jax.corpora.table import load_table
-from dser_jax.corpora.tables.cells import fold_space
+from dser_jax.corpora.tables.cells import fold_space, read_number
 from dser_jax.corpora.tables.dialect import DECIMALS, QUOTING, SEPARATORS, Dialect
 from dser_jax.corpora.utterances import Utterance
+from dser_jax.data.splits import make_split
 from dser_jax.features.imported.loading import load_imported
+from dser_jax.features.imported.reading import read_features
 from dser_jax.features.tokenizer import split_words
 from dser_jax.predict.recordings import find
 from dser_jax.system.errors import DataError, DserError
@@ -180,6 +185,21 @@ def test_ends_of_lines(table, end):
     assert words(table(text)) == ["the lamp", "the boat"]
 
 
+def test_a_carriage_return_in_the_only_column_is_an_error(table):
+    asked = find([table("file\na.wav\rb.wav\nc.wav\n")])
+    assert "wrong number of cells, found 2; expected 1" in (asked.pieces[0].problem or "")
+    assert asked.pieces[1].problem is None
+
+
+def test_a_table_from_a_pipe_is_read_once(tmp_path):
+    path = tmp_path / "labels.csv"
+    os.mkfifo(path)
+    text = 'file,transcript,valence\na.wav,"the lamp, here",3\n'
+    with ThreadPoolExecutor() as pool:
+        pool.submit(path.write_text, text)
+        assert words(path) == ["the lamp, here"]
+
+
 def test_white_space_is_folded_in_all_cells_but_paths(table, tmp_path):
     cell = "\ufeff the\u00a0 lamp\u200b is\tout\r"
     text = f"\u00a0File ,Transcript,Valence,session\na  b.wav,{cell},3,day \u00a01\n"
@@ -216,11 +236,23 @@ def test_nan_is_a_word_in_a_transcript_and_nothing_elsewhere(table):
     assert [u.speaker for u in corpus.utterances] == ["ann", None, None, None]
     assert [math.isnan(u.valence) for u in corpus.utterances] == [False, True, True, False]
     assert [piece.text for piece in find([table(text)]).pieces] == ["nan", "None", "NA", "so"]
+    doubt = "labels.csv: 3 transcripts taken for what was said: NA None nan; --missing NA None nan"
+    assert f"{doubt} takes them for none" in corpus.found
+    assert find([table(text)]).said[1] == f"{doubt} takes them for none"
     named = Dialect(missing=("nan", "2"))
     pieces = find([table(text)], dialect=named).pieces
     assert [piece.text for piece in pieces] == [None, "None", "NA", "so"]
     corpus = load(table(text), dialect=named)
     assert [u.transcript for u in corpus.utterances] == [None, "None", "NA", "so"]
+
+
+def test_rows_without_a_session_are_no_session(table):
+    rows = [f"r{i}.wav,{1 + i % 5},p{i},s{i % 2}\n" for i in range(10)]
+    rows += ["r10.wav,2,p1,nan\n", "r11.wav,3,p2,nan\n"]
+    corpus = load(table("file,valence,speaker,session\n" + "".join(rows)))
+    assert "sessions: 2, s1 is the last; none in 2 utterances" in corpus.found
+    with pytest.raises(DserError, match="2 of 12 utterances without a session"):
+        make_split(corpus.utterances, "last_session", "strict")
 
 
 # Any way of writing, and any damage
@@ -360,6 +392,24 @@ def test_damage_gives_the_rows_that_are_there_or_an_error(tmp_path, seed, suffix
             row = fold_space(there[int(utterance.source.rsplit(":", 1)[1])])
             said = f"{utterance.file.name if utterance.file else ''} {utterance.transcript or ''}"
             assert all(word in row for word in said.split())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_damaged_features_are_those_that_are_there_or_an_error(tmp_path, seed):
+    rng = random.Random(seed)
+    rows = [f"r{i}.wav,{i}.25,{i}.5,{i}\n" for i in range(1, 9)]
+    path = tmp_path / "x.csv"
+    for _ in range(12):
+        text = damaged("file,a,b,c\n" + "".join(rows), rng)
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        found = read_or_refused(lambda: read_features(path, "x", Dialect(), header=True))
+        if found is not None:
+            lines = [*rows_in(text, ",").values()][1:]
+            assert len(found.values) == len(lines)
+            for values, line in zip(found.values, lines, strict=True):
+                cells = [cell.strip("\r ") for cell in line.split(",")]
+                numbers = {read_number(cell) for cell in cells}
+                assert all(value in numbers or np.isnan(value) for value in values)
 
 
 def test_features_share_the_reading(table):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import dataclasses
+import io
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -78,8 +79,11 @@ class Lines:
 
     def __init__(self, file: Path, encoding: str | None = None) -> None:
         self.file = file
+        self._data: bytes | None = None
         try:
-            with file.open("rb") as opened:
+            if not file.is_file() and file.exists() and not file.is_dir():
+                self._data = file.read_bytes()  # A pipe's can be read only once.
+            with self._opened() as opened:
                 sign = opened.read(4)
         except OSError as error:
             raise DataError(f"cannot be read: {error.strerror}", file=file) from error
@@ -89,11 +93,15 @@ class Lines:
         marked = marked_encoding(sign)
         self.encoding = _named(encoding, marked, file) or marked or "utf-8-sig"
 
+    def _opened(self) -> io.BufferedReader:
+        if self._data is None:
+            return self.file.open("rb")
+        return io.BufferedReader(io.BytesIO(self._data))
+
     def __iter__(self) -> Iterator[tuple[int, str]]:
+        how = {"encoding": self.encoding, "errors": "surrogateescape", "newline": "\n"}
         try:
-            with self.file.open(
-                encoding=self.encoding, errors="surrogateescape", newline="\n"
-            ) as file:
+            with io.TextIOWrapper(self._opened(), **how) as file:
                 lines = map(_without_end, file)
                 first = next(lines, "").removeprefix("\ufeff")
                 second = next(lines, None)

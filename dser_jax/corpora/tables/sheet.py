@@ -24,7 +24,7 @@ from dser_jax.corpora.tables.dialect import (
     recognise,
     words,
 )
-from dser_jax.system import DataError, DserError
+from dser_jax.system import DataError, DserError, plural
 
 WORDS = ("transcript",)
 """Fields in which `nan`, `None` and the like are words as all others."""
@@ -87,7 +87,9 @@ class Sheet:
         below = ((number, line) for number, line in self.lines if number >= self.top)
         if self.known.by_line:
             for number, line in below:
-                yield number, cells_of(line, separator, quoting)
+                # In the only column nobody can tell a carriage return from the end of a row.
+                alone = len(self.header) == 1 and "\r" in line
+                yield number, line.split("\r") if alone else cells_of(line, separator, quoting)
             return
         text = (line.replace("\r", " ") + "\n" for _, line in below)
         reader = csv.reader(text, delimiter=separator, strict=True)
@@ -135,8 +137,6 @@ class Sheet:
                 expected=f"{len(self.header)}, as in the header; it is read as {how}, and "
                 "--separator or --quoting says otherwise",
             )
-        if len(cells) == 1 and "\r" in cells[0]:
-            return DataError("a carriage return in a row", file=self.file, line=line)
         return None
 
     def find(
@@ -190,6 +190,17 @@ class Sheet:
         text = cell.strip() if field in VERBATIM else fold_space(cell)
         missing = text in self.dialect.missing or (field not in WORDS and is_missing(text))
         return "" if missing else text
+
+    def doubtful(self, transcripts: Iterable[str]) -> Iterator[str]:
+        """Tells of transcripts that are words here and hold nothing in other tables."""
+        cells = [text for text in transcripts if text and is_missing(text)]
+        if cells:
+            kinds = " ".join(sorted(set(cells)))
+            few = plural(len(cells), "transcript")
+            yield (
+                f"{self.file.name}: {few} taken for what was said: {kinds}; "
+                f"--missing {kinds} takes them for none"
+            )
 
     def with_decimal(
         self, small: Iterable[tuple[int, str]], others: Iterable[tuple[int, str]] = ()
@@ -264,7 +275,7 @@ def _no_text(cells: Sequence[str], file: Path, line: int, encoding: str) -> Data
                 value=cell,
                 expected=f"a table in {encoding}; --encoding utf-16-le reads one of UTF-16",
             )
-        if any("\ud800" <= character <= "\udfff" for character in cell):
+        if not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell):
             name = encoding.removesuffix("-sig")
             return DataError(
                 f"a byte that is not {name.upper()}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from dser_jax.corpora import in_order
 from dser_jax.journal import JournalView
 from dser_jax.report.sections.section import Section, Written, signed, some
 from dser_jax.report.text import heading, number, score_cell
@@ -151,7 +152,7 @@ def _section(table: Table, shared: Shared | None, found: Sequence[PartScore]) ->
             f"Shown are the {len(rows)} names, of {count}, with the highest mean on validation; "
             f"leaks.csv has {min(count, NAMES_IN_FILES)}."
         )
-    if small := sorted({each.part for each in found if each.utterances < LEAST_SCORED}):
+    if small := in_order(each.part for each in found if each.utterances < LEAST_SCORED):
         after.append(f"Not scored, with fewer than {LEAST_SCORED} utterances: {', '.join(small)}.")
     if len(speakers) > SPEAKERS:
         after.append(f"leaks.csv has each of the {len(speakers)} speakers.")
