@@ -36,19 +36,19 @@ class Data(NamedTuple):
     tokens: Int32[np.ndarray, "utt token"] | None
     gold: Float32[np.ndarray, "utt attr"]
     known: Bool[np.ndarray, "utt attr"]
-    train: Int32[np.ndarray, "train"]
-    validation: Int32[np.ndarray, "validation"]
-    test: Int32[np.ndarray, "test"]
+    train: Int32[np.ndarray, " train"]
+    validation: Int32[np.ndarray, " validation"]
+    test: Int32[np.ndarray, " test"]
     word_vectors: Float32[np.ndarray, "word dim"] | None
-    frames: Int32[np.ndarray, "utt"] | None = None
+    frames: Int32[np.ndarray, " utt"] | None = None
 
 
 @dataclass(frozen=True)
 class Scaler:
     """Mean and deviation of each acoustic feature over the frames of the rows it was fitted on."""
 
-    mean: Float[np.ndarray, "feat"]
-    scale: Float[np.ndarray, "feat"]
+    mean: Float[np.ndarray, " feat"]
+    scale: Float[np.ndarray, " feat"]
 
     def __call__(self, x: np.ndarray) -> Float32[np.ndarray, "... feat"]:
         """Standardizes features; those that never varied are only centred."""
@@ -170,7 +170,7 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
     )
 
 
-def rows_to_fit(split: Split, utterances: int, protocol: str) -> Int[np.ndarray, "rows"]:
+def rows_to_fit(split: Split, utterances: int, protocol: str) -> Int[np.ndarray, " rows"]:
     """Returns the rows that scalers and vocabulary are learned from."""
     # Paper: the authors fitted scalers and tokenizer on all rows, test included.
     return np.arange(utterances) if protocol == "paper" else split.train
@@ -202,7 +202,7 @@ def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):
 
 def has_features(
     values: Float[np.ndarray, "rows feat"], offsets: Offsets | None
-) -> Bool[np.ndarray, "utt"]:
+) -> Bool[np.ndarray, " utt"]:
     """Tells which utterances have features, of arrays such as `Prepared.feature` opens."""
     if offsets is None:
         return np.asarray(~np.isnan(values).all(axis=1))

@@ -23,9 +23,9 @@ class Split:
     """
 
     name: str
-    train: Int[np.ndarray, "train"]
-    validation: Int[np.ndarray, "validation"]
-    test: Int[np.ndarray, "test"]
+    train: Int[np.ndarray, " train"]
+    validation: Int[np.ndarray, " validation"]
+    test: Int[np.ndarray, " test"]
 
 
 def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Split:

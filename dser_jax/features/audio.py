@@ -170,7 +170,7 @@ def _samples(
     return first, channels
 
 
-def _resampled(signal: Float32[np.ndarray, "before"], rate: int) -> Signal:
+def _resampled(signal: Float32[np.ndarray, " before"], rate: int) -> Signal:
     """Resamples to 16 kHz by a polyphase filter, which removes what lies above 8 kHz."""
     if rate == RATE:
         return signal

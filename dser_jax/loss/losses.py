@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 Loss = Callable[
     [Float[Array, "utt attr"], Float[Array, "utt attr"], Float[Array, "utt attr"]],
-    Float[Array, "attr"],
+    Float[Array, " attr"],
 ]
 """Takes labels, predictions and the weight of each label (0 where it is missing) to the loss of
 each attribute, which must be finite, and 0 for an attribute without labels."""
@@ -23,7 +23,7 @@ def ccc(
     gold: Float[Array, "utt attr"],
     pred: Float[Array, "utt attr"],
     weight: Float[Array, "utt attr"],
-) -> Float[Array, "attr"]:
+) -> Float[Array, " attr"]:
     """Computes Lin's concordance correlation coefficient of each attribute.
 
     ``CCC = 2 cov(x, y) / (var(x) + var(y) + (mean(x) - mean(y))^2)`` with population variances
@@ -55,7 +55,7 @@ def ccc_loss(
     gold: Float[Array, "utt attr"],
     pred: Float[Array, "utt attr"],
     weight: Float[Array, "utt attr"],
-) -> Float[Array, "attr"]:
+) -> Float[Array, " attr"]:
     """Computes ``CCCL = 1 - CCC`` of each attribute (eq. 3), 0 for one without labels."""
     return jnp.where(weight.sum(0) > 0, 1.0 - ccc(gold, pred, weight), 0.0)
 
@@ -64,7 +64,7 @@ def mse_loss(
     gold: Float[Array, "utt attr"],
     pred: Float[Array, "utt attr"],
     weight: Float[Array, "utt attr"],
-) -> Float[Array, "attr"]:
+) -> Float[Array, " attr"]:
     """Computes ``mean((x - y)^2)`` of each attribute, 0 for one without labels."""
     return (weight * (gold - pred) ** 2).sum(0) / jnp.maximum(weight.sum(0), 1.0)
 
@@ -77,7 +77,7 @@ def multitask_loss(
     gold: Float[Array, "utt attr"],
     pred: Float[Array, "utt attr"],
     weight: Float[Array, "utt attr"],
-    loss_weights: Float[Array, "attr"],
+    loss_weights: Float[Array, " attr"],
     loss: Loss = ccc_loss,
 ) -> Float[Array, ""]:
     """Computes ``alpha CCCL_V + beta CCCL_A + gamma CCCL_D`` (eq. 6; eq. 4 and 5 are cases of it).
@@ -103,14 +103,14 @@ class Weighting(NamedTuple):
         None where there is nothing to remember.
     """
 
-    combine: Callable[[Any, Any, Float[Array, "attr"], Float[Array, "attr"]], Float[Array, ""]]
+    combine: Callable[[Any, Any, Float[Array, " attr"], Float[Array, " attr"]], Float[Array, ""]]
     learned: Any = ()
     memory: Any = ()
-    remember: Callable[[Any, Float[Array, "attr"]], Any] | None = None
+    remember: Callable[[Any, Float[Array, " attr"]], Any] | None = None
 
 
 def weighted_sum(
-    learned: Any, memory: Any, losses: Float[Array, "attr"], loss_weights: Float[Array, "attr"]
+    learned: Any, memory: Any, losses: Float[Array, " attr"], loss_weights: Float[Array, " attr"]
 ) -> Float[Array, ""]:
     """Computes eq. 6: the sum by the weights that the run was given."""
     return (loss_weights * losses).sum()

@@ -36,8 +36,8 @@ class AcousticLSTM(nn.Module):
     def __call__(
         self,
         x: Float[Array, "utt step feat"],
-        lengths: Int[Array, "utt"],
-        real: Bool[Array, "utt"],
+        lengths: Int[Array, " utt"],
+        real: Bool[Array, " utt"],
         train: bool,
     ) -> Float[Array, "utt encoded"]:
         """Encodes features; rows that are not `real` stay out of the batch's statistics."""
@@ -72,8 +72,8 @@ class AcousticCNN(nn.Module):
     def __call__(
         self,
         x: Float[Array, "utt step feat"],
-        lengths: Int[Array, "utt"],
-        real: Bool[Array, "utt"],
+        lengths: Int[Array, " utt"],
+        real: Bool[Array, " utt"],
         train: bool,
     ) -> Float[Array, "utt encoded"]:
         """Encodes features; rows that are not `real` stay out of the batch's statistics."""
@@ -95,8 +95,8 @@ class AcousticDense(nn.Module):
     def __call__(
         self,
         x: Float[Array, "utt step feat"],
-        lengths: Int[Array, "utt"],
-        real: Bool[Array, "utt"],
+        lengths: Int[Array, " utt"],
+        real: Bool[Array, " utt"],
         train: bool,
     ) -> Float[Array, "utt encoded"]:
         """Encodes features; rows that are not `real` stay out of the batch's statistics."""

@@ -19,7 +19,7 @@ def dense(width: int, name: str) -> nn.Dense:
     return nn.Dense(width, kernel_init=glorot, name=name)
 
 
-def forget_ones(_key, shape: tuple[int], dtype=jnp.float32) -> Float[Array, "gates"]:
+def forget_ones(_key, shape: tuple[int], dtype=jnp.float32) -> Float[Array, " gates"]:
     """Makes a bias of zeros but for ones at the forget gate, the second quarter."""
     units = shape[0] // 4
     return jnp.zeros(shape, dtype).at[units : 2 * units].set(1.0)
@@ -121,7 +121,7 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "utt step feat"], real: Bool[Array, "utt #step"], train: bool
+        self, x: Float[Array, "utt step feat"], real: Bool[Array, " utt #step"], train: bool
     ) -> Float[Array, "utt step feat"]:
         """Normalizes by the batch's statistics in training, by running ones otherwise."""
         norm = nn.BatchNorm(

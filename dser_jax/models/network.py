@@ -24,8 +24,8 @@ class Batch(NamedTuple):
 
     acoustic: Float[Array, "utt step feat"] | None
     tokens: Int[Array, "utt token"] | None
-    real: Bool[Array, "utt"]
-    frames: Int[Array, "utt"] | None = None
+    real: Bool[Array, " utt"]
+    frames: Int[Array, " utt"] | None = None
 
 
 class Rates(NamedTuple):

@@ -35,7 +35,7 @@ class Kernels(NamedTuple):
 
     inputs: Float[Array, "feat gates"]
     recurrent: Float[Array, "units gates"]
-    bias: Float[Array, "gates"]
+    bias: Float[Array, " gates"]
 
 
 class Window(NamedTuple):

@@ -38,7 +38,7 @@ class Places(NamedTuple):
     window: Window
     at: Int32[Array, "utt all"]
     source: Int32[Array, "chunk step row"]
-    lead: Int32[Array, "utt"]
+    lead: Int32[Array, " utt"]
 
     def lay(self, x: Shaped[Array, "utt all *feat"], empty=0) -> Shaped[Array, "..."]:
         """Brings each step to its place; `empty` is what to put where there is none."""
@@ -67,7 +67,7 @@ class Steps(NamedTuple):
         return self.padding.shape[0] * self.padding.shape[1] - self.places.at.shape[1]
 
 
-def find_places(lengths: Int[Array, "utt"], steps: int) -> Places:
+def find_places(lengths: Int[Array, " utt"], steps: int) -> Places:
     """Finds a place for each step of utterances that were padded in front to so many steps."""
     count, lengths = len(lengths), lengths.astype(jnp.int32)
     chunks, size = _chunks(steps)
@@ -96,8 +96,8 @@ def row_count(count: int) -> int:
 
 def arrange(
     x: Float[Array, "utt all feat"],
-    lengths: Int[Array, "utt"],
-    padding: Float[Array, "feat"] | None = None,
+    lengths: Int[Array, " utt"],
+    padding: Float[Array, " feat"] | None = None,
 ) -> Steps:
     """Lays sequences out for recurrent layers.
 
@@ -110,7 +110,7 @@ def arrange(
     return Steps(places.lay(x), places, None if padding is None else feed(padding, x.shape[1]))
 
 
-def feed(padding: Float[Array, "feat"], steps: int) -> Float[Array, "chunk step feat"]:
+def feed(padding: Float[Array, " feat"], steps: int) -> Float[Array, "chunk step feat"]:
     """Repeats what stands on padding over so many steps, in chunks."""
     return jnp.broadcast_to(padding[None, None], (*_chunks(steps), len(padding)))
 
@@ -143,12 +143,12 @@ def last_step(steps: Steps) -> Float[Array, "utt feat"]:
     return _taken(steps.x, steps.places.at[:, -1], padding)
 
 
-def real_steps(lengths: Int[Array, "utt"], steps: int) -> Bool[Array, "utt step"]:
+def real_steps(lengths: Int[Array, " utt"], steps: int) -> Bool[Array, "utt step"]:
     """Tells real steps from the padding in front of them."""
     return jnp.arange(steps, dtype=lengths.dtype)[None] >= steps - lengths[:, None]
 
 
-def token_lengths(tokens: Int[Array, "utt token"]) -> Int[Array, "utt"]:
+def token_lengths(tokens: Int[Array, "utt token"]) -> Int[Array, " utt"]:
     """Counts tokens from the first that is not padding."""
     words = tokens != 0
     return jnp.where(words.any(1), tokens.shape[1] - words.argmax(1), 0)
@@ -175,7 +175,7 @@ def _chunks(steps: int) -> tuple[int, int]:
     return chunks, -(-steps // chunks)
 
 
-def _deal(lengths: Int32[Array, "utt"], rows: int):
+def _deal(lengths: Int32[Array, " utt"], rows: int):
     """Deals utterances out to rows, the longest first, a few at a time to the emptiest rows.
 
     The rows end up nearly alike: two never differ by more than the longest utterance, as a hand

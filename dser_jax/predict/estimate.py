@@ -66,7 +66,7 @@ class Estimate:
             raise TypeError("an estimate of one utterance has no length")
         return self.members.shape[1]
 
-    def __getitem__(self, rows: int | slice | Int[np.ndarray, "row"] | list[int]) -> Estimate:
+    def __getitem__(self, rows: int | slice | Int[np.ndarray, " row"] | list[int]) -> Estimate:
         """Takes one utterance, or several, of several."""
         len(self)
         return Estimate(self.attrs, self.scale, self.members[:, rows])

@@ -34,7 +34,7 @@ class Inputs(NamedTuple):
 
     acoustic: Float32[np.ndarray, "utt step feat"] | None
     tokens: Int32[np.ndarray, "utt token"] | None
-    frames: Int32[np.ndarray, "utt"] | None = None
+    frames: Int32[np.ndarray, " utt"] | None = None
 
 
 def rows_of(data: Data, rows: np.ndarray) -> Inputs:

@@ -42,8 +42,8 @@ from dser_jax.system import DataError
 
 
 def draw_counts(
-    resamples: Int[ArrayLike, "resample"],
-    clusters: Int[ArrayLike, "utt"],
+    resamples: Int[ArrayLike, " resample"],
+    clusters: Int[ArrayLike, " utt"],
     *,
     seed: int = 0,
     count: int,
@@ -74,7 +74,7 @@ def _counts(numbers, clusters, key, count):
 def resampled_ccc(
     counts: Float[Array, "resample utt"],
     columns: Float[Array, "utt six_attr"],
-    shift: Float[Array, "attr"],
+    shift: Float[Array, " attr"],
 ) -> Float[Array, "resample attr"]:
     """Computes the CCC of each resample from how often each utterance was drawn: `ccc_of_sums`.
 

@@ -10,15 +10,15 @@ from jaxtyping import Array, Bool, Int
 from dser_jax.data import Data
 from dser_jax.models import Batch
 
-Acoustic = Callable[[Int[Array, "utt"]], Array]
+Acoustic = Callable[[Int[Array, " utt"]], Array]
 """Gives the acoustic features of some rows."""
 
-Take = Callable[[Data, Int[Array, "utt"], Bool[Array, "utt"]], Batch]
+Take = Callable[[Data, Int[Array, " utt"], Bool[Array, " utt"]], Batch]
 """Makes a batch of some rows, given which of them are real: `take` with all but its first."""
 
 
 def take(
-    acoustic: Acoustic | None, data: Data, rows: Int[Array, "utt"], real: Bool[Array, "utt"]
+    acoustic: Acoustic | None, data: Data, rows: Int[Array, " utt"], real: Bool[Array, " utt"]
 ) -> Batch:
     """Makes a batch of some rows.
 
@@ -38,7 +38,7 @@ def take(
 
 
 def divide(
-    rows: Int[Array, "utt"], size: int
+    rows: Int[Array, " utt"], size: int
 ) -> tuple[Int[Array, "batch row"], Bool[Array, "batch row"]]:
     """Divides rows into batches, the last filled up with the first row and marked as not real.
 

@@ -20,7 +20,7 @@ EVAL_BATCH = 256
 
 
 def predict(
-    network: Network, take: Take, weights: Weights, rows: Int[Array, "utt"], data: Data
+    network: Network, take: Take, weights: Weights, rows: Int[Array, " utt"], data: Data
 ) -> Float[Array, "utt attr"]:
     """Predicts the attributes of some rows, on [-1, 1]."""
     batched, real = divide(jnp.asarray(rows), EVAL_BATCH)
@@ -39,7 +39,7 @@ def validation_loss(
     gold: Float[Array, "utt attr"],
     pred: Float[Array, "utt attr"],
     known: Float[Array, "utt attr"],
-    loss_weights: Float[Array, "attr"],
+    loss_weights: Float[Array, " attr"],
 ) -> Float[Array, ""]:
     """Computes the loss that early stopping watches.
 

@@ -37,8 +37,8 @@ class Best(NamedTuple):
 class History(NamedTuple):
     """What happened epoch by epoch; NaN for epochs that were not reached."""
 
-    train_loss: Float[Array, "epoch"]
-    validation_loss: Float[Array, "epoch"]
+    train_loss: Float[Array, " epoch"]
+    validation_loss: Float[Array, " epoch"]
     validation_ccc: Float[Array, "epoch attr"]
 
 

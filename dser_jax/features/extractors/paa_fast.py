@@ -78,7 +78,7 @@ def make() -> Callable[[Signal], Frames]:
     return extract
 
 
-def normalize(signal: Signal) -> Float64[np.ndarray, "sample"]:
+def normalize(signal: Signal) -> Float64[np.ndarray, " sample"]:
     """Returns the signal less its mean, with a largest magnitude of 1 (0 for silence)."""
     samples = signal.astype(np.float64)
     if len(samples):
@@ -122,7 +122,7 @@ def chroma_sums() -> Float64[np.ndarray, "bin 12"]:
     return sums
 
 
-def _crossings(samples: Float64[np.ndarray, "sample"]) -> Column:
+def _crossings(samples: Float64[np.ndarray, " sample"]) -> Column:
     """Returns how often the sign changes from sample to sample; by way of a 0, half and half."""
     signs = (samples > 0).view(np.int8) - (samples < 0).view(np.int8)
     changes = np.zeros(len(samples), np.uint8)
@@ -132,14 +132,14 @@ def _crossings(samples: Float64[np.ndarray, "sample"]) -> Column:
     return count / 2 / (WINDOW - 1)
 
 
-def _energy_and_entropy(samples: Float64[np.ndarray, "sample"]) -> tuple[Column, Column]:
+def _energy_and_entropy(samples: Float64[np.ndarray, " sample"]) -> tuple[Column, Column]:
     """Returns the mean squares, and how evenly they are spread."""
     blocks = _blocks(samples**2)
     total = blocks.sum(axis=1)
     return total / WINDOW, _entropy(blocks, total)
 
 
-def _blocks(values: Shaped[np.ndarray, "sample"]) -> Shaped[np.ndarray, "frame block"]:
+def _blocks(values: Shaped[np.ndarray, " sample"]) -> Shaped[np.ndarray, "frame block"]:
     """Returns the sums over each frame's blocks; a block is summed once for several frames."""
     size = WINDOW // BLOCKS
     sums = values.reshape(-1, size).sum(axis=1, dtype=values.dtype)

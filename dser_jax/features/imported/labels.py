@@ -59,7 +59,7 @@ def find_labels(found: Imported, utterances: Sequence[Utterance]) -> list[Disgui
 
 
 def _follows(
-    columns: Float64[np.ndarray, "utt feat"], labels: Float64[np.ndarray, "utt"]
+    columns: Float64[np.ndarray, "utt feat"], labels: Float64[np.ndarray, " utt"]
 ) -> Iterator[tuple[int, str]]:
     """Yields the columns that equal labels, or follow them on a line, where both are known."""
     for start in range(0, columns.shape[1], _CHUNK):

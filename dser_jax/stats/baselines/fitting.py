@@ -64,10 +64,10 @@ def fit_baselines(
 
 
 def stretch(
-    pred: Float[np.ndarray, "utt"],
-    validation_pred: Float[np.ndarray, "validation"],
-    validation_gold: Float[np.ndarray, "validation"],
-) -> Float[np.ndarray, "utt"]:
+    pred: Float[np.ndarray, " utt"],
+    validation_pred: Float[np.ndarray, " validation"],
+    validation_gold: Float[np.ndarray, " validation"],
+) -> Float[np.ndarray, " utt"]:
     """Maps predictions so that those of validation get the mean and deviation of its labels.
 
         pred' = (pred - mean(validation_pred)) / sd(validation_pred) * sd(gold) + mean(gold)

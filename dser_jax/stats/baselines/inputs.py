@@ -41,7 +41,7 @@ def blocks_of(
 
 def _functionals(
     prepared: Prepared, config: Config
-) -> tuple[Float[np.ndarray, "utt feat"], Bool[np.ndarray, "utt"]]:
+) -> tuple[Float[np.ndarray, "utt feat"], Bool[np.ndarray, " utt"]]:
     """Returns functionals, and which utterances have some."""
     values, offsets = prepared.feature(feature_name(prepared, config))
     there = has_features(values, offsets)
@@ -54,7 +54,7 @@ def _functionals(
 
 
 def _tf_idf(
-    prepared: Prepared, fit_rows: Int[np.ndarray, "rows"], folds: bool
+    prepared: Prepared, fit_rows: Int[np.ndarray, " rows"], folds: bool
 ) -> sparse.csr_matrix:
     """Weighs the words, those that a network's tokenizer finds, and learns them where it does."""
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -49,7 +49,7 @@ def candidates_of(
     return np.tile(_means(gold), (1, len(rows), 1))
 
 
-def _means(gold: Float[np.ndarray, "train attr"]) -> Float[np.ndarray, "attr"]:
+def _means(gold: Float[np.ndarray, "train attr"]) -> Float[np.ndarray, " attr"]:
     """Returns the labels' means; the middle of the scale where there are no labels."""
     known = np.isfinite(gold)
     return np.where(known, gold, 0.0).sum(0) / np.maximum(known.sum(0), 1)
@@ -58,8 +58,8 @@ def _means(gold: Float[np.ndarray, "train attr"]) -> Float[np.ndarray, "attr"]:
 def _ridge(
     blocks: Sequence[Block],
     gold: Float[np.ndarray, "train attr"],
-    train: Int[np.ndarray, "train"],
-    rows: Int[np.ndarray, "utt"],
+    train: Int[np.ndarray, " train"],
+    rows: Int[np.ndarray, " utt"],
 ) -> Float[np.ndarray, "setting utt attr"]:
     """Ridge regression on the blocks side by side."""
     from sklearn.linear_model import Ridge
@@ -84,8 +84,8 @@ def _ridge(
 def _svr(
     blocks: Sequence[Block],
     gold: Float[np.ndarray, "train attr"],
-    train: Int[np.ndarray, "train"],
-    rows: Int[np.ndarray, "utt"],
+    train: Int[np.ndarray, " train"],
+    rows: Int[np.ndarray, " utt"],
 ) -> Float[np.ndarray, "setting utt attr"]:
     """Support vector regression; all fits share one kernel, which is what takes the time."""
     from sklearn.svm import SVR
@@ -118,7 +118,7 @@ def _svr(
 
 
 def _kernel(
-    blocks: Sequence[Block], rows: Int[np.ndarray, "utt"], others: Int[np.ndarray, "train"]
+    blocks: Sequence[Block], rows: Int[np.ndarray, " utt"], others: Int[np.ndarray, " train"]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yields the Gaussian kernel of rows with others, some rows at a time, and where they begin.
 
