@@ -1,7 +1,8 @@
 """Files, signals, processes, machines: nothing of speech.
 
 What any long job needs: errors a user can mend, files that are whole or not there, a folder's
-lock, Ctrl-C, a progress bar, compiled programs on disk. Open `errors.py` first, then `atomic.py`.
+lock, Ctrl-C, a progress bar, compiled programs on disk. Open `errors.py` first, then
+`files/atomic.py`.
 """
 
 from typing import TYPE_CHECKING
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.system.atomic import (
+    from dser_jax.system.compile_cache import cache_root, enable_compile_cache
+    from dser_jax.system.cores import available_cores, use_all_cores
+    from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up
+    from dser_jax.system.files.atomic import (
         TEMPORARY,
         remove_stale,
         replacing,
@@ -18,11 +22,8 @@ if TYPE_CHECKING:
         sync_folder,
         write_text,
     )
-    from dser_jax.system.compile_cache import cache_root, enable_compile_cache
-    from dser_jax.system.cores import available_cores, use_all_cores
-    from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up
+    from dser_jax.system.files.lock import FolderLock, held
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
-    from dser_jax.system.lock import FolderLock, held
     from dser_jax.system.output import (
         csv_text,
         harmless,

@@ -13,7 +13,7 @@ from types import ModuleType
 PACKAGE = "dser_jax"
 
 FORMER = {
-    "system": "atomic compile_cache cores errors lock progress signals",
+    "system": "atomic=files.atomic compile_cache cores errors lock=files.lock progress signals",
     "data": "dataset inspect=inspection join=joining leaks prepare=preparing prepared splits "
     "staging",
     "training": "metrics optimizers train=run",

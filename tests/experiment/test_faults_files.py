@@ -28,8 +28,8 @@ from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.loss.losses import multitask_loss
 from dser_jax.plan import run_id
-from dser_jax.system import holder
 from dser_jax.system.errors import BadInput, DataError, DserError
+from dser_jax.system.files import holder
 
 ROOT = Path(dser_jax.__file__).parents[1]
 RUNS = [run_id({"seed": seed}) for seed in range(4)]
@@ -71,7 +71,7 @@ CHILD = f"""
 import os, signal, sys, time
 from pathlib import Path
 import numpy as np
-from dser_jax.system import holder
+from dser_jax.system.files import holder
 from dser_jax.system.errors import DserError
 from dser_jax.journal import Journal
 from dser_jax.plan import run_id

@@ -23,8 +23,8 @@ from dser_jax.journal.provenance import environment
 from dser_jax.journal.reading import SCHEMA, read_journal
 from dser_jax.journal.row_file import RowFile
 from dser_jax.plan import run_id
-from dser_jax.system import atomic, holder
 from dser_jax.system.errors import DataError, DserError
+from dser_jax.system.files import atomic, holder
 
 ROOT = Path(dser_jax.__file__).parents[1]
 MANIFEST = {"data_fingerprint": "aa", "versions": {"jax": "1"}, "git_commit": "c0", "planned": 4}

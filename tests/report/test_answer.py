@@ -21,7 +21,7 @@ from dser_jax.report.answer import answer
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.table import tables
-from dser_jax.system.lock import FolderLock
+from dser_jax.system.files.lock import FolderLock
 
 SPEECH, TEXT, BOTH = NAMES
 

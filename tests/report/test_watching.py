@@ -15,9 +15,9 @@ from fabricated import NAMES, fabricate
 from dser_jax.cli import main
 from dser_jax.journal.journal import Journal
 from dser_jax.report import watching as watch
-from dser_jax.system import holder
 from dser_jax.system.errors import DserError
-from dser_jax.system.lock import FolderLock, held
+from dser_jax.system.files import holder
+from dser_jax.system.files.lock import FolderLock, held
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,7 +112,7 @@ def test_a_time_that_makes_no_sense_is_refused(tmp_path, seconds, capsys):
 
 SLEEPER = """
 import sys, time
-from dser_jax.system.lock import FolderLock
+from dser_jax.system.files.lock import FolderLock
 from pathlib import Path
 lock = FolderLock(Path(sys.argv[1]))
 print("held", flush=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from dser_jax.system.atomic import remove_stale, replacing, write_text
+from dser_jax.system.files.atomic import remove_stale, replacing, write_text
 
 
 def test_replacing_is_all_or_nothing(tmp_path):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from dser_jax.system import holder, lock
 from dser_jax.system.errors import DserError
-from dser_jax.system.lock import FolderLock
+from dser_jax.system.files import holder, lock
+from dser_jax.system.files.lock import FolderLock
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from dser_jax.system.atomic import write_text
+from dser_jax.system.files.atomic import write_text
 from dser_jax.system.output import csv_text, harmless, print_utf8, printable, replace_unknown
 
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from dser_jax.system.atomic import TEMPORARY
+from dser_jax.system.files.atomic import TEMPORARY
 
 try:
     import fcntl

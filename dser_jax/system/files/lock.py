@@ -22,9 +22,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dser_jax.system.atomic import TEMPORARY, saying
 from dser_jax.system.errors import DserError
-from dser_jax.system.holder import (
+from dser_jax.system.files.atomic import TEMPORARY, saying
+from dser_jax.system.files.holder import (
     STALE_SECONDS,
     Holder,
     beat,
