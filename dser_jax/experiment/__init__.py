@@ -1,8 +1,8 @@
 """From flags to a report: trains what a journal lacks.
 
 In: a prepared folder, groups of runs, or the flags of a command line. Out: a journal and its
-report. Open `running.py` first, then `task.py` (what a call asks for); `flags.py` has the flags
-that all experiments share.
+report. Open `running.py` first, then `task.py` (what a call asks for); `flags/` has the flags that
+all experiments share.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +11,8 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.experiment.conducting import conduct
-    from dser_jax.experiment.flags import (
+    from dser_jax.experiment.flags.search import add_search_arguments, make_search
+    from dser_jax.experiment.flags.settings import (
         SEEDS,
         add_arguments,
         make_config,
@@ -22,6 +23,5 @@ if TYPE_CHECKING:
     from dser_jax.experiment.options import Options
     from dser_jax.experiment.running import LANES, run_experiment, sweep, train_groups
     from dser_jax.experiment.saved_weights import load_weights
-    from dser_jax.experiment.search_flags import add_search_arguments, make_search
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

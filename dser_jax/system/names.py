@@ -30,7 +30,7 @@ FORMER = {
     "report_leaks=sections.leaks report_paper=sections.paper report_search=sections.trials "
     "report_searches=sections.searches report_sections=sections.section "
     "report_text=text trackers watch=watching",
-    "experiment": "conduct=conducting settings=flags",
+    "experiment": "conduct=conducting settings=flags.settings",
     "commands": "doctor=doctor.examination+doctor.findings+doctor.installed+doctor.machine+"
     "doctor.probes",
     "features": "features.extractor=extractors.extractor features.gemaps=extractors.gemaps "

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dser_jax.config import Config
-from dser_jax.experiment.flags import add_arguments, make_config, make_hparams, make_parser
+from dser_jax.experiment.flags.settings import add_arguments, make_config, make_hparams, make_parser
 from dser_jax.system.errors import DserError
 from dser_jax.training.hparams import HParams
 

@@ -1,6 +1,6 @@
 """Settings of a run as command-line flags, the same for every experiment and for `dser sweep`.
 
-The flags of a search, which `dser sweep` has besides, are in `search_flags.py`.
+The flags of a search, which `dser sweep` has besides, are in `search.py`.
 """
 
 from __future__ import annotations

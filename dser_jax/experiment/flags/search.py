@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dser_jax.experiment.flags import make_hparams, positive
+from dser_jax.experiment.flags.settings import make_hparams, positive
 from dser_jax.system import DserError
 
 if TYPE_CHECKING:

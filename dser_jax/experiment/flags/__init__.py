@@ -1,0 +1,1 @@
+"""The flags of `dser sweep` and of the experiment files. Open `settings.py` first."""
