@@ -51,6 +51,7 @@ SLOW = (
 COMPILING = (
     "benchmarks",
     "cli",
+    "any_path",
     "doctor",
     "sweep",
     "demo",

@@ -18,5 +18,6 @@ if TYPE_CHECKING:
     from dser_jax.engine.ray.crew import train_on_ray
     from dser_jax.engine.sizing import choose_lanes, free_bytes
     from dser_jax.engine.terms import Hooks, Judge
+    from dser_jax.engine.trees import load_tree, save_tree
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

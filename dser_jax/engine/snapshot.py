@@ -7,12 +7,10 @@ checksums.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,12 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from dser_jax import __version__
+from dser_jax.engine.trees import PyTree, load_tree, save_tree
 from dser_jax.system import sync_folder, write_text
 
 SCHEMA = 1
 """The format of a checkpoint; raised when an older reader would misread a newer one."""
-
-PyTree = Any
 
 
 class Snapshot(NamedTuple):
@@ -105,7 +102,7 @@ def write_snapshot(folder: Path, gathered: Gathered) -> None:
     # Orbax refuses arrays without elements.
     arrays = {name: array for name, array in gathered.arrays.items() if array.size}
     if arrays:
-        _write_arrays(folder / "arrays", arrays)
+        save_tree(folder / "arrays", arrays)
     files = {name: _digest(folder / name, sync=True) for name in _files(folder)}
     for inner in folder.rglob("*/"):
         sync_folder(inner)
@@ -155,41 +152,12 @@ def _copy(leaf: Any, slots: list[int], others: list[Any]) -> np.ndarray:
     return gathered
 
 
-def _write_arrays(folder: Path, arrays: Any) -> None:
-    from orbax.checkpoint import v1 as ocp  # Takes a second to import.
-
-    context = ocp.Context()
-    # Weights in training do not compress, and trying takes six times as long.
-    context.array.saving.use_compression = False
-    context.memory.deepcopy_host_arrays = False
-    with context, _silent():
-        ocp.save(os.fspath(folder.absolute()), arrays)
-
-
-@contextlib.contextmanager
-def _silent() -> Iterator[None]:
-    """Keeps Orbax from printing tracebacks of what it raises anyway."""
-
-    def of_others(record: logging.LogRecord) -> bool:
-        return "orbax" not in record.pathname
-
-    logger = logging.getLogger("absl")
-    logger.addFilter(of_others)
-    try:
-        yield
-    finally:
-        logger.removeFilter(of_others)
-
-
 def _read_arrays(folder: Path, about: dict[str, Any], like: PyTree) -> list[PyTree]:
-    from orbax.checkpoint import v1 as ocp
-
     count = len(about["runs"])
     stored: Any = {}
     if folder.exists():
         try:
-            with _silent():
-                stored = ocp.load(os.fspath(folder.absolute()))
+            stored = load_tree(folder)
         except Exception as error:
             raise Foreign(f"Orbax cannot read it ({error})") from error
     leaves, wraps = [], []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dser_jax.engine import load_tree, save_tree
 from dser_jax.system import DserError
 from dser_jax.training import Weights
 
@@ -22,21 +23,15 @@ def load_weights(out: str | Path, run: str) -> dict[str, Any]:
     Raises:
       DserError: They were not kept.
     """
-    from orbax.checkpoint import v1 as ocp
-
     folder = _folder(out, run)
     if not folder.is_dir():
         raise DserError(f"{folder} is not there: the weights of this run were not kept")
-    loaded: Any = ocp.load(str(folder.absolute()))
-    return loaded
+    return load_tree(folder)
 
 
 def save_weights(out: str | Path, run: str, weights: Weights) -> None:
     """Saves the weights of a run in a journal, as an Orbax checkpoint."""
-    from orbax.checkpoint import v1 as ocp
-
-    saved: Any = weights._asdict()
-    ocp.save(str(_folder(out, run).absolute()), saved, overwrite=True)
+    save_tree(_folder(out, run), weights._asdict())
 
 
 def _folder(out: str | Path, run: str) -> Path:

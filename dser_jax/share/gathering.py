@@ -109,7 +109,7 @@ def _features(prepared: Prepared, dataset: Dataset, config: Config) -> Features 
 
 def _kept_weights(view: JournalView, run: str, count: int) -> Weights:
     """Loads the weights that `--keep-weights` left in a journal."""
-    from orbax.checkpoint import v1 as ocp
+    from dser_jax.engine import load_tree
 
     folder = view.folder / "params" / run
     if not folder.is_dir():
@@ -119,7 +119,7 @@ def _kept_weights(view: JournalView, run: str, count: int) -> Weights:
             f"{runs} again; a sweep with --keep-weights keeps all of them"
         )
     try:
-        tree: Any = ocp.load(str(folder.absolute()))
+        tree = load_tree(folder)
         return flat({"params": tree["params"], "batch_stats": tree["stats"]})
     except Exception as error:  # A damaged checkpoint comes to light as almost anything.
         raise DataError(

@@ -333,7 +333,7 @@ def test_fault_04_any_failure_leaves_nothing_behind(tmp_path, checkpoints, monke
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot, "_write_arrays", fail)
+        patch.setattr(snapshot, "save_tree", fail)
         checkpoints.save(lanes_of(1), {0: "a"})
         with pytest.raises(DserError, match=r"Input/output error; there was none before"):
             checkpoints.save(lanes_of(2), {0: "a"})

@@ -1,0 +1,67 @@
+"""Nested arrays as Orbax checkpoints, in a folder of any name."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+PyTree = Any
+
+
+def save_tree(folder: Path, tree: PyTree) -> None:
+    """Saves nested arrays as an Orbax checkpoint; one that is there already is replaced."""
+    from orbax.checkpoint import v1 as ocp  # Takes a second to import.
+
+    context = ocp.Context()
+    # Weights in training do not compress, and trying takes six times as long.
+    context.array.saving.use_compression = False
+    context.memory.deepcopy_host_arrays = False
+    with context, _silent(), _plain(folder) as path:
+        ocp.save(path, tree, overwrite=True)
+
+
+def load_tree(folder: Path) -> PyTree:
+    """Loads what `save_tree` saved; a checkpoint that is damaged raises almost anything."""
+    from orbax.checkpoint import v1 as ocp
+
+    with _silent(), _plain(folder) as path:
+        return ocp.load(path)
+
+
+@contextlib.contextmanager
+def _plain(folder: Path) -> Iterator[str]:
+    """Gives a path of a folder that Orbax understands.
+
+    It takes brackets and backslashes for patterns, colons for another kind of storage, and cannot
+    pass on bytes that are no UTF-8. A link to the folder that this one is in, under a plain name,
+    is the same place on the same disk.
+    """
+    absolute = folder.absolute()
+    if re.fullmatch(r"[\w/.+=,@-]*", os.fspath(absolute), re.ASCII):
+        yield os.fspath(absolute)
+        return
+    with tempfile.TemporaryDirectory(prefix="dser-") as temporary:
+        link = Path(temporary) / "folder"
+        link.symlink_to(absolute.parent, target_is_directory=True)
+        yield os.fspath(link / absolute.name)
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """Keeps Orbax from printing tracebacks of what it raises anyway."""
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return "orbax" not in record.pathname
+
+    logger = logging.getLogger("absl")
+    logger.addFilter(of_others)
+    try:
+        yield
+    finally:
+        logger.removeFilter(of_others)

@@ -1,0 +1,69 @@
+"""Nested arrays as Orbax checkpoints, in folders of any name that a file system allows."""
+
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dser_jax.engine.checkpoint import Checkpoints
+from dser_jax.engine.trees import load_tree, save_tree
+
+NAMES = (
+    *(
+        "plain",
+        "a b",
+        " ends ",
+        "[v2]",
+        "a*b",
+        "a?b",
+        "{a,b}",
+        "a\\b",
+        "a\nb",
+        "a\tb",
+        "\x01\x1b[31m",
+    ),
+    *(
+        "it's",
+        '"so"',
+        "日本 é",
+        "-dash",
+        "100% %20",
+        "a#b",
+        "$HOME",
+        "~",
+        "gs:",
+        "file:",
+        "<a>|&;`!",
+    ),
+    *(".hidden", "a.part", os.fsdecode(b"no UTF-8: \xff"), "x" * 200),
+)
+
+
+@pytest.fixture(params=NAMES, ids=ascii)
+def folder(request, tmp_path) -> Path:
+    (tmp_path / request.param).mkdir()
+    return tmp_path / request.param
+
+
+def test_a_tree_comes_back_from_a_folder_of_any_name(folder):
+    tree = {"params": {"layer": {"kernel": np.arange(6.0).reshape(2, 3)}}, "stats": np.arange(2)}
+    save_tree(folder / "run", {"params": np.zeros(1)})
+    save_tree(folder / "run", tree)  # In its place.
+    there = load_tree(folder / "run")
+    jax.tree.map(np.testing.assert_array_equal, there, tree)
+    assert os.listdir(folder) == ["run"]
+
+
+def test_lanes_in_flight_come_back_from_a_folder_of_any_name(folder):
+    said: list[str] = []
+    lanes = Checkpoints(folder / "lanes", said.append)
+    lanes.save({"a": jnp.arange(8.0).reshape(2, 4)}, {1: "one"}, wait=True)
+    snapshot = Checkpoints(folder / "lanes", said.append).load(
+        {"a": jax.ShapeDtypeStruct((4,), jnp.float32)}
+    )
+    assert snapshot is not None
+    np.testing.assert_array_equal(snapshot.lanes["one"]["a"], [4, 5, 6, 7])
+    assert said == []
