@@ -18,8 +18,6 @@ extras = $(1)$(if $(EXTRA),$(comma)$(EXTRA))
 pip = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[$(call extras,$(1))]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-SMALL := --units 16 --embedding-dim 16 --text-dense 16 --fusion 16 16 --max-tokens 12 \
-	--batch-size 32 --learning-rate 0.004
 
 EXPERIMENTS := table3 table4 table5 table6 modalities
 GRIDS := fig4 fig5 fig6
@@ -49,8 +47,8 @@ $(VENV)/.docs: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 
 demo: $(VENV)/.demo$(EXTRA)
 	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
-	$(BIN)/python experiments/modalities.py --data $(DEMO)/prepared --out $(DEMO)/modalities $(SMALL)
-	$(BIN)/python experiments/table6.py --data $(DEMO)/prepared --out $(DEMO)/table6 $(SMALL) --lanes 60
+	$(BIN)/python experiments/modalities.py --data $(DEMO)/prepared --out $(DEMO)/modalities --size small
+	$(BIN)/python experiments/table6.py --data $(DEMO)/prepared --out $(DEMO)/table6 --size small --lanes 60
 
 # The whole results section: make paper DATA=a-prepared-data-set
 paper: $(VENV)/.demo$(EXTRA)
@@ -70,7 +68,7 @@ paper: $(VENV)/.demo$(EXTRA)
 paper-demo: $(VENV)/.demo$(EXTRA)
 	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
 	$(MAKE) paper DATA=$(DEMO)/prepared OUT=$(DEMO)/paper FEATURES=gemaps_hsf VECTORS=we \
-		PROTOCOL=strict FLAGS="$(SMALL) --seeds 3 --max-epochs 8" \
+		PROTOCOL=strict FLAGS="--size small --seeds 3 --max-epochs 8" \
 		GRID_FLAGS="--points 0 0.25 0.5 0.75 --seeds 2"
 
 test: $(VENV)/.test$(EXTRA)

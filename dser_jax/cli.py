@@ -24,7 +24,7 @@ from dser_jax.commands import (
     sweep,
     watch,
 )
-from dser_jax.commands.base import Parser
+from dser_jax.experiment import Parser
 from dser_jax.system import (
     EXIT_INTERRUPTED,
     DserError,
@@ -57,7 +57,7 @@ LONGEST = 500
 _CODES = """\
 exit codes:
   0    done
-  1    `dser doctor` found something to mend; or nobody reads the output any more
+  1    `dser doctor` found something to mend; or nobody reads its output
   2    the arguments or the data are not usable as they are; it says what to do
   3    `dser predict` could not predict some recordings, which it lists
   70   an error that nobody foresaw; it says which file has the traceback
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
-    """Calls a function; says in one paragraph what a user can mend, without a traceback.
+    """Calls a function; says what a user can mend, in lines as it has them, without a traceback.
 
     Raises:
       SystemExit: With code 2 for a `DserError` or a file that cannot be used, 75 for a sweep that
@@ -115,7 +115,8 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
     except Exception as error:
         if debug:
             raise
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        text = " ".join(str(error).split())
+        what = f"{type(error).__name__}: {text}" if text else type(error).__name__
         if len(what) > LONGEST:
             what = what[:LONGEST] + " ..."
         _say(
@@ -140,7 +141,8 @@ def _keep_traceback() -> str:
 
 
 def _say(text: str) -> None:
-    print("dser:", printable(" ".join(text.split())), file=sys.stderr)
+    lines = "\n".join(line.rstrip() for line in text.strip().splitlines())
+    print("dser:", printable(lines), file=sys.stderr)
 
 
 def make_parser() -> argparse.ArgumentParser:

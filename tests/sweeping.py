@@ -18,7 +18,7 @@ ROWS = 40
 WORDS = ["awful", "bad", "poor", "plain", "fair", "good", "great"]
 TINY = (
     *("--units", "3", "--layers", "1", "--embedding-dim", "3", "--text-dense", "3"),
-    *("--max-tokens", "4", "--batch-size", "16", "--max-epochs", "2"),
+    *("--max-tokens", "4", "--batch-size", "16", "--max-epochs", "2", "--size", "paper"),
 )
 
 

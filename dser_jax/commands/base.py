@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from dser_jax.corpora import DECIMALS, QUOTING, SEPARATORS, Dialect
-from dser_jax.system import DserError, printable
+from dser_jax.system import DserError
 
 T = TypeVar("T")
 
 Commands = Any
 """What `ArgumentParser.add_subparsers` returns; argparse keeps the name of its class private."""
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one paragraph, as all others are."""
-
-    def error(self, message: str) -> NoReturn:
-        """Says what is wrong with the arguments and where help is; exits with code 2."""
-        self.exit(2, f"dser: {printable(message)}; `{self.prog} --help` shows what there is\n")
 
 
 def add_command(

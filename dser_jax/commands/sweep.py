@@ -16,8 +16,8 @@ command goes on after an interruption. --features and --vectors take several
 names with commas: each is a program of its own, all are in one table.
 
 examples:
-  dser sweep --data runs/demo --out runs/weights --weights none 0.7,0.2 0.9,0.9,0.2
-  dser sweep --data runs/demo --out runs/text --acoustic none --weights valence none
+  dser sweep --data runs/demo --out runs/weights --weights none 0.7,0.2
+  dser sweep --data runs/demo --out runs/text --acoustic none --weights valence
   dser sweep --data runs/demo --out runs/grid --seeds 5 \\
       --grid alpha=0:1:0.1 --grid beta=0:1:0.1
   dser sweep --data runs/demo --out runs/features --text none \\
@@ -30,20 +30,28 @@ examples:
 
 def add(commands: Commands) -> None:
     """Adds the subcommand to the command line."""
-    parser = add_command(commands, "sweep", run, "train many runs at once", description=_HELP)
-    add_arguments(parser)
+    parser = add_command(
+        commands,
+        "sweep",
+        run,
+        "train many runs at once",
+        description=_HELP,
+        usage="dser sweep --data DIR --out DIR [flags]",
+    )
+    halves = parser.add_argument_group("halves of the network")
     for half, of in (("acoustic", "acoustic features"), ("text", "words")):
-        parser.add_argument(
+        halves.add_argument(
             f"--{half}",
             default="lstm",
             metavar="NAME",
             help=f"network of the {of}: lstm, cnn, dense, or none (lstm)",
         )
+    add_arguments(parser)
     parser.add_argument(
         "--weights",
         nargs="+",
-        metavar="[NAME=]WEIGHTS",
-        help="none; alpha,beta; alpha,beta,gamma; or one attribute (none)",
+        metavar="WEIGHTS",
+        help="of the loss, [NAME=]none; alpha,beta; alpha,beta,gamma; or one attribute (none)",
     )
     parser.add_argument(
         "--grid", action="append", default=[], metavar="FIELD=LOW:HIGH:STEP", help="an axis"

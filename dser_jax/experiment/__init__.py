@@ -11,15 +11,10 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.experiment.conducting import conduct
+    from dser_jax.experiment.flags.arguments import SEEDS, add_arguments, make_parser, positive
+    from dser_jax.experiment.flags.parser import Parser
     from dser_jax.experiment.flags.search import add_search_arguments, make_search
-    from dser_jax.experiment.flags.settings import (
-        SEEDS,
-        add_arguments,
-        make_config,
-        make_hparams,
-        make_parser,
-        positive,
-    )
+    from dser_jax.experiment.flags.settings import make_config, make_hparams
     from dser_jax.experiment.options import Options
     from dser_jax.experiment.running import LANES, run_experiment, sweep, train_groups
     from dser_jax.experiment.saved_weights import load_weights

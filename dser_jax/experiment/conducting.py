@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dser_jax.corpora import in_order
 from dser_jax.data import load_prepared
-from dser_jax.experiment.flags.settings import LEAVE_ONE_OUT
+from dser_jax.experiment.flags.arguments import LEAVE_ONE_OUT
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
 from dser_jax.report import write_report

@@ -260,7 +260,7 @@ def test_help(capsys):
     assert "--acoustic NAME=FILE" in capsys.readouterr().out
 
 
-def test_guarded_says_things_in_one_paragraph(capsys):
+def test_guarded_says_things_without_a_traceback(capsys):
     def stop():
         raise KeyboardInterrupt
 
@@ -272,7 +272,7 @@ def test_guarded_says_things_in_one_paragraph(capsys):
 
     for function, code, message in (
         (stop, 130, "dser: stopped\n"),
-        (refuse, 2, "dser: one two\n"),
+        (refuse, 2, "dser: one\n  two\n"),
         (full, 2, "dser: [Errno 28] No space left on device: 'x.npy'\n"),
     ):
         with pytest.raises(SystemExit) as caught:
@@ -323,7 +323,15 @@ def test_help_tells_every_command_and_exit_code(capsys):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["nonsense"], "there is no command 'nonsense'; `dser --help` shows"),
+        (["swep"], "there is no command 'swep'; did you mean sweep? `dser --help` shows"),
+        (["sweep", "--sedes", "5"], "no --sedes; did you mean --seeds? `dser sweep --help` shows"),
+        (["sweep", "--datta=x", "-x"], "there is no --datta; did you mean --data? `dser sweep"),
+        (["sweep", "--data", "x", "--out", "y", "z"], "nothing is expected here: z; `dser sweep"),
+        (["sweep", "--data", "x", "--out", "y", "-z"], "nothing is expected here: -z; `dser sweep"),
+        (["sweep", "--protocol", "strickt"], "strict, paper; did you mean strict? `dser sweep"),
+        (["sweep", "--data", "x", "--out", "y", "--units", "0"], "argument --units: 0 is less"),
+        (["--vrsion"], "there is no --vrsion; did you mean --version? `dser --help` shows"),
         (
             ["sweep", "--data", "x"],
             "the following arguments are required: --out; `dser sweep --help`",
@@ -332,7 +340,7 @@ def test_help_tells_every_command_and_exit_code(capsys):
         (["report"], "required: DIR; `dser report --help` shows what there is"),
     ],
 )
-def test_wrong_arguments_are_one_paragraph(capsys, given, message):
+def test_wrong_arguments_are_one_line(capsys, given, message):
     said = fails(capsys, *given)
     assert message in said
     assert said.startswith("dser: ")
@@ -476,3 +484,29 @@ def test_ctrl_c_then_the_same_command(tmp_path):
     assert again.returncode == 0, again.stderr
     assert f"gemaps_lld: {60 - done} in" in again.stderr
     assert "gemaps_hsf: 60 utterances x 46" in again.stdout
+
+
+def test_the_lines_of_an_error_are_kept(capsys):
+    def fail():
+        raise DserError("runs/x was planned as another sweep:\n  new: 'a', 2 runs  \nChoose")
+
+    with pytest.raises(SystemExit):
+        guarded(fail)
+    said = capsys.readouterr().err
+    assert said == "dser: runs/x was planned as another sweep:\n  new: 'a', 2 runs\nChoose\n"
+
+
+def test_the_help_of_a_sweep_fits_a_terminal_and_begins_with_what_is_used_first(
+    capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["sweep", "--help"])
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    first, *groups = re.split(r"\n\n(?=[a-z ,]+:\n)", text.partition("options:\n")[2])
+    flags = re.findall(r"^  (--[a-z-]+)", first, re.MULTILINE)
+    eight = "--data --out --seeds --features --vectors --size --weights --grid"
+    assert flags == ["--debug", *eight.split()]
+    assert [group.partition(":")[0] for group in groups][-1] == "search"
+    assert len(groups) == 6

@@ -166,7 +166,7 @@ def test_each_session_is_tested_on_where_that_is_asked(data, tmp_path, monkeypat
         ("--weights a=none a=valence", "'a' is there already"),
         ("--weights 0.7", "--weights 0.7: expected none, two numbers"),
         ("--seeds 0", "argument --seeds: 0 is less than 1"),
-        ("--units 0", "units is 0; expected 1 or more"),
+        ("--units 0", "argument --units: 0 is less than 1"),
         ("--split session:S9", "no session is called 'S9'; there are S0, S1, S2"),
     ],
 )

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 from dser_jax.config import Config
-from dser_jax.experiment.flags.settings import add_arguments, make_config, make_hparams, make_parser
+from dser_jax.experiment.flags.arguments import add_arguments, make_parser
+from dser_jax.experiment.flags.settings import make_config, make_hparams
 from dser_jax.system.errors import DserError
 from dser_jax.training.hparams import HParams
 
 
-def arguments(*given: str) -> argparse.Namespace:
-    return make_parser("An experiment.").parse_args(["--data", "d", "--out", "o", *given])
+def arguments(*given: str, size: str = "paper", out: str = "o") -> argparse.Namespace:
+    where = ["--data", "d", "--out", out, *(["--size", size] if size else [])]
+    return make_parser("An experiment.").parse_args([*where, *given])
 
 
-def test_the_defaults_are_those_of_the_paper():
+def test_the_size_paper_is_what_the_python_api_has():
     args = arguments()
     assert make_config(args, features="paa_hsf") == Config()
     found = make_hparams(args, (1.0, 1.0, 1.0))
@@ -25,6 +27,72 @@ def test_the_defaults_are_those_of_the_paper():
         np.testing.assert_array_equal(value, default, err_msg=field)
         assert np.asarray(value).dtype == np.asarray(default).dtype
     assert args.seeds == 20
+
+
+def test_the_size_small_is_the_same_in_seven_flags():
+    args = arguments(size="small")
+    flags = "--units 16 --embedding-dim 16 --text-dense 16 --fusion 16 16 --max-tokens 12"
+    rest = "--batch-size 32 --learning-rate 0.004"
+    spelled = arguments(*flags.split(), *rest.split(), size="")
+    assert make_config(args, features="f") == make_config(spelled, features="f")
+    small, given = (make_hparams(each, (1.0, 1.0, 1.0)) for each in (args, spelled))
+    np.testing.assert_array_equal(np.hstack(small), np.hstack(given))
+    assert spelled.size is None  # It has decided nothing.
+
+
+def test_a_flag_wins_over_the_size_and_over_the_experiment():
+    parser = make_parser("An experiment.", batch_size=8)
+    where = ["--data", "d", "--out", "o"]
+    sizes = {}
+    for size in ("small", "paper"):
+        args = parser.parse_args([*where, "--size", size, "--units", "5", "--fusion", "7", "3"])
+        config = make_config(args, features="f")
+        assert (config.units, config.fusion) == (5, (7, 3))
+        sizes[size] = (config.batch_size, config.max_tokens, float(args.learning_rate))
+    assert sizes == {"small": (32, 12, 0.004), "paper": (8, 100, 0.001)}
+
+
+@pytest.mark.parametrize(
+    ("backend", "said"),
+    [
+        ("cpu", "size small, as no accelerator is found: units 16, embedding-dim 16, "),
+        ("gpu", "size paper, as there is an accelerator (cpu): units 256, embedding-dim 300, "),
+    ],
+)
+def test_the_device_chooses_the_size_and_that_is_said_once(monkeypatch, capsys, backend, said):
+    monkeypatch.setattr("jax.default_backend", lambda: backend)
+    args = arguments(size="")
+    make_hparams(args, (1.0, 1.0, 1.0))
+    config = make_config(args, features="f")
+    assert f"{said}text-dense" in capsys.readouterr().err
+    assert config.units == {"cpu": 16, "gpu": 256}[backend]
+    make_config(args, features="f")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_folder_keeps_its_size(tmp_path, capsys):
+    """Folders of versions without sizes have the paper's, as had whatever was left out."""
+    (tmp_path / "manifest.json").write_text("{}")
+    args = arguments("--units", "9", size="", out=str(tmp_path))
+    config = make_config(args, features="f")
+    assert (config.units, config.max_tokens) == (9, 100)
+    said = f"size paper, as {tmp_path} was started with it: embedding-dim 300, text-dense 64, "
+    assert said in capsys.readouterr().err
+
+
+def test_a_cluster_is_not_asked(capsys):
+    assert make_config(arguments("--ray", "auto", size=""), features="paa_hsf") == Config()
+    assert "size paper, as a cluster trains: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "width"), [((), 3), (("--embedding-dim", "5"), 5)])
+def test_prepared_word_vectors_have_their_own_width(tmp_path, given, width):
+    (tmp_path / "glove.txt").write_text("well 1 2 3\n")
+    folder = folder_of(tmp_path, "f", vectors={"glove": tmp_path / "glove.txt"})
+    where = ["--data", folder, "--out", "o", "--size", "small"]
+    for vectors, expected in {"glove": width, "we": 5 if given else 16}.items():
+        args = make_parser("").parse_args([*where, "--vectors", vectors, *given])
+        assert make_config(args).embedding_dim == expected
 
 
 def test_every_setting_has_a_flag_or_is_the_experiments_own():
@@ -75,7 +143,7 @@ def test_no_runs_are_refused(flag, capsys):
     assert f"argument {flag}: 0 is less than 1" in capsys.readouterr().err
 
 
-def folder_of(tmp_path, *features: str) -> str:
+def folder_of(tmp_path, *features: str, **more) -> str:
     """Makes as much of a prepared folder as names its features."""
     from dser_jax.corpora.utterances import Corpus, Utterance
     from dser_jax.data.preparing import prepare
@@ -83,7 +151,7 @@ def folder_of(tmp_path, *features: str) -> str:
     utterance = Utterance("u", transcript="well", valence=0.5, arousal=0.5, dominance=0.5)
     np.save(tmp_path / "x.npy", np.ones((1, 2), np.float32))
     given = dict.fromkeys(features, tmp_path / "x.npy")
-    prepare(Corpus("toy", (utterance,), (0.0, 1.0)), tmp_path / "prepared", acoustic=given)
+    prepare(Corpus("toy", (utterance,), (0.0, 1.0)), tmp_path / "prepared", acoustic=given, **more)
     assert list(json.loads((tmp_path / "prepared/manifest.json").read_text())["features"]) == [
         *features
     ]
@@ -92,7 +160,7 @@ def folder_of(tmp_path, *features: str) -> str:
 
 def test_the_only_features_need_no_name(tmp_path):
     data = folder_of(tmp_path, "mine_hsf")
-    args = make_parser("").parse_args(["--data", data, "--out", "o"])
+    args = make_parser("").parse_args(["--data", data, "--out", "o", "--size", "paper"])
     assert make_config(args).features == "mine_hsf"
     assert make_config(args, acoustic=None).features == Config.features
 
@@ -113,5 +181,12 @@ def test_the_help_tells_every_default():
     parser = argparse.ArgumentParser()
     add_arguments(parser, seeds=7)
     text = " ".join(parser.format_help().split())
-    for default in ("(7)", "(256)", "(0.1)", "(0.4)", "(0.001)", "(10)", "(last_session)"):
+    for default in (
+        "(7)",
+        "(small 16, paper 256)",
+        "(0.1)",
+        "(small 0.004, paper 0.001)",
+        "(10)",
+        "(last_session)",
+    ):
         assert default in text

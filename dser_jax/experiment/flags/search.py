@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dser_jax.experiment.flags.settings import make_hparams, positive
+from dser_jax.experiment.flags.arguments import positive
+from dser_jax.experiment.flags.settings import make_hparams
 from dser_jax.system import DserError
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of a search, which chooses settings in the place of a grid."""
     group = parser.add_argument_group(
         "search",
-        "Chooses settings by the CCC on validation; each trial has a seed of its own. See "
-        "docs/searches.md.",
+        "Chooses settings by the CCC on validation; each trial has a seed of its own.\n"
+        "See docs/searches.md.",
     )
     kind = group.add_mutually_exclusive_group()
     kind.add_argument("--random", type=positive, metavar="N", help="N trials, drawn at random")

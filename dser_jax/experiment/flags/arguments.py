@@ -1,0 +1,205 @@
+"""The flags that all experiments and `dser sweep` share, in the groups of their help."""
+
+from __future__ import annotations
+
+import argparse
+
+from dser_jax.config import PADDINGS, PROTOCOLS, Config
+from dser_jax.experiment.flags.parser import Parser
+from dser_jax.experiment.flags.sizes import SMALL, add_size, shown
+
+LEAVE_ONE_OUT = "leave_one_session_out"
+"""The split that tests on each session in turn."""
+
+SEEDS = 20
+"""Runs a row, unless an experiment or a flag has others."""
+
+_NETWORK = {
+    "units": "width of each layer of the two networks",
+    "layers": "number of those layers",
+    "embedding_dim": "width of the word embedding; of prepared word vectors it is theirs",
+    "text_dense": "width of the dense layer that ends the text network",
+    "max_tokens": "length of a token sequence",
+}
+_TRAINING = {
+    "batch_size": "utterances an optimizer step",
+    "max_epochs": "epochs at most",
+}
+_NAMED = {
+    "loss": "of each attribute: ccc, mse",
+    "weighting": "of the losses of the three: fixed",
+    "optimizer": "rmsprop, adam, sgd",
+}
+RATES: dict[str, tuple[float | int, str]] = {
+    "acoustic_dropout": (0.1, "dropout of the acoustic network"),
+    "text_dropout": (0.4, "dropout of the text network"),
+    "fusion_dropout": (0.4, "dropout after the fusion"),
+    "learning_rate": (1e-3, "step size of the optimizer"),
+    "patience": (10, "epochs without a better validation loss before a run stops"),
+}
+"""The traced settings that are one number: the paper's value, and what it is."""
+
+Adder = argparse._ArgumentGroup | argparse.ArgumentParser
+"""What flags are added to."""
+
+
+def make_parser(docstring: str, **own: int | float | str) -> argparse.ArgumentParser:
+    """Makes the parser of an experiment file, whose docstring is its help, with its defaults."""
+    parser = Parser(
+        description=docstring,
+        usage="%(prog)s --data DIR --out DIR [flags]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_arguments(parser, **own)
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser, **own: int | float | str) -> None:
+    """Adds the flags of an experiment: data, folder, seeds, lanes, sizes, rates and protocol.
+
+    Args:
+      parser: Gets the flags; those that people use first stand before all groups.
+      **own: Defaults of this experiment, by the names of `Config` and `HParams`, and `seeds`.
+    """
+    usual = Config().to_json() | {name: value for name, (value, _) in RATES.items()} | own
+    seeds = own.get("seeds", SEEDS)
+    parser.add_argument("--data", required=True, metavar="DIR", help="a prepared data set")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    parser.add_argument(
+        "--seeds", type=positive, default=seeds, metavar="N", help=f"runs a row ({seeds})"
+    )
+    parser.add_argument(
+        "--features", metavar="NAME", help="acoustic features (the prepared ones, if only one)"
+    )
+    parser.add_argument(
+        "--vectors", metavar="NAME", default="we", help="word vectors: we, or prepared ones (we)"
+    )
+    add_size(parser, {name: usual[name] for name in SMALL})
+    _add_test(parser.add_argument_group("what is tested, and against what"), usual)
+    _add_network(parser.add_argument_group("networks"), usual)
+    _add_training(parser.add_argument_group("training"), usual)
+    _add_engine(parser.add_argument_group("how it is carried out, which changes no result"))
+
+
+def _add_test(group: Adder, usual: dict) -> None:
+    group.add_argument(
+        "--protocol",
+        choices=PROTOCOLS,
+        default=usual["protocol"],
+        help=f"nothing is learned from test rows, or as the authors did ({usual['protocol']})",
+    )
+    group.add_argument(
+        "--split",
+        default=usual["split"],
+        metavar="NAME",
+        help=f"last_session, session:NAME, {LEAVE_ONE_OUT}, column, or column:NAME for one of "
+        f"several test sets ({usual['split']})",
+    )
+    group.add_argument(
+        "--no-baselines",
+        action="store_false",
+        dest="baselines",
+        help="leave out the mean, ridge and SVR, which the networks are held against",
+    )
+
+
+def _add_network(group: Adder, usual: dict) -> None:
+    for name, text in _NETWORK.items():
+        _add_number(group, name, text, usual, type=positive, metavar="N")
+    _add_number(
+        group,
+        "fusion",
+        "widths after the fusion",
+        usual,
+        type=positive,
+        nargs=2,
+        metavar=("N", "N"),
+    )
+    group.add_argument(
+        "--padding",
+        choices=PADDINGS,
+        default="",
+        help="what LSTM networks make of padding: skip it, or take it like words, as the authors "
+        "did (masked under strict, keras under paper)",
+    )
+    group.add_argument(
+        "--half-recurrence",
+        action="store_true",
+        help="recurrent products in bfloat16: quicker on some devices, and not the same",
+    )
+
+
+def _add_training(group: Adder, usual: dict) -> None:
+    for name, text in _TRAINING.items():
+        _add_number(group, name, text, usual, type=positive, metavar="N")
+    for name, (value, text) in RATES.items():
+        metavar = "N" if isinstance(value, int) else "RATE"
+        _add_number(group, name, text, usual, type=type(value), metavar=metavar)
+    for name, text in _NAMED.items():
+        default = usual[name]
+        group.add_argument(
+            flag_of(name), default=default, metavar="NAME", help=f"{text} ({default})"
+        )
+
+
+def _add_number(group: Adder, name: str, text: str, usual: dict, **options) -> None:
+    """Adds a flag whose default is the experiment's, or one of two that `--size` decides."""
+    if name in SMALL:
+        group.add_argument(flag_of(name), **options, help=f"{text} ({shown(name, usual)})")
+    else:
+        default = usual[name]
+        group.add_argument(flag_of(name), **options, default=default, help=f"{text} ({default:g})")
+
+
+def _add_engine(group: Adder) -> None:
+    group.add_argument(
+        "--lanes", type=positive, metavar="N", help="runs trained at a time (what memory holds)"
+    )
+    group.add_argument(
+        "--extend", action="store_true", help="add runs to a folder that was made for fewer"
+    )
+    group.add_argument(
+        "--retry-failed", action="store_true", help="train again what failed with an error"
+    )
+    group.add_argument(
+        "--part",
+        type=_part,
+        metavar="I/N",
+        help="train the I-th of N parts, in OUT/part-I-of-N; `dser merge OUT` joins them",
+    )
+    group.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="train on a Ray cluster: auto, HOST:PORT, or local for one of this machine",
+    )
+    group.add_argument(
+        "--save-every",
+        type=float,
+        default=5.0,
+        metavar="MIN",
+        help="minutes between two saves of the runs under way (5)",
+    )
+    group.add_argument(
+        "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
+    )
+
+
+def positive(text: str) -> int:
+    """Reads a whole number from 1 on, as the type of a flag."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Reads I/N, as the type of a flag."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise argparse.ArgumentTypeError(f"{text}: expected I/N with I from 1 to N, as in 2/8")
+    return int(part), int(parts)
+
+
+def flag_of(name: str) -> str:
+    """Writes a setting's name as its flag."""
+    return "--" + name.replace("_", "-")
