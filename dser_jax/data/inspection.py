@@ -75,7 +75,7 @@ def _table(counts: Counts) -> Table:
     )
     for i, column in enumerate(counts.columns):
         side = "left" if i in counts.words else "right"
-        table.add_column(column, justify=side, overflow="fold")
+        table.add_column(_escape(column), justify=side, overflow="fold")
     for row in counts.rows:
         table.add_row(*(_escape(cell) for cell in row))
     return table

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, scale_as_json
-from dser_jax.features import fold_signs, shown_name, split_words
-from dser_jax.system import DataError
+from dser_jax.corpora import Scale, Utterance, as_scale
+from dser_jax.data.folder.manifest import FOLDED, MANIFEST, read_manifest, stem
+from dser_jax.data.folder.table import TABLE, read_table, table_sha256
+from dser_jax.features import NONZERO, fold_signs, is_imported, shown_name, split_words
+from dser_jax.system import DataError, inside, map_array, read_archive, read_array, sha256_open
 
 Offsets = Int64[np.ndarray, "ends"]
 """Where the frames of utterance i begin, and at i + 1 where they end."""
-
-SCHEMA, SCHEMA_OF_SCALES = 1, 2
-"""What the manifest has under `schema`: the second where attributes differ in their scale."""
-FOLDED = "folded"
-"""What the manifest has under `signs` where transcripts have such as `fold_signs` changes."""
-MANIFEST = "manifest.json"
-TABLE = "utterances.csv"
-COLUMNS = (
-    *("id", "speaker", "session", "file", "start", "end", "transcript"),
-    *(*ATTRS, "split", "source"),
-)
-
-_BYTES = "surrogateescape"
-"""What becomes of the names of files that are no text: they are read back as they were."""
 
 
 @dataclass(frozen=True)
@@ -86,37 +73,99 @@ class Prepared:
         return shown_name(name, self.manifest["features"].get(name, {}).get("source", ""))
 
     def feature(self, name: str) -> tuple[Float32[np.ndarray, "rows feat"], Offsets | None]:
-        """Opens acoustic features, memory-mapped.
+        """Opens acoustic features, memory-mapped, once their checksum is known to be right.
 
         Returns:
           Functionals as `[utt, feat]` and None, or the frames of all utterances and the offsets:
           utterance i is the rows `offsets[i]:offsets[i + 1]`. Of an utterance that has no features
           the functionals are NaN, or there are no frames.
+
+        Raises:
+          DataError: There are none of this name, or the files are not what was prepared.
         """
         entry = self._require(name, self.manifest["features"], "features")
-        array = _load(self.folder / "features" / f"{name}.npy", mmap_mode="r")
-        offsets = None
-        if entry["kind"] == "lld":
-            offsets = _load(self.folder / "features" / f"{name}.offsets.npy")
+        place, begins = self.folder / "features", stem(name, entry)
+        path, offsets = inside(place, f"{begins}.npy"), None
+        with self._reading(path, name):
+            if entry["kind"] == "lld":
+                offsets = read_array(inside(place, f"{begins}.offsets.npy").read_bytes())
+            with path.open("rb") as file:
+                digest = sha256_open(file)
+                if offsets is not None:
+                    digest = _sha256(digest.encode(), offsets.tobytes())
+                if digest != entry["sha256"]:
+                    self._refuse(path, name)
+                array = map_array(file)
+        whole = offsets is None or (
+            offsets.dtype == np.int64
+            and offsets.ndim == 1
+            and len(offsets) > 0
+            and offsets[0] == 0
+            and bool((np.diff(offsets) >= 0).all())
+        )
+        if not whole or array.dtype != np.float32 or array.ndim != 2:
+            self._refuse(path, name)
         rows = len(array) if offsets is None else len(offsets) - 1
         ends = rows if offsets is None else int(offsets[-1])
         width = len(entry["columns"])
-        if rows != len(self.utterances) or array.ndim != 2 or array.shape != (ends, width):
+        if rows != len(self.utterances) or array.shape != (ends, width):
             raise DataError(
                 f"the features {name} do not fit the table",
-                file=self.folder / "features" / f"{name}.npy",
+                file=path,
                 value=f"{rows} utterances, shape {array.shape}",
                 expected=f"{len(self.utterances)} utterances of {width} features; "
-                "run `dser prepare` again",
+                f"{self._mending(name)}",
             )
         return array, offsets
 
     def vectors(self, name: str) -> tuple[tuple[str, ...], Float32[np.ndarray, "word dim"]]:
-        """Opens word vectors: the words found, and a row for each."""
-        self._require(name, self.manifest["vectors"], "word vectors")
-        archive = _load(self.folder / "vectors" / f"{name}.npz")
-        with archive:
-            return tuple(archive["words"].tolist()), archive["vectors"]
+        """Opens word vectors: the words found, and a row for each.
+
+        Raises:
+          DataError: There are none of this name, or the file is not what was prepared.
+        """
+        entry = self._require(name, self.manifest["vectors"], "word vectors")
+        path = inside(self.folder / "vectors", f"{stem(name, entry)}.npz")
+        with self._reading(path, name):
+            arrays = read_archive(path.read_bytes())
+            if set(arrays) != {"words", "vectors"} or arrays["words"].dtype.kind != "U":
+                raise ValueError(f"holds {', '.join(arrays) or 'nothing'}")
+            words, vectors = tuple(map(str, arrays["words"].ravel())), arrays["vectors"]
+            digest = _sha256("\n".join(words).encode(), vectors.tobytes())
+        shape = (len(words), entry["dim"])
+        if digest != entry["sha256"] or vectors.dtype != np.float32 or vectors.shape != shape:
+            self._refuse(path, name)
+        return words, vectors
+
+    @contextmanager
+    def _reading(self, path: Path, name: str) -> Iterator[None]:
+        """Says of a file that cannot be read how to have it again."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise DataError(
+                f"cannot be read ({why})", file=path, expected=self._mending(name)
+            ) from None
+
+    def _refuse(self, path: Path, name: str) -> NoReturn:
+        """Refuses a file whose checksum is not the manifest's."""
+        raise DataError(
+            "not what was prepared: it is damaged, or something has changed it",
+            file=path,
+            expected=f"the bytes whose checksum the manifest has; {self._mending(name)}",
+        )
+
+    def _mending(self, name: str) -> str:
+        """Says which command writes the files of features or vectors again."""
+        entry = self.manifest["features"].get(name)
+        if entry is None:
+            option = f"--{name} FILE"
+        elif is_imported(entry["source"]):
+            option = f"--acoustic {name}=FILE"
+        else:
+            option = f"--features {name.removesuffix(NONZERO)}"
+        return f"`dser prepare {option} --out {self.folder}` writes it again"
 
     def _require(self, name: str, known: dict, what: str) -> dict:
         """Returns an entry of the manifest, or says which there are."""
@@ -138,43 +187,25 @@ def load_prepared(folder: str | Path) -> Prepared:
       DataError: It is not one, was made by another version of the format, or is damaged.
     """
     folder = Path(folder)
-    path = folder / MANIFEST
-    make = "a folder that `dser prepare --out` made"
-    if not path.exists():
-        problem = f"there is no {MANIFEST}" if folder.exists() else "there is no such folder"
-        raise DataError(problem, file=folder, expected=make)
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise DataError(f"not readable as JSON ({error})", file=path, expected=make) from None
-    schema = manifest.get("schema") if isinstance(manifest, dict) else None
-    if schema not in (SCHEMA, SCHEMA_OF_SCALES) or "utterances_sha256" not in manifest:
-        raise DataError(
-            "not a prepared folder that this version reads",
-            file=path,
-            value=f"schema {schema}",
-            expected=f"schema {SCHEMA} or {SCHEMA_OF_SCALES}; prepare the corpus in a new folder",
-        )
-    utterances = read_table(folder / TABLE)
-    if table_sha256(utterances, as_scale(manifest["scale"])) != manifest["utterances_sha256"]:
+    manifest = read_manifest(folder)
+    path = inside(folder, manifest.get("table", TABLE))
+    utterances = read_table(path)
+    if (
+        len(utterances) != manifest["utterances"]
+        or table_sha256(utterances, as_scale(manifest["scale"])) != manifest["utterances_sha256"]
+    ):
         raise DataError(
             "the table is not the one that was prepared",
-            file=folder / TABLE,
-            expected="a table that nothing has edited; run `dser prepare` again in a new folder",
+            file=path,
+            expected="a table that nothing has edited; run `dser prepare` again in a new folder "
+            f"(--out), or in this one once {folder / MANIFEST} is deleted: what was extracted is "
+            "in its store, and is not extracted again",
         )
     return Prepared(folder, manifest, utterances)
 
 
-def _load(path: Path, **options):
-    """Loads a NumPy file, or says that the folder is damaged."""
-    try:
-        return np.load(path, allow_pickle=False, **options)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(
-            f"cannot be read ({error})",
-            file=path,
-            expected="the array that the manifest names; run `dser prepare` again",
-        ) from None
+def _sha256(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def has_signs(utterances: Iterable[Utterance]) -> bool:
@@ -183,69 +214,3 @@ def has_signs(utterances: Iterable[Utterance]) -> bool:
     return any(
         split_words(fold_signs(text)) != split_words(text) for text in texts if not text.isascii()
     )
-
-
-def write_table(path: Path, utterances: Sequence[Utterance]) -> None:
-    """Writes the table; an empty cell is None or NaN, and numbers keep every digit."""
-    with path.open("w", encoding="utf-8", errors=_BYTES, newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for utt in utterances:
-            cells = (getattr(utt, column) for column in COLUMNS)
-            writer.writerow([_cell(value) for value in cells])
-
-
-def _cell(value: object) -> str:
-    """Writes a value so that it reads back the same."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return repr(float(value)) if isinstance(value, (int, float)) else str(value)
-
-
-def read_table(path: Path) -> tuple[Utterance, ...]:
-    """Reads what `write_table` wrote."""
-    try:
-        with path.open(encoding="utf-8", errors=_BYTES, newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
-                raise DataError(
-                    "not a table of utterances",
-                    file=path,
-                    value=",".join(reader.fieldnames or ()),
-                    expected=",".join(COLUMNS),
-                )
-            return tuple(_utterance(row) for row in reader)
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise DataError(f"cannot be read ({error})", file=path) from None
-
-
-def _utterance(row: dict[str, str]) -> Utterance:
-    """Restores one utterance from its cells."""
-    return Utterance(
-        id=row["id"],
-        speaker=row["speaker"] or None,
-        session=row["session"] or None,
-        file=Path(row["file"]) if row["file"] else None,
-        start=float(row["start"]) if row["start"] else None,
-        end=float(row["end"]) if row["end"] else None,
-        transcript=row["transcript"] or None,
-        valence=float(row["valence"] or "nan"),
-        arousal=float(row["arousal"] or "nan"),
-        dominance=float(row["dominance"] or "nan"),
-        split=row["split"] or None,
-        source=row["source"],
-    )
-
-
-def table_sha256(utterances: Sequence[Utterance], scale: Scale) -> str:
-    """Fingerprints a table: all of it but the folders in which the recordings lie."""
-    digest = hashlib.sha256(json.dumps(scale_as_json(scale)).encode())
-    for utt in utterances:
-        digest.update(b"\n" + json.dumps(row_key(utt)).encode())
-    return digest.hexdigest()
-
-
-def row_key(utt: Utterance) -> list[str]:
-    """Returns what makes a row the same row, wherever the corpus lies."""
-    cells = {column: _cell(getattr(utt, column)) for column in COLUMNS if column != "source"}
-    return list((cells | {"file": utt.file.name if utt.file else ""}).values())

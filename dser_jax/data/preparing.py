@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from dser_jax.corpora import RECOGNISED, Corpus, Dialect, Utterance
-from dser_jax.data.prepared import MANIFEST, Prepared, load_prepared
+from dser_jax.data.folder.manifest import MANIFEST
+from dser_jax.data.prepared import Prepared, load_prepared
 from dser_jax.data.rows.importing import Reading, add_imported, check_taken, import_features
 from dser_jax.data.rows.missing import Rule, has_words, rule_of, settle
 from dser_jax.data.staging import Staging, Table, make_table

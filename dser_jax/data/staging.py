@@ -1,34 +1,34 @@
-"""The writing of a prepared folder: its files aside first, then all in their places together."""
+"""The writing of a prepared folder: its files aside first, then all in their places at once."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from dser_jax import __version__
 from dser_jax.corpora import ATTRS, Corpus, Scale, Utterance, scale_as_json
-from dser_jax.data.prepared import (
-    FOLDED,
-    MANIFEST,
-    SCHEMA,
-    SCHEMA_OF_SCALES,
-    TABLE,
-    Prepared,
-    has_signs,
-    row_key,
-    table_sha256,
-    write_table,
-)
+from dser_jax.data.folder.manifest import FOLDED, SCHEMA
+from dser_jax.data.folder.placing import place
+from dser_jax.data.folder.table import TABLE, row_key, table_sha256, write_table
+from dser_jax.data.prepared import Prepared, has_signs
 from dser_jax.features import Vectors
-from dser_jax.system import BadInput, DataError, DserError, sha256_file, write_text
+from dser_jax.system import (
+    BadInput,
+    DataError,
+    DserError,
+    flushing,
+    saying,
+    sha256_file,
+)
 
 _NEW = ".new"
 """Where files are written before they take their places all together."""
@@ -144,16 +144,19 @@ class Staging:
         self.out, self.table, self.old = out, table, old
         self.kept, self.rows = table.kept(), table.rows()
         self.folder = out / _NEW
+        if self.folder.is_symlink():  # What is behind it is not ours.
+            self.folder.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
         self.features: dict[str, dict] = {}
         self.vectors: dict[str, dict] = {}
 
     def write(self, name: str, columns: Sequence[str], source: str, array: np.ndarray) -> None:
         """Adds functionals, [utt, feat]; NaN of an utterance that has none."""
-        path = self._path("features", f"{name}.npy")
-        np.save(path, np.ascontiguousarray(array, np.float32))
-        missing = int(np.isnan(array).all(axis=1).sum())
-        self._enter(name, "hsf", columns, source, sha256_file(path), missing)
+        values = np.ascontiguousarray(array, np.float32)
+        missing = int(np.isnan(values).all(axis=1).sum())
+        with self._file("features", f"{name}.npy") as file:
+            np.save(file, values)
+        self._enter(name, "hsf", columns, source, self._sha256(name), missing)
 
     def write_frames(
         self,
@@ -167,35 +170,38 @@ class Staging:
 
         Of an utterance that has none there are no frames.
         """
-        path = self._path("features", f"{name}.npy")
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         shape = (int(offsets[-1]), len(columns))
-        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-        for part, start, end in zip(parts, offsets[:-1], offsets[1:], strict=True):
-            array[start:end] = part
-        array.flush()
-        np.save(self._path("features", f"{name}.offsets.npy"), offsets)
-        digest = hashlib.sha256(sha256_file(path).encode() + offsets.tobytes()).hexdigest()
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        with self._file("features", f"{name}.npy") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for part, length in zip(parts, lengths, strict=True):
+                if np.shape(part) != (length, len(columns)):
+                    raise ValueError(f"frames of shape {np.shape(part)}, {length} were told")
+                file.write(np.ascontiguousarray(part, "<f4").tobytes())
+        with self._file("features", f"{name}.offsets.npy") as file:
+            np.save(file, offsets)
+        digest = hashlib.sha256(self._sha256(name).encode() + offsets.tobytes()).hexdigest()
         self._enter(name, "lld", columns, source, digest, lengths.count(0))
 
     def add_vectors(self, name: str, found: Vectors) -> None:
         """Adds word vectors."""
-        path = self._path("vectors", f"{name}.npz")
-        with path.open("wb") as file:
-            np.savez(file, words=np.array(found.words), vectors=found.matrix)
+        with self._file("vectors", f"{name}.npz") as file:
+            np.savez(file, words=np.array(found.words), vectors=found.matrix)  # pyrefly: ignore
         digest = hashlib.sha256("\n".join(found.words).encode() + found.matrix.tobytes())
         self.vectors[name] = {**found.coverage(), "sha256": digest.hexdigest()}
 
     def commit(self, bad: BadInput, said: list[str], command: str | None) -> None:
-        """Moves everything to its place, the manifest last."""
+        """Moves everything to its place; it is there for others once the manifest is."""
         before = self.old.manifest if self.old else {"features": {}, "vectors": {}, "left_out": []}
         if self.old is not None and len(self.kept) < len(self.old.utterances):
             self._cut_down(self.old)
-        write_table(self._path(TABLE), self.kept)
+        with self._file(TABLE) as file:
+            write_table(file, self.kept)
         left_out = [str(error) for error in bad.left_out]
         gone = [row for row, keep in enumerate(self.table.keep) if not keep]
         manifest = {
-            "schema": SCHEMA_OF_SCALES if isinstance(self.table.scale, Mapping) else SCHEMA,
+            "schema": SCHEMA,
             "corpus": self.table.name,
             "scale": scale_as_json(self.table.scale),
             "utterances": len(self.kept),
@@ -217,13 +223,7 @@ class Staging:
             manifest["signs"] = FOLDED
         elif self.old is not None and "signs" in self.old.manifest:
             manifest["signs"] = self.old.manifest["signs"]
-        for path in sorted(self.folder.rglob("*")):
-            if path.is_file():
-                place = self.out / path.relative_to(self.folder)
-                place.parent.mkdir(exist_ok=True)
-                path.replace(place)
-        text = json.dumps(manifest, indent=1, ensure_ascii=False)
-        write_text(self.out / MANIFEST, text + "\n")
+        place(self.folder, self.out, manifest, self.old.manifest if self.old else {})
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _have_words(self) -> bool:
@@ -256,10 +256,17 @@ class Staging:
             **({"missing": missing} if missing else {}),
         }
 
-    def _path(self, *names: str) -> Path:
+    @contextmanager
+    def _file(self, *names: str) -> Iterator[BinaryIO]:
+        """Opens a file aside, which is on the disk once it is written."""
         path = self.folder.joinpath(*names)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        with saying(self.out.joinpath(*names)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with flushing(path) as file:
+                yield file
+
+    def _sha256(self, name: str) -> str:
+        return sha256_file(self.folder / "features" / f"{name}.npy")
 
 
 def labelled(utterances: Sequence[Utterance]) -> list[str]:

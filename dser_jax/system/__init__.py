@@ -15,14 +15,22 @@ if TYPE_CHECKING:
     from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up
     from dser_jax.system.files.atomic import (
         TEMPORARY,
+        flushing,
         remove_stale,
         replacing,
         saying,
-        sha256_file,
         sync_folder,
         write_text,
     )
+    from dser_jax.system.files.checksums import is_intact, seal, sha256_file, sha256_open
     from dser_jax.system.files.lock import FolderLock, held
+    from dser_jax.system.files.reading import (
+        inside,
+        map_array,
+        parse_json,
+        read_archive,
+        read_array,
+    )
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
     from dser_jax.system.output import (
         csv_text,

@@ -14,8 +14,8 @@ PACKAGE = "dser_jax"
 
 FORMER = {
     "system": "atomic=files.atomic compile_cache cores errors lock=files.lock progress signals",
-    "data": "dataset inspect=inspection join=joining leaks prepare=preparing prepared splits "
-    "staging",
+    "data": "dataset inspect=inspection join=joining leaks prepare=preparing "
+    "prepared=prepared+folder.table+folder.manifest splits staging",
     "training": "metrics optimizers train=run",
     "plan": "grid runs weights",
     "engine": "checkpoint handout=ray.handout lanes program ray_engine=ray.worker "

@@ -14,7 +14,7 @@ from dser_jax.config import Config
 from dser_jax.corpora.scales import scale_in_words
 from dser_jax.corpora.table import load_table
 from dser_jax.data import load_dataset, load_prepared
-from dser_jax.data.prepared import SCHEMA, SCHEMA_OF_SCALES
+from dser_jax.data.folder.manifest import SCHEMA, SCHEMA_OF_SCALES
 from dser_jax.system.errors import DataError
 
 TABLE = "transcript,valence,arousal,split\n" + "".join(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from vouched import rewrite, vouch
 
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.data import staging as module
@@ -320,14 +321,29 @@ def test_an_end_before_the_manifest_leaves_what_was_there(spoken, tmp_path, monk
     assert not (out / ".new").exists()
 
 
-def test_features_that_do_not_fit_the_table(spoken, tmp_path):
+def test_files_that_are_not_those_of_the_manifest(spoken, tmp_path):
     prepared = prepare(spoken, tmp_path, features=["pairs_hsf"])
-    np.save(tmp_path / "features" / "pairs_hsf.npy", np.ones((2, 4), np.float32))
+    path = tmp_path / "features" / "pairs_hsf.npy"
+    for damage in (b"\x93NUMPY", b"", path.read_bytes()[:-1]):
+        path.write_bytes(damage)
+        with pytest.raises(DataError, match=r"--features pairs_hsf --out .*` writes it again"):
+            prepared.feature("pairs_hsf")
+    path.unlink()
+    with pytest.raises(DataError, match=r"pairs_hsf\.npy: cannot be read \(No such file"):
+        prepared.feature("pairs_hsf")
+    again = prepare(None, tmp_path, features=["pairs_hsf"])
+    assert again.feature("pairs_hsf")[0].shape == (4, 4)
+    assert len(CALLS) == 4
+
+
+def test_features_that_do_not_fit_the_table(spoken, tmp_path):
+    """They are what the manifest says, but of another table."""
+    prepare(spoken, tmp_path, features=["pairs_hsf"])
+    path = tmp_path / "features" / "pairs_hsf.npy"
+    np.save(path, np.ones((2, 4), np.float32))
+    rewrite(tmp_path, lambda manifest: vouch(manifest["features"]["pairs_hsf"], path))
     with pytest.raises(DataError, match=r"do not fit the table, found '2 utterances, shape \(2"):
-        prepared.feature("pairs_hsf")
-    (tmp_path / "features" / "pairs_hsf.npy").write_bytes(b"\x93NUMPY")
-    with pytest.raises(DataError, match=r"pairs_hsf\.npy: cannot be read"):
-        prepared.feature("pairs_hsf")
+        load_prepared(tmp_path).feature("pairs_hsf")
 
 
 def test_the_real_features(spoken, tmp_path):

@@ -1,12 +1,8 @@
-"""Files that are whole or not there: written aside, flushed to the disk, then put in place.
-
-And the digest by which their bytes are known again.
-"""
+"""Files that are whole or not there: written aside, flushed to the disk, then put in place."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,10 +26,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with saying(path), open(temporary, "wb") as file:
+        with saying(path), flushing(temporary) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
         with saying(path):
             os.replace(temporary, path)
             sync_folder(path.parent)
@@ -41,6 +35,15 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def flushing(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for writing whose bytes are on the disk once the block has ended well."""
+    with open(path, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:
@@ -76,9 +79,3 @@ def remove_stale(folder: Path) -> list[Path]:
         with saying(path):
             path.unlink(missing_ok=True)
     return stale
-
-
-def sha256_file(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

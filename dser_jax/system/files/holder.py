@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dser_jax.system.files.atomic import TEMPORARY
+from dser_jax.system.files.reading import parse_json
 
 try:
     import fcntl
@@ -90,10 +91,13 @@ def signed(handle: int) -> Holder | None:
     """Reads who signed a lock file; None if nobody did, or died before it had finished signing."""
     try:
         os.lseek(handle, 0, os.SEEK_SET)
-        found = json.loads(os.read(handle, 4096))
-        return Holder(found["pid"], found["host"], *map(found.get, Holder._fields[2:]))
-    except (ValueError, TypeError, KeyError):
+        found = parse_json(os.read(handle, 4096))
+        holder = Holder(found["pid"], found["host"], *map(found.get, Holder._fields[2:]))
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
+    named = isinstance(holder.pid, int) and 0 < holder.pid < 2**31 and isinstance(holder.host, str)
+    others = all(isinstance(value, str | None) for value in holder[2:])
+    return holder if named and others else None
 
 
 def signature(path: Path) -> Holder | None:

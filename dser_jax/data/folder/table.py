@@ -1,0 +1,95 @@
+"""`utterances.csv`: the table of utterances as a prepared folder has it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from dser_jax.corpora import ATTRS, Scale, Utterance, scale_as_json
+from dser_jax.system import DataError
+
+TABLE = "utterances.csv"
+COLUMNS = (
+    *("id", "speaker", "session", "file", "start", "end", "transcript"),
+    *(*ATTRS, "split", "source"),
+)
+
+_BYTES = "surrogateescape"
+"""What becomes of the names of files that are no text: they are read back as they were."""
+
+
+def write_table(file: BinaryIO, utterances: Sequence[Utterance]) -> None:
+    """Writes the table; an empty cell is None or NaN, and numbers keep every digit."""
+    text = io.TextIOWrapper(file, encoding="utf-8", errors=_BYTES, newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for utt in utterances:
+        cells = (getattr(utt, column) for column in COLUMNS)
+        writer.writerow([_cell(value) for value in cells])
+    text.detach()
+
+
+def _cell(value: object) -> str:
+    """Writes a value so that it reads back the same."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return repr(float(value)) if isinstance(value, (int, float)) else str(value)
+
+
+def read_table(path: Path) -> tuple[Utterance, ...]:
+    """Reads what `write_table` wrote.
+
+    Raises:
+      DataError: It cannot be read, or is no such table.
+    """
+    try:
+        with path.open(encoding="utf-8", errors=_BYTES, newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise DataError(
+                    "not a table of utterances",
+                    file=path,
+                    value=",".join(reader.fieldnames or ()),
+                    expected=",".join(COLUMNS),
+                )
+            return tuple(_utterance(row) for row in reader)
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise DataError(f"cannot be read ({error})", file=path) from None
+
+
+def _utterance(row: dict[str, str]) -> Utterance:
+    """Restores one utterance from its cells."""
+    return Utterance(
+        id=row["id"],
+        speaker=row["speaker"] or None,
+        session=row["session"] or None,
+        file=Path(row["file"]) if row["file"] else None,
+        start=float(row["start"]) if row["start"] else None,
+        end=float(row["end"]) if row["end"] else None,
+        transcript=row["transcript"] or None,
+        valence=float(row["valence"] or "nan"),
+        arousal=float(row["arousal"] or "nan"),
+        dominance=float(row["dominance"] or "nan"),
+        split=row["split"] or None,
+        source=row["source"],
+    )
+
+
+def table_sha256(utterances: Sequence[Utterance], scale: Scale) -> str:
+    """Fingerprints a table: all of it but the folders in which the recordings lie."""
+    digest = hashlib.sha256(json.dumps(scale_as_json(scale)).encode())
+    for utt in utterances:
+        digest.update(b"\n" + json.dumps(row_key(utt)).encode())
+    return digest.hexdigest()
+
+
+def row_key(utt: Utterance) -> list[str]:
+    """Returns what makes a row the same row, wherever the corpus lies."""
+    cells = {column: _cell(getattr(utt, column)) for column in COLUMNS if column != "source"}
+    return list((cells | {"file": utt.file.name if utt.file else ""}).values())
