@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 import pytest
+from vouched import rewrite
 
 from dser_jax.cli import main
 from dser_jax.config import Config
@@ -88,13 +89,13 @@ def test_scales_that_differ_are_kept_in_a_folder_of_another_schema(table, capsys
     main(["inspect", str(prepared.folder)])
     out = " ".join(capsys.readouterr().out.split())
     assert "labels from -3 to 3 (valence), 1 to 5 (arousal), fingerprint" in out
-    manifest = prepared.folder / "manifest.json"
-    manifest.write_text(json.dumps(prepared.manifest | {"scale": {"valence": [-3, 3]}}))
-    with pytest.raises(DataError, match="not the one that was prepared"):
-        load_prepared(prepared.folder)
-    manifest.write_text(json.dumps(prepared.manifest | {"schema": 3}))
-    with pytest.raises(DataError, match="found 'schema 3'; expected schema 1 or 2"):
-        load_prepared(prepared.folder)
+    for change, why in (
+        ({"scale": {"valence": [-3, 3]}}, "not the one that was prepared"),
+        ({"schema": 4}, "found 'schema 4'; expected schema 1, 2 or 3"),
+    ):
+        rewrite(prepared.folder, lambda manifest, change=change: manifest.update(change))
+        with pytest.raises(DataError, match=why):
+            load_prepared(prepared.folder)
 
 
 def test_one_scale_is_written_as_ever_and_the_root_may_follow_it(table):
