@@ -30,7 +30,7 @@ def test_a_grid_search_in_ten_lines(data, tmp_path):
 
 def test_a_sweep_that_the_reader_leaves_goes_on_where_it_was(data, tmp_path):
     runs = dser_jax.product(learning_rate=[0.001, 0.01], seed=range(3))
-    options = {"lanes": 2, "baselines": False}
+    options = {"lanes": 4, "baselines": False}
     for row in dser_jax.sweep(data, CONFIG, runs, tmp_path, **options):
         first = row
         break

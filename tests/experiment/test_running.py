@@ -144,7 +144,7 @@ def test_rows_without_their_inputs_are_left_out_and_said(data, tmp_path, capsys)
         Group(CONFIG, paired_runs({"one": hparams(patience=1)}, range(3))),
         Group(lacking, paired_runs({f"{n} glove": hparams(n / 10) for n in range(1, 6)}, range(3))),
     ]
-    view = run_experiment(data, tmp_path, groups)
+    view = run_experiment(data, tmp_path, groups, lanes=4)
     said = capsys.readouterr().out
     assert "1 glove, 2 glove, 3 glove, and 2 more: not trained" in said
     assert "dser prepare --glove FILE" in said
@@ -234,7 +234,7 @@ def test_an_unknown_network_is_refused_before_anything_is_written(data, tmp_path
 
 def test_fault_21_a_run_given_twice_is_one_run(data, tmp_path):
     runs = (RunSpec("one", hparams(), 0), RunSpec("one", hparams(), 0))
-    view = run_experiment(data, tmp_path, [Group(CONFIG, runs)], lanes=1)
+    view = run_experiment(data, tmp_path, [Group(CONFIG, runs)], lanes=4)
     assert len(view.manifest["planned"]) == len(view.rows) == 1
 
 
@@ -268,8 +268,8 @@ from dser_jax.plan import Group, paired_runs
 from dser_jax.system.signals import Signals
 from dser_jax.training.hparams import HParams
 
-config = dataclasses.replace(CONFIG, max_epochs=400, batch_size=4)
-hparams = HParams(patience=np.int32(400))
+config = dataclasses.replace(CONFIG, acoustic="dense", text=None, max_epochs=1000, batch_size=4)
+hparams = HParams(patience=np.int32(1000))
 group = Group(config, paired_runs({"long": hparams}, range(8)))
 
 def sweep():
