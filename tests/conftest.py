@@ -106,7 +106,7 @@ COMPILING = (
 )
 """Files that compile programs, or start processes that do: `make test-fast` leaves them out."""
 
-OPTIMIZED = ("lanes", "demo_claims")
+OPTIMIZED = ("lanes",)
 """Files whose programs are those of users; in the others XLA leaves out what only takes time."""
 
 QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}

@@ -60,9 +60,9 @@ def make_model(
         tokens = jnp.zeros((1, config.max_tokens), jnp.int32)
     network = make_network(config, len(WORDS) + 1, config.embedding_dim)
     batch, rates = Batch(x, tokens, jnp.ones(1, bool)), Rates(*[jnp.float32(0)] * 3)
-    networks = []
+    networks, init = [], jax.jit(network.init, static_argnums=3)
     for seed in range(members):
-        variables = network.init(jax.random.key(seed), batch, rates, False)
+        variables = init(jax.random.key(seed), batch, rates, False)
         random = np.random.default_rng(seed)  # Biases start at zero, and trained ones are not.
         weights = {
             name: (array + random.normal(0, 0.1, array.shape)).astype(np.float32)

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny
+from sweeping import draw_nothing
 
 from dser_jax.cli import main
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
@@ -18,7 +20,6 @@ from dser_jax.data.preparing import prepare
 from dser_jax.data.splits import make_split
 from dser_jax.journal.reading import read_journal
 from dser_jax.system.errors import DataError, DserError
-from tests import tiny
 
 CONFIG = replace(tiny.CONFIG, split="column")
 WORDS = ["awful", "bad", "fair", "good", "superb"]
@@ -290,7 +291,8 @@ def test_the_same_join_again_changes_nothing_and_another_is_refused(prepared, tm
         join(second, first, tmp_path / "out")
 
 
-def test_a_sweep_from_one_corpus_to_the_other(prepared, tmp_path, capsys):
+def test_a_sweep_from_one_corpus_to_the_other(prepared, tmp_path, capsys, monkeypatch):
+    draw_nothing(monkeypatch)
     folders = ["--train", str(prepared(ONE)), "--test", str(prepared(TWO))]
     data, out = str(tmp_path / "across"), tmp_path / "sweep"
     main(["join", *folders, "--out", data])

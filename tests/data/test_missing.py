@@ -220,8 +220,10 @@ def test_baselines_see_the_same(kept, features):
 def test_networks_train_on_what_is_kept(kept, tmp_path):
     """Both halves, sequences and functionals, padding masked and fed: scores are numbers."""
     groups = []
-    for features, padding in (("toy_lld", "masked"), ("toy_lld", "keras"), ("toy_hsf", "masked")):
-        config = replace(CONFIG, features=features, padding=padding, layers=1, max_epochs=2)
+    for given in ("toy_lld masked lstm", "toy_lld keras lstm", "toy_hsf masked dense"):
+        features, padding, half = given.split()
+        config = replace(CONFIG, features=features, padding=padding, max_epochs=2)
+        config = replace(config, acoustic=half, text=half)
         runs = paired_runs({f"{features} {padding}": HParams()}, range(1))
         groups.append(Group(config, runs))
     view = run_experiment(kept.folder, tmp_path / "sweep", groups)

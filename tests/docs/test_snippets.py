@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from sweeping import draw_nothing
 
 from dser_jax.cli import COMMANDS, main
 from dser_jax.journal.reading import read_journal
@@ -16,9 +17,9 @@ from dser_jax.journal.reading import read_journal
 ROOT = Path(__file__).parents[2]
 SMALLER = {
     "utterances=200": "utterances=50",
-    "--seeds 5": "--seeds 2 --max-epochs 3 --layers 1 --no-baselines",
+    "--seeds 5": "--seeds 2 --max-epochs 3 --acoustic dense --text dense --no-baselines",
     "seed=range(5)": "seed=range(1)",
-    "units=16,": "units=16, layers=1,",
+    "units=16,": "units=16, acoustic='dense', text='dense',",
 }
 
 
@@ -50,6 +51,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tutorial")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        draw_nothing(patch)
         csv, *_ = blocks("docs/tutorial.md", "python")
         exec(smaller(csv), {})
         for words in commands("docs/tutorial.md"):

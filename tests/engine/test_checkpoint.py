@@ -1,6 +1,7 @@
 """Lanes in flight on disk, and what must not happen to them."""
 
 import contextlib
+import dataclasses
 import errno
 import os
 import random
@@ -149,7 +150,8 @@ def test_the_state_may_be_given_away_at_once(checkpoints):
 
 def test_a_run_taken_up_goes_on_as_if_nothing_had_been(checkpoints):
     data = make_dataset().data
-    run = make_run(CONFIG, WORDS, CONFIG.embedding_dim)
+    config = dataclasses.replace(CONFIG, acoustic="dense", text="dense")
+    run = make_run(config, WORDS, config.embedding_dim)
     epoch = jax.jit(jax.vmap(run.epoch, in_axes=(None, 0, None)))
     keys = jax.vmap(jax.random.key)(jnp.arange(3, dtype=jnp.uint32))
     init = jax.jit(lambda keys: jax.lax.map(lambda key: run.init(key, data), keys))

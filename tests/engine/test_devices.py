@@ -24,7 +24,7 @@ from dser_jax.system.signals import Interrupted
 from dser_jax.training.hparams import HParams
 from dser_jax.training.run import make_run
 
-config = dataclasses.replace(CONFIG, text=None, max_epochs=20)
+config = dataclasses.replace(CONFIG, acoustic="dense", text=None, max_epochs=20)
 dataset = make_dataset()
 runs = [(f"r{i}", RunSpec("", HParams(patience=np.int32(1 + i % 4)), i)) for i in range(11)]
 two = jax.local_devices()

@@ -1,5 +1,8 @@
 """The lane law: what a lane computes is what its run computes alone."""
 
+import contextlib
+
+import jax
 import numpy as np
 import pytest
 from laned import DATASET, LANES, assert_same, compiled, hparams, train
@@ -20,6 +23,14 @@ RUNS = [
 ]
 
 
+@contextlib.contextmanager
+def quickly():
+    """Compiles as most tests do what need only be close to programs as users have them."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="module")
 def program():
     return compiled(LANES)
@@ -28,7 +39,8 @@ def program():
 @pytest.fixture(scope="module")
 def wide():
     """A program of its own for 16 lanes."""
-    return compiled(16)
+    with quickly():
+        return compiled(16)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +87,8 @@ def test_a_lane_beside_repeats_of_itself_is_bitwise_the_same(program, reference)
 
 
 def test_a_run_alone_is_close_to_its_lane(reference):
-    alone = compiled(1)
+    with quickly():
+        alone = compiled(1)
     for spec in RUNS[:3]:
         assert_same(train([spec], alone), reference, [spec.name], exactly=False)
 
@@ -142,5 +155,6 @@ def test_no_runs_is_nothing_to_do():
 
 
 def test_features_that_stay_on_the_host_give_the_same(program, reference):
-    streamed = train(RUNS, None, lanes=LANES, stream=True)
+    with quickly():
+        streamed = train(RUNS, None, lanes=LANES, stream=True)
     assert_same(streamed, reference, [spec.name for spec in RUNS], exactly=False)

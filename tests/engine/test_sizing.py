@@ -96,7 +96,7 @@ def test_lanes_that_take_turns_need_room_to_work_for_one_of_them(monkeypatch):
 
 
 def test_where_memory_is_short_two_programs_tell_what_fits(monkeypatch):
-    dataset, speech = make_dataset(), dataclasses.replace(CONFIG, text=None, layers=1)
+    dataset, speech = make_dataset(), dataclasses.replace(CONFIG, acoustic="dense", text=None)
     run = make_run(speech)
     state = tree_bytes(lane_state(run, dataset.data))
     need = {lanes: temporary_bytes(run, dataset.data, lanes) for lanes in (2, 4, 8)}

@@ -268,8 +268,8 @@ from dser_jax.plan import Group, paired_runs
 from dser_jax.system.signals import Signals
 from dser_jax.training.hparams import HParams
 
-config = dataclasses.replace(CONFIG, acoustic="dense", text=None, max_epochs=1000, batch_size=4)
-hparams = HParams(patience=np.int32(1000))
+config = dataclasses.replace(CONFIG, acoustic="dense", text=None, max_epochs=500, batch_size=4)
+hparams = HParams(patience=np.int32(500))
 group = Group(config, paired_runs({"long": hparams}, range(8)))
 
 def sweep():
