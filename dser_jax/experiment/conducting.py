@@ -10,6 +10,7 @@ from pathlib import Path
 from dser_jax.corpora import in_order
 from dser_jax.data import load_prepared
 from dser_jax.experiment.flags.arguments import LEAVE_ONE_OUT
+from dser_jax.experiment.flags.sweep_file import write_flags
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
 from dser_jax.report import write_report
@@ -18,6 +19,8 @@ from dser_jax.system import Signals, tell
 
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
     """Trains what the journal in `--out` does not have yet, and writes the report.
+
+    The flags are kept there as `sweep.toml`.
 
     Args:
       args: Flags, as `make_parser` has them.
@@ -42,6 +45,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
             part=args.part,
             save_seconds=60 * args.save_every,
             ray=args.ray,
+            opened=lambda: write_flags(args),
             stop=lambda: signals.caught,
         )
     if args.part is None:

@@ -19,6 +19,7 @@ class Options:
       part: I and N, to train the I-th of N parts of the runs alone.
       save_seconds: Time between two checkpoints of the lanes in flight.
       ray: Address of a Ray cluster on which to train, as `engine.cluster` takes it.
+      opened: Called once the folder is this process's.
       stop: Asked now and then; a signal's name ends the sweep, with everything saved.
     """
 
@@ -30,4 +31,5 @@ class Options:
     part: tuple[int, int] | None = None
     save_seconds: float = 300.0
     ray: str | None = None
+    opened: Callable[[], None] = lambda: None
     stop: Callable[[], str | None] = lambda: None

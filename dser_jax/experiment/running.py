@@ -121,6 +121,7 @@ def _train_groups(
         extend=options.extend,
         retry=lambda run: options.retry_failed,
     ) as journal:
+        options.opened()
         for notice in journal.notices:
             tell(notice)
         names = {spec.name for group in task.groups for spec in group.runs}

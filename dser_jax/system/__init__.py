@@ -12,7 +12,7 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.system.compile_cache import cache_root, enable_compile_cache
     from dser_jax.system.cores import available_cores, use_all_cores
-    from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up
+    from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up, meant
     from dser_jax.system.files.atomic import (
         TEMPORARY,
         flushing,

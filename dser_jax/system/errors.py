@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -59,6 +60,16 @@ def _rebuild(problem, file, line, value, expected) -> DataError:
     return DataError(problem, file=file, line=line, value=value, expected=expected)
 
 
+def meant(word: str, words: Iterable[str]) -> str:
+    """Asks, at the end of a message, whether another word was meant, if there is one that is near.
+
+    >>> meant("swep", ["sweep", "report"])
+    '; did you mean sweep?'
+    """
+    near = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def look_up(table: Mapping[str, T], name: str, what: str) -> T:
     """Returns what a table has under a name.
 
@@ -66,7 +77,9 @@ def look_up(table: Mapping[str, T], name: str, what: str) -> T:
       DserError: Nothing; the message lists what there is.
     """
     if name not in table:
-        raise DserError(f"no {what} is called {name!r}; there are {', '.join(table)}")
+        raise DserError(
+            f"no {what} is called {name!r}; there are {', '.join(table)}{meant(name, table)}"
+        )
     return table[name]
 
 

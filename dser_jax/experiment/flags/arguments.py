@@ -7,6 +7,7 @@ import argparse
 from dser_jax.config import PADDINGS, PROTOCOLS, Config
 from dser_jax.experiment.flags.parser import Parser
 from dser_jax.experiment.flags.sizes import SMALL, add_size, shown
+from dser_jax.experiment.flags.sweep_file import add_config
 
 LEAVE_ONE_OUT = "leave_one_session_out"
 """The split that tests on each session in turn."""
@@ -79,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float | str) -> 
     _add_network(parser.add_argument_group("networks"), usual)
     _add_training(parser.add_argument_group("training"), usual)
     _add_engine(parser.add_argument_group("how it is carried out, which changes no result"))
+    parser.set_defaults(parser=parser)
 
 
 def _add_test(group: Adder, usual: dict) -> None:
@@ -152,6 +154,7 @@ def _add_number(group: Adder, name: str, text: str, usual: dict, **options) -> N
 
 
 def _add_engine(group: Adder) -> None:
+    add_config(group)
     group.add_argument(
         "--lanes", type=positive, metavar="N", help="runs trained at a time (what memory holds)"
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from dser_jax.system import printable
+from dser_jax.experiment.flags.sweep_file import read_flags
+from dser_jax.system import DserError, meant, printable
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,13 +20,45 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"dser: {printable(message)}{mark} `{self.prog} --help` shows what there is\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parses arguments; where one is unknown, it is this command that says so."""
+        """Parses arguments; where one is unknown, it is this command that says so.
+
+        Flags that are not among them have their values from the file of `--config`, where there is
+        such a flag.
+        """
         args = list(sys.argv[1:] if args is None else args)
         self._refuse_unknown(args)
-        namespace, rest = super().parse_known_args(args, namespace)
+        filed = self._filed(args)
+        demanded = [a for a in self._actions if a.required and a.dest in filed]
+        for action in demanded:
+            action.required = False
+        # None is no value that a flag can have; argparse sets no default where there is something.
+        start = argparse.Namespace() if namespace is None else namespace
+        vars(start).update(dict.fromkeys(filed))
+        try:
+            namespace, rest = super().parse_known_args(args, start)
+        finally:
+            for action in demanded:
+                action.required = True
         if rest and self._subparsers is None:
             self.error(f"nothing is expected here: {' '.join(rest)}")
+        for name, value in filed.items():
+            if getattr(namespace, name) is None:
+                setattr(namespace, name, value)
         return namespace, rest
+
+    def _filed(self, args: Sequence[str]) -> dict[str, Any]:
+        """Returns the values in the file that `--config` names, if it is there."""
+        if "--config" not in self._option_string_actions:
+            return {}
+        only = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+        only.add_argument("--config")
+        try:
+            path = only.parse_known_args(args)[0].config
+            return {} if path is None else read_flags(path, self)
+        except argparse.ArgumentError:  # It has no value, which is said when all are parsed.
+            return {}
+        except DserError as error:
+            self.exit(2, f"dser: {printable(str(error))}\n")
 
     def _refuse_unknown(self, args: Sequence[str]) -> None:
         """Refuses flags that there are not, before anything that is missing is asked for."""
@@ -49,9 +81,3 @@ class Parser(argparse.ArgumentParser):
             self.error(f"there is no command {value!r}{near}")
         listed = ", ".join(map(str, action.choices))
         raise argparse.ArgumentError(action, f"found {value!r}; expected one of {listed}{near}")
-
-
-def meant(word: str, words: Iterable[str]) -> str:
-    """Asks whether another word was meant, if there is one that is near."""
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dser_jax.experiment.flags.sweep_file import read_size
 from dser_jax.system import say, use_all_cores
 
 SMALL: Mapping[str, Any] = {
@@ -78,6 +79,8 @@ _NAMES = {"paper": "paper's", "small": "small ones"}
 def _own_size(args: argparse.Namespace) -> tuple[str, str]:
     """Returns the size that a sweep has if none is asked for, and why."""
     out = Path(args.out)
+    if (size := read_size(out)) is not None:
+        return size, f"as {out} was started with it"
     if (out / "manifest.json").exists() or any(out.glob("part-*/manifest.json")):
         return "paper", f"as {out} was started with it"
     if args.ray is not None:

@@ -1,0 +1,169 @@
+"""`sweep.toml`: the flags of a sweep as a file, a key a flag, to give with `--config`."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from dser_jax import __version__
+from dser_jax.system import DataError, meant, write_text
+
+FILE = "sweep.toml"
+"""What it is called in the folder of a sweep."""
+
+OWN = frozenset(("out", "config", "extend", "retry-failed", "part", "ray", "save-every"))
+"""Flags that say where and how one call goes about it, and not what is trained."""
+
+
+def add_config(group: Any) -> None:
+    """Adds `--config`."""
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        help=f"flags from a file, such as the {FILE} of a sweep; those given here win over it",
+    )
+
+
+def flags_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """Returns the flags that a file may hold, by their names without dashes."""
+    return {
+        flag.removeprefix("--"): action
+        for action in parser._actions
+        for flag in action.option_strings
+        if flag.startswith("--") and flag not in ("--help", "--debug", "--config")
+    }
+
+
+def read_flags(path: str | Path, parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """Reads flags from a file.
+
+    Returns:
+      Their values by the names under which the parser keeps them.
+
+    Raises:
+      DataError: There is no such file, it is not TOML, or a flag is unknown or has no such value.
+    """
+    flags = flags_of(parser)
+    found = {}
+    text, values = _load(path)
+    for key, value in values.items():
+        name = key.replace("_", "-")
+        line = _line_of(text, key)
+        if name not in flags:
+            raise DataError(f"there is no flag --{name}{meant(name, flags)}", file=path, line=line)
+        try:
+            found[flags[name].dest] = _parsed(flags[name], value)
+        except argparse.ArgumentError as error:
+            raise DataError(f"--{name}: {error.message}", file=path, line=line) from None
+    return found
+
+
+def _line_of(text: str, key: str) -> int | None:
+    """Finds the line on which a key, or a table of that name, begins."""
+    begins = re.compile(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if begins.match(line):
+            return number
+    return None
+
+
+def read_size(out: Path) -> str | None:
+    """Returns the `--size` with which a folder was started; None if it does not say."""
+    path = out / FILE
+    return _load(path)[1].get("size") if path.exists() else None
+
+
+def _load(path: str | Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = Path(path).read_text("utf-8")
+        return text, tomllib.loads(text)
+    except OSError as error:
+        problem = error.strerror or str(error)
+        raise DataError(f"cannot be read: {problem}", file=path) from None
+    except ValueError as error:  # Of the encoding, or of TOML, which tells the line.
+        raise DataError(f"not a TOML file: {error}", file=path) from None
+
+
+def _parsed(action: argparse.Action, value: Any) -> Any:
+    """Reads a value as the flag on a command line would; raises `argparse.ArgumentError`."""
+    flag = action.option_strings[0]
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise argparse.ArgumentError(None, f"found {value!r}; expected true or false")
+        words = [flag] if value else []
+    else:
+        items = value if isinstance(value, list) else [value]
+        for item in items:
+            if isinstance(item, bool) or not isinstance(item, (str, int, float)):
+                raise argparse.ArgumentError(None, f"found {item!r}; expected a number or text")
+        if isinstance(action, argparse._AppendAction):
+            words = [f"{flag}={item}" for item in items]
+        elif action.nargs is None:
+            if isinstance(value, list):
+                raise argparse.ArgumentError(None, f"found {value!r}; expected one value")
+            words = [f"{flag}={value}"]
+        else:
+            words = [flag, *map(str, items)]
+    one = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    one._add_action(copy.copy(action))
+    namespace, rest = one.parse_known_args(words)
+    if rest:
+        raise argparse.ArgumentError(None, f"found {value!r}; expected {action.nargs} values")
+    return getattr(namespace, action.dest)
+
+
+def write_flags(args: argparse.Namespace) -> None:
+    """Writes `sweep.toml` into the folder `--out`; an earlier one that differs gets a number."""
+    path, text = Path(args.out) / FILE, flags_text(args)
+    if path.exists():
+        if path.read_text("utf-8") == text:
+            return
+        number = 1
+        while (older := path.with_name(f"sweep-{number}.toml")).exists():
+            number += 1
+        path.rename(older)
+    write_text(path, text)
+
+
+def flags_text(args: argparse.Namespace) -> str:
+    """Writes the flags that were given as TOML; what was left out stands there as comments.
+
+    Args:
+      args: As `add_arguments` has them, the size settled.
+    """
+    given, rest = [], []
+    for name, action in flags_of(args.parser).items():
+        value, default = getattr(args, action.dest), args.parser.get_default(action.dest)
+        asked = value != default and action.dest not in args.from_size
+        if action.nargs == 0:
+            value = asked
+        if name in OWN or value in (None, [], ""):
+            continue
+        (given if asked else rest).append(f"{name} = {_toml(value)}")
+    return "\n".join(
+        [
+            f"# What was asked for, with dser_jax {__version__}. The same in another folder:",
+            f"#   {args.parser.prog} --config {FILE} --out DIR",
+            "# Flags beside it win over it: --data DIR names another place of the data.",
+            *given,
+            "",
+            "# Not asked for, and hence:",
+            *(f"# {line}" for line in rest),
+            "",
+        ]
+    )
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return repr(value)

@@ -1,0 +1,147 @@
+"""`sweep.toml`: the flags of a sweep as a file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from sweeping import TINY, draw_nothing, fails, planned, prepare_sentences, sweep_arguments
+
+from dser_jax.cli import main
+from dser_jax.data.prepared import load_prepared
+from dser_jax.experiment.flags.arguments import make_parser
+from dser_jax.experiment.flags.settings import make_config
+from dser_jax.experiment.flags.sweep_file import flags_text, write_flags
+from dser_jax.journal.reading import read_journal
+from dser_jax.plan.groups import plan_runs
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return prepare_sentences(tmp_path_factory.mktemp("data"))
+
+
+def runs_of(groups, folder: Path) -> list[str]:
+    prepared = load_prepared(folder)
+    return [run for group in groups for run in plan_runs(group, prepared)]
+
+
+def test_a_sweep_keeps_its_flags_and_they_plan_the_same_runs(data, tmp_path, monkeypatch):
+    grid = ("--grid", "learning_rate=0.1,0.2", "--grid", "patience=3:5:1")
+    given = ("--weights", "none", 'quoted "name"=0.7,0.2', "--seeds", "1", "--lanes", "12", *grid)
+    draw_nothing(monkeypatch)
+    main(sweep_arguments(data, tmp_path / "first", *given))
+    file = tmp_path / "first" / "sweep.toml"
+    kept = tomllib.loads(file.read_text("utf-8"))
+    assert kept["weights"] == ["none", 'quoted "name"=0.7,0.2']
+    assert kept["grid"] == ["learning_rate=0.1,0.2", "patience=3:5:1"]
+    assert kept["no-baselines"] is True
+    assert (kept["size"], kept["units"], kept["seeds"]) == ("paper", 3, 1)
+    assert not {"out", "fusion", "learning-rate", "extend", "vectors"} & set(kept)
+    assert "\n# fusion = [64, 32]\n" in file.read_text("utf-8")
+    again = planned(monkeypatch, ["sweep", "--config", str(file), "--out", str(tmp_path / "next")])
+    journal = read_journal(tmp_path / "first").manifest
+    assert runs_of(again, data / "text") == journal["planned"]
+    assert len(journal["planned"]) == 12
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--features", "one,two", "--split", "leave_one_session_out"),
+        ("--acoustic", "dense", "--features", "two", "--padding", "keras", "--fusion", "7", "5"),
+        ("--features", "one", "--size", "small", "--text-dropout", "1e-05", "--half-recurrence"),
+    ],
+)
+def test_any_flags_come_back_from_the_file(data, tmp_path, monkeypatch, given):
+    where = ["--data", str(data / "both"), "--out", str(tmp_path)]
+    written = []
+    monkeypatch.setattr(
+        "dser_jax.experiment.conducting.run_experiment",
+        lambda data, out, groups, opened, **_: (opened(), written.extend(groups)),
+    )
+    monkeypatch.setattr("dser_jax.experiment.conducting.write_report", lambda out: None)
+    main(["sweep", *where, "--seeds", "2", *given])
+    again = planned(monkeypatch, ["sweep", "--config", str(tmp_path / "sweep.toml"), *where[2:]])
+    assert runs_of(again, data / "both") == runs_of(written, data / "both") != []
+
+
+def test_flags_of_the_command_line_win_over_the_file(data, tmp_path, monkeypatch):
+    (tmp_path / "mine.toml").write_text(
+        'data = "nowhere"\nseeds = 7\nfusion = [7, 5]\nlearning_rate = 0.5\nacoustic = "none"\n'
+        'text = "dense"\ngrid = ["patience=3,4"]\nno-baselines = true\nweights = "valence"\n'
+    )
+    where = ["--data", str(data / "text"), "--out", str(tmp_path / "out"), "--size", "small"]
+    config = ("--config", str(tmp_path / "mine.toml"))
+    (group,) = planned(monkeypatch, ["sweep", *where, *config])
+    assert group.config.fusion == (7, 5)
+    assert {run.name for run in group.runs} == {
+        "valence only patience=3",
+        "valence only patience=4",
+    }
+    assert len(group.runs) == 14
+    more = ("--seeds", "20", "--grid", "patience=9", "--learning-rate", "0.25", "--weights", "none")
+    (group,) = planned(monkeypatch, ["sweep", *where, *config, *more])
+    assert {run.name for run in group.runs} == {"no weights patience=9"}
+    assert len(group.runs) == 20
+    assert group.runs[0].hparams.learning_rate == 0.25
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("sedes = 5", ":2: there is no flag --sedes; did you mean seeds?"),
+        ('config = "x"', ":2: there is no flag --config"),
+        ("[grid]\nalpha = 1", ":2: --grid: found {'alpha': 1}; expected a number or text"),
+        ("seeds = 0", ":2: --seeds: 0 is less than 1"),
+        ('units = "many"', ":2: --units: invalid positive value: 'many'"),
+        ("units = [1, 2]", ":2: --units: found [1, 2]; expected one value"),
+        ("fusion = [1, 2, 3]", ":2: --fusion: found [1, 2, 3]; expected 2 values"),
+        ('no-baselines = "yes"', ":2: --no-baselines: found 'yes'; expected true or false"),
+        ("extend = 1", ":2: --extend: found 1; expected true or false"),
+        ('protocol = "strickt"', ":2: --protocol: invalid choice: 'strickt'"),
+        ("seeds = = 5", "not a TOML file: Invalid value (at line 2,"),
+    ],
+)
+def test_a_file_that_is_wrong_is_said_with_its_line(tmp_path, capsys, line, message):
+    file = tmp_path / "mine.toml"
+    file.write_text(f"# A comment, and seeds.\n{line}\n")
+    said = fails(capsys, ["sweep", "--config", str(file), "--data", "d", "--out", "o"])
+    assert said.startswith(f"dser: {file}")
+    assert message in said
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path, capsys):
+    said = fails(capsys, ["sweep", "--config", str(tmp_path / "x"), "--data", "d", "--out", "o"])
+    assert said == f"dser: {tmp_path / 'x'}: cannot be read: No such file or directory\n"
+    assert "--config: expected one argument" in fails(capsys, ["sweep", "--config"])
+
+
+def test_what_neither_has_is_still_demanded(tmp_path, capsys):
+    (tmp_path / "mine.toml").write_text('data = "d"\n')
+    said = fails(capsys, ["sweep", "--config", str(tmp_path / "mine.toml")])
+    assert "the following arguments are required: --out; `dser sweep --help`" in said
+
+
+def test_the_file_of_an_experiment_names_its_command_and_an_older_one_is_kept(tmp_path):
+    parser = make_parser("An experiment.", batch_size=8)
+    for seeds in ("20", "3", "3"):
+        where = ["--data", "d", "--out", str(tmp_path), "--size", "paper", "--seeds", seeds]
+        args = parser.parse_args(where)
+        make_config(args, features="f")
+        write_flags(args)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep-1.toml", "sweep.toml"]
+    text = flags_text(args)
+    assert f"#   {parser.prog} --config sweep.toml --out DIR\n" in text
+    assert tomllib.loads(text) == {"data": "d", "size": "paper", "seeds": 3}
+    assert "\n# batch-size = 8\n" in text
+    assert "seeds" not in tomllib.loads((tmp_path / "sweep-1.toml").read_text("utf-8"))
+
+
+def test_a_folder_keeps_the_size_of_its_file(data, tmp_path, monkeypatch, capsys):
+    (tmp_path / "sweep.toml").write_text('size = "small"\n')
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    (group,) = planned(monkeypatch, sweep_arguments(data, tmp_path)[: -len(TINY)])
+    assert group.config.units == 16
+    assert f"size small, as {tmp_path} was started with it: units 16," in capsys.readouterr().err
