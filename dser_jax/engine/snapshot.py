@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ import numpy as np
 
 from dser_jax import __version__
 from dser_jax.engine.trees import PyTree, load_tree, save_tree
-from dser_jax.system import sync_folder, write_text
+from dser_jax.system import DataError, check_digests, digests_of, flush_folder, write_text
 
 SCHEMA = 1
 """The format of a checkpoint; raised when an older reader would misread a newer one."""
@@ -103,9 +102,8 @@ def write_snapshot(folder: Path, gathered: Gathered) -> None:
     arrays = {name: array for name, array in gathered.arrays.items() if array.size}
     if arrays:
         save_tree(folder / "arrays", arrays)
-    files = {name: _digest(folder / name, sync=True) for name in _files(folder)}
-    for inner in folder.rglob("*/"):
-        sync_folder(inner)
+    files = digests_of(folder)
+    flush_folder(folder)
     write_text(folder / "manifest.json", _to_text({**gathered.about, "files": files}))
 
 
@@ -192,20 +190,6 @@ def _stored_as(leaf: jax.ShapeDtypeStruct) -> tuple[Any, Callable[[np.ndarray], 
     return data, lambda array: jax.random.wrap_key_data(jnp.asarray(array), impl=kinds[0])
 
 
-def _files(folder: Path) -> list[str]:
-    paths = folder.rglob("*")
-    return sorted(path.relative_to(folder).as_posix() for path in paths if path.is_file())
-
-
-def _digest(path: Path, sync: bool = False) -> list[Any]:
-    """Returns the size and the SHA-256 of a file, which it may flush to the disk before."""
-    with open(path, "rb") as file:
-        if sync:
-            os.fsync(file.fileno())
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return [file.tell(), digest]
-
-
 def _to_text(about: dict[str, Any]) -> str:
     """Returns the one text of a manifest, which holds its own checksum."""
     body = json.dumps(about, sort_keys=True, allow_nan=False)
@@ -224,7 +208,7 @@ def _check(path: Path, like: PyTree) -> dict[str, Any]:
             raise ValueError("its checksum is wrong")
     except FileNotFoundError:
         raise Damaged("manifest.json is missing") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise Damaged(f"manifest.json: {error}") from error
     if about["schema"] != SCHEMA:
         raise Foreign(f"its schema is {about['schema']}; expected {SCHEMA}")
@@ -237,10 +221,8 @@ def _check(path: Path, like: PyTree) -> dict[str, Any]:
     if lines:
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
         raise Foreign(f"it is of another state ({'; '.join(lines[:3])}{more})")
-    for name, expected in about["files"].items():
-        try:
-            if _digest(path / name) != expected:
-                raise Damaged(f"{name} is not what was written")
-        except OSError as error:
-            raise Damaged(f"{name}: {error.strerror}") from error
+    try:
+        check_digests(path, about["files"])
+    except DataError as error:
+        raise Damaged(str(error)) from error
     return about

@@ -120,6 +120,7 @@ def _train_groups(
         must_match=task.must_match,
         extend=options.extend,
         retry=lambda run: options.retry_failed,
+        mend=options.retry_failed,
     ) as journal:
         options.opened()
         for notice in journal.notices:
@@ -196,7 +197,7 @@ def _outcomes(
         )
         return
     key = run_id({"config": config.to_json(), "data": dataset.fingerprint})
-    sizes = Sizes(journal.folder, key)
+    sizes = Sizes(journal.folder, key, say)
     judge = None
     if isinstance(pending, Decisions):
         judge = pending.judge(np.asarray(~np.isnan(dataset.gold("validation")).all(0)))

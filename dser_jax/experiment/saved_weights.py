@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.engine import load_tree, save_tree
-from dser_jax.system import DserError
+from dser_jax.journal import WEIGHTS_DIGESTS, check_weights, weights_folder
+from dser_jax.system import (
+    DataError,
+    DserError,
+    digests_of,
+    last_line,
+    replacing_folder,
+    write_sealed,
+)
 from dser_jax.training import Weights
 
 
@@ -21,18 +29,35 @@ def load_weights(out: str | Path, run: str) -> dict[str, Any]:
       `params` and `stats`, nested dictionaries of arrays, as `training.Weights` has them.
 
     Raises:
-      DserError: They were not kept.
+      DserError: They were not kept, or are damaged.
     """
-    folder = _folder(out, run)
+    folder = weights_folder(Path(out), run)
     if not folder.is_dir():
         raise DserError(f"{folder} is not there: the weights of this run were not kept")
-    return load_tree(folder)
+    check_weights(Path(out), run)
+    try:
+        tree = load_tree(folder)
+        return {part: tree[part] for part in Weights._fields}
+    except Exception as error:  # What has no checksums comes to light as almost anything.
+        raise DataError(
+            f"cannot be read ({type(error).__name__})",
+            file=folder,
+            expected="an Orbax checkpoint; `dser export --retrain` trains the run again",
+        ) from error
 
 
 def save_weights(out: str | Path, run: str, weights: Weights) -> None:
-    """Saves the weights of a run in a journal, as an Orbax checkpoint."""
-    save_tree(_folder(out, run), weights._asdict())
+    """Saves the weights of a run in a journal, as an Orbax checkpoint with checksums of its files.
 
-
-def _folder(out: str | Path, run: str) -> Path:
-    return Path(out) / "params" / run
+    Raises:
+      DserError: The disk is full and the like; nothing of it is then left.
+    """
+    folder = weights_folder(Path(out), run)
+    try:
+        with replacing_folder(folder) as part:
+            save_tree(part, weights._asdict())
+            write_sealed(part / WEIGHTS_DIGESTS, {"files": digests_of(part)})
+    except DserError:
+        raise
+    except Exception as error:  # Orbax has an error of its own for each library below it.
+        raise DserError(f"{folder}: cannot write the weights: {last_line(str(error))}") from error

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from dser_jax.system import write_text
+from dser_jax.system import DataError, read_sealed, write_sealed
 
 
 class Sizes:
     """Lanes of one program that fit on this device; `lanes.json` has them of all."""
 
-    def __init__(self, journal: Path, program: str) -> None:
+    def __init__(self, journal: Path, program: str, say: Callable[[str], Any]) -> None:
         """Reads nothing yet.
 
         Args:
           journal: Folder of the journal.
           program: What tells programs apart.
+          say: Called with what is amiss, for the user to read.
         """
         self._path, self._key = journal / "lanes.json", f"{program} on {this_device()}"
+        self._say = say
 
     def read(self) -> int | None:
         """Returns how many fit; None where nobody has found out."""
@@ -26,14 +29,19 @@ class Sizes:
 
     def write(self, lanes: int) -> None:
         """Remembers how many fit."""
-        known = self._all() | {self._key: lanes}
-        write_text(self._path, json.dumps(known, indent=1) + "\n")
+        write_sealed(self._path, self._all() | {self._key: lanes})
 
     def _all(self) -> dict[str, int]:
+        """Reads the file; where it is damaged, nothing is lost but a hint."""
         try:
-            return json.loads(self._path.read_bytes())
-        except (OSError, ValueError):  # Nothing is lost but a hint.
+            found = read_sealed(self._path, "how many lanes fit is found out again") or {}
+        except DataError as error:
+            self._say(str(error))
             return {}
+        sound = {key: lanes for key, lanes in found.items() if type(lanes) is int and lanes > 0}
+        if sound != found:
+            self._say(f"{self._path}: what is no number of lanes is left out")
+        return sound
 
 
 def this_device() -> str:

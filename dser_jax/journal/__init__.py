@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.journal.files import Arrays, Row, differences, read_bytes, read_manifest
+    from dser_jax.journal.files import (
+        MISSING,
+        WEIGHTS_DIGESTS,
+        Arrays,
+        Row,
+        check_weights,
+        differences,
+        read_bytes,
+        read_manifest,
+        weights_folder,
+    )
     from dser_jax.journal.frame import results
     from dser_jax.journal.intervals import (
         Difference,

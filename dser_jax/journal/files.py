@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dser_jax.system import DataError, DserError, replacing
+from dser_jax.system import (
+    DataError,
+    DserError,
+    check_digests,
+    parse_sealed,
+    read_archive,
+    read_sealed,
+    replacing,
+)
 
 Row = dict[str, Any]
 Arrays = dict[str, NDArray]
+
+
+MANIFEST_LOST = (
+    "remove it, and repeat the command of the sweep, which writes it anew where all runs that are "
+    "here are its own; or take it from a backup"
+)
+RUN_LOST = "what its run left; a sweep with --retry-failed has it done again"
+TRUTH_LOST = "what the sweep wrote; its command, again, writes it anew"
+"""What to do where such files are lost."""
+
+MISSING = "missing"
+"""What a `DataError` says of a file that is not there."""
+
+WEIGHTS_DIGESTS = "checksums.json"
+"""In the folder of the weights of a run: the digests of its other files."""
 
 
 def differences(was: Any, now: Any, at: str = "") -> list[str]:
@@ -38,19 +59,8 @@ def _short(value: Any, limit: int = 100) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Reads `manifest.json`; None if there is none."""
-    path = folder / "manifest.json"
-    try:
-        manifest = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise DserError(f"{path}: cannot read: {error.strerror}") from error
-    except ValueError as error:
-        raise DataError(f"not valid JSON ({error})", file=path) from error
-    if not isinstance(manifest, dict):
-        raise DataError("not a manifest", file=path, expected="a JSON object")
-    return manifest
+    """Reads `manifest.json`; None if there is none, DataError if it is damaged."""
+    return read_sealed(folder / "manifest.json", MANIFEST_LOST)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -63,58 +73,93 @@ def read_bytes(path: Path) -> bytes:
         raise DserError(f"{path}: cannot read: {error.strerror}") from error
 
 
-def parse_rows(path: Path, data: bytes) -> tuple[list[Row], int, list[str]]:
-    """Parses what was read of `rows.jsonl`.
+class Rows(NamedTuple):
+    """What was read of `rows.jsonl`.
 
-    Returns:
-      The rows, each run once; the length in bytes of the file without a torn last line; and what
-      was amiss, in words.
+    Attributes:
+      rows: Each run once.
+      lines: As the file has them.
+      notices: What was amiss, in words.
+    """
+
+    rows: list[Row]
+    lines: list[bytes]
+    notices: list[str]
+
+
+def parse_rows(
+    path: Path, data: bytes, planned: Collection[str] | None = None, *, mend: bool = False
+) -> Rows:
+    """Parses what was read of `rows.jsonl`; leaves out a torn last line.
+
+    Args:
+      path: For messages.
+      data: What was read.
+      planned: The runs that may be there, beside baselines; None for any.
+      mend: Whether damaged rows are left out, too, so that their runs are unfinished.
 
     Raises:
-      DataError: if a line before the last is damaged; names the file and the line.
+      DataError: if a line before the last is damaged, or of a run that was not planned; names the
+        file and the line.
     """
-    lines = data.split(b"\n")
+    lines = [line + b"\n" for line in data.split(b"\n")]
+    lines[-1] = lines[-1][:-1]
     if not lines[-1]:
         lines.pop()
-    rows: dict[str, Row] = {}
+    known = None if planned is None else set(planned)
+    found: dict[str, tuple[Row, bytes]] = {}
     notices: list[str] = []
-    end = 0
     for number, line in enumerate(lines, 1):
-        row = _parse_row(line)
-        # Without its newline even a line that can be read was not committed.
-        whole = row is not None and end + len(line) < len(data)
-        if number == len(lines) and not whole:
-            notices.append(
-                f"{path}:{number}: dropped the last line, which is cut off; "
-                "its run counts as not finished"
-            )
-            break
-        if row is None:
-            raise DataError(
-                "a damaged row in the middle",
-                file=path,
-                line=number,
-                value=line[:60].decode("utf-8", "replace"),
-                expected='a JSON object with a "run"; delete the line to have that run done again',
-            )
-        end += len(line) + 1
-        if row["run"] in rows:
-            notices.append(f"{path}:{number}: run {row['run']} is there already; left out")
-        rows.setdefault(row["run"], row)
-    return list(rows.values()), end, notices
+        at = f"{path}:{number}"
+        try:
+            row = _parse_row(line, known)
+        except ValueError as error:
+            if number == len(lines):
+                notices.append(
+                    f"{at}: dropped the last line, which is cut off or damaged; its run counts as "
+                    "not finished"
+                )
+            elif mend:
+                notices.append(f"{at}: dropped, damaged ({error}); its run counts as not finished")
+            else:
+                raise DataError(
+                    f"a damaged row ({error})",
+                    file=path,
+                    line=number,
+                    value=line[:60].decode("utf-8", "replace"),
+                    expected="what was written. Delete the line, or repeat the sweep with "
+                    "--retry-failed, to have that run done again",
+                ) from error
+            continue
+        if row["run"] in found:
+            notices.append(f"{at}: run {row['run']} is there already; left out")
+        found.setdefault(row["run"], (row, line))
+    return Rows([row for row, _ in found.values()], [line for _, line in found.values()], notices)
 
 
-def _parse_row(line: bytes) -> Row | None:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and isinstance(row.get("run"), str) else None
+def _parse_row(line: bytes, planned: Collection[str] | None) -> Row:
+    """Parses a line; ValueError where it is not what was committed."""
+    if not line.endswith(b"\n"):  # Even if it can be read, it was not committed.
+        raise ValueError("it is cut off")
+    row = parse_sealed(line)
+    run = row.get("run")
+    if not is_file_name(run):
+        raise ValueError(f"{run!r} is the id of no run")
+    if planned is not None and run not in planned and row.get("kind") != "baseline":
+        raise ValueError(f"the run {run} was not planned")
+    return row
+
+
+def is_file_name(name: object) -> bool:
+    """Returns whether a name does as that of a file, in one folder and on any system."""
+    return isinstance(name, str) and bool(
+        re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]{0,199}", name)
+    )
 
 
 def array_file(folder: Path, name: object) -> Path:
     """Returns the file for the arrays of this name, which must do as the name of a file."""
-    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]{0,199}", name)):
+    if not is_file_name(name):
         raise DserError(f"{name!r} cannot name a file: give letters, digits, and any of _ . = + -")
     return folder / f"{name}.npz"
 
@@ -126,23 +171,40 @@ def save_arrays(path: Path, arrays: Mapping[str, ArrayLike]) -> None:
         np.savez(file, **ready)  # pyrefly: ignore
 
 
-def load_arrays(path: Path) -> Arrays:
-    """Reads an `.npz` file; DataError if it is missing or damaged."""
+def load_arrays(path: Path, expected: str | None = None) -> Arrays:
+    """Reads an `.npz` file; DataError if it is missing or damaged, which says what was expected."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise DataError("missing", file=path) from None
+        raise DataError(MISSING, file=path, expected=expected) from None
     except OSError as error:
         raise DserError(f"{path}: cannot read: {error.strerror}") from error
     try:
-        # NumPy would act on the header of an array before its checksum is known.
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if archive.testzip() is not None:
-                raise ValueError("a checksum is wrong")
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except Exception as error:  # A flipped bit comes to light as almost anything.
-        raise DataError(f"damaged ({error})", file=path) from error
+        return read_archive(data)
+    except ValueError as error:
+        raise DataError(f"damaged ({error})", file=path, expected=expected) from error
+
+
+def weights_folder(folder: Path, run: object) -> Path:
+    """Returns where the weights of a run are kept, if they are."""
+    return array_file(folder / "params", run).with_suffix("")
+
+
+def check_weights(folder: Path, run: object) -> Path:
+    """Makes sure that the weights of a run are what was kept; older versions kept no checksums.
+
+    Returns:
+      The folder that holds them.
+
+    Raises:
+      DataError: They are missing or damaged.
+    """
+    place = weights_folder(folder, run)
+    if not place.is_dir():
+        raise DataError(MISSING, file=place, expected=RUN_LOST)
+    known = read_sealed(place / WEIGHTS_DIGESTS, f"expected {RUN_LOST}")
+    check_digests(place, {} if known is None else known.get("files"))
+    return place
 
 
 def same_arrays(left: Mapping[str, ArrayLike], right: Mapping[str, ArrayLike]) -> bool:

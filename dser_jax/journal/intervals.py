@@ -1,19 +1,21 @@
 """Intervals over the test utterances of a journal, as they lie on disk: `bootstrap.json`.
 
 The file says again what can be computed from the journal's arrays, so a missing or damaged one
-costs nothing but the intervals in a report, and is written anew by the next call of the experiment.
+costs nothing but the intervals in a report, which says so, and is written anew by the next call of
+the experiment.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from dser_jax.plan import canonical
-from dser_jax.system import write_text
+from dser_jax.system import DserError, read_sealed, write_sealed
+
+T = TypeVar("T")
 
 FILE = "bootstrap.json"
 
@@ -78,35 +80,48 @@ def interval_key(truth: str, name: str, runs: Iterable[str]) -> str:
     return canonical([truth, name, sorted(runs)])
 
 
-def read_intervals(folder: Path) -> Intervals:
-    """Reads the intervals of a journal; none where the file is missing or cannot be read."""
+def read_intervals(folder: Path, problems: list[str] | None = None) -> Intervals:
+    """Reads the intervals of a journal; none where there are none that can be believed.
+
+    Args:
+      folder: The journal's.
+      problems: Takes what is amiss, in words.
+    """
+
+    def take(entry: Mapping[str, Any]) -> tuple[str, Resampled]:
+        return entry["of"], Resampled(entry["name"], *_drawn(entry))
+
+    return dict(_entries(folder, "rows", take, [] if problems is None else problems))
+
+
+def read_differences(folder: Path, problems: list[str] | None = None) -> Differences:
+    """Reads the differences of a journal likewise; none where an older version wrote its file."""
+
+    def take(entry: Mapping[str, Any]) -> tuple[tuple[str, str], Difference]:
+        return (
+            (entry["of"], entry["less"]),
+            Difference(entry["first"], entry["second"], *_drawn(entry)),
+        )
+
+    return dict(_entries(folder, "differences", take, [] if problems is None else problems))
+
+
+def _entries(
+    folder: Path, kind: str, take: Callable[[Mapping[str, Any]], T], problems: list[str]
+) -> list[T]:
+    again = "the command of the sweep, again, computes its intervals anew"
     try:
-        return {
-            entry["of"]: Resampled(entry["name"], *_drawn(entry))
-            for entry in _content(folder)["rows"]
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def read_differences(folder: Path) -> Differences:
-    """Reads the differences of a journal; none where an older version wrote its file, and so on."""
-    try:
-        return {
-            (entry["of"], entry["less"]): Difference(
-                entry["first"], entry["second"], *_drawn(entry)
-            )
-            for entry in _content(folder)["differences"]
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _content(folder: Path) -> dict[str, Any]:
-    content = json.loads((folder / FILE).read_bytes())
-    if content["schema"] != SCHEMA:
-        raise ValueError(content["schema"])
-    return content
+        content = read_sealed(folder / FILE, again)
+        if content is None:
+            return []
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema {content['schema']}")
+        return [take(entry) for entry in content.get(kind, [])]
+    except DserError as error:
+        problems.append(str(error))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        problems.append(f"{folder / FILE}: not what was written ({error}); {again}")
+    return []
 
 
 def _drawn(entry: Mapping[str, Any]) -> tuple[str, int, int, dict[str, Interval]]:
@@ -127,4 +142,4 @@ def write_intervals(
         for (first, second), entry in (differences or {}).items()
     ]
     content = {"schema": SCHEMA, "level": 0.95, "rows": rows, "differences": apart}
-    write_text(folder / FILE, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_sealed(folder / FILE, content)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from dser_jax.journal.files import (
     Arrays,
     Row,
     array_file,
+    check_weights,
     load_arrays,
     parse_rows,
     read_bytes,
@@ -29,11 +29,28 @@ from dser_jax.journal.files import (
     save_arrays,
 )
 from dser_jax.journal.planned import check_plan
-from dser_jax.journal.reading import SCHEMA, JournalView, as_planned, check_schema
+from dser_jax.journal.reading import (
+    SCHEMA,
+    JournalView,
+    as_planned,
+    check_schema,
+    missing_arrays,
+    missing_weights,
+    planned_runs,
+)
 from dser_jax.journal.resuming import check_match, join_manifests, now
 from dser_jax.journal.row_file import RowFile
 from dser_jax.plan import plain
-from dser_jax.system import DataError, DserError, FolderLock, remove_stale, saying, write_text
+from dser_jax.system import (
+    DataError,
+    DserError,
+    FolderLock,
+    plural,
+    remove_stale,
+    saying,
+    to_sealed,
+    write_sealed,
+)
 
 
 class Journal:
@@ -64,6 +81,7 @@ class Journal:
         must_match: Iterable[str] = ("data_fingerprint", "inputs"),
         extend: bool = False,
         retry: Callable[[str], bool] = lambda run: False,
+        mend: bool = False,
     ) -> Journal:
         """Starts a journal, or takes up one that was interrupted.
 
@@ -82,11 +100,15 @@ class Journal:
           extend: Whether runs may be added to those that were planned. What was planned stays so,
             and rows keep their settings: others under the name of a row are refused nevertheless.
           retry: Tells of a failed run, by its id, whether to drop its row: it is then unfinished.
+          mend: Whether to drop, likewise, rows that are damaged or whose arrays or weights are.
+
+        Where there are rows and no manifest, it is written anew if all of them are of planned runs.
 
         Raises:
           DserError: if another process has the folder, if it cannot be written, or if the schema,
             an entry of `must_match` or the plan differs; the message shows the difference.
-          DataError: if a line of `rows.jsonl` before the last is damaged.
+          DataError: if the manifest is damaged; or a line of `rows.jsonl` before the last is, or is
+            of a run that was not planned, and is not to be dropped.
         """
         folder = Path(folder)
         with saying(folder):
@@ -95,7 +117,7 @@ class Journal:
         lock = FolderLock(folder)
         journal = cls(folder, lock)
         try:
-            journal._take_up(plain(manifest), tuple(must_match), extend, retry)
+            journal._take_up(plain(manifest), tuple(must_match), extend, retry, mend)
         except BaseException:
             journal.close()
             raise
@@ -107,46 +129,74 @@ class Journal:
         must_match: tuple[str, ...],
         extend: bool,
         retry: Callable[[str], bool],
+        mend: bool,
     ) -> None:
-        for part in (self.folder, self.folder / "arrays", self.folder / "truth"):
-            for path in remove_stale(part):
+        for part in (".", "arrays", "truth", "params"):
+            for path in remove_stale(self.folder / part):
                 self.notices.append(f"{path}: removed, half-written by an interrupted run")
         manifest = {**manifest, "schema": SCHEMA}
         for key in ("planned", "planned_whole"):
             if isinstance(manifest.get(key), list):
                 manifest[key] = list(dict.fromkeys(manifest[key]))
-        older = read_manifest(self.folder)
         path = self._row_file.path
+        data = read_bytes(path)
+        older = read_manifest(self.folder)
+        lost = older is None
         if older is None:
-            if path.exists():
+            older = {**manifest, "created": now()}
+            if data and planned_runs(older) is None:
                 raise DserError(f"{self.folder} holds rows but no manifest.json; move it away")
-            self._write_manifest({**manifest, "created": now()})
-            return
         check_schema(self.folder, older)
         check_match(self.folder, older, manifest, must_match)
         change = check_plan(self.folder, older, manifest, extend=extend)
-        data = read_bytes(path)
-        self._rows, end, notices = parse_rows(path, data)
+        try:
+            rows, lines, notices = parse_rows(
+                path, data, planned_runs(older), mend=mend and not lost
+            )
+        except DataError as error:
+            if not lost:
+                raise
+            raise DserError(f"{error}. {self.folder} has no manifest.json") from error
         self.notices += notices
-        kept = data[:end]
-        again = {r["run"] for r in self._rows if r.get("status") == "failed" and retry(r["run"])}
-        if again:
-            self._rows = [row for row in self._rows if row["run"] not in again]
-            kept = b"".join(map(_line, self._rows))
-            runs = "1 run" if len(again) == 1 else f"{len(again)} runs"
-            self.notices.append(f"dropped the rows of {runs} that failed")
+        if lost and rows:
+            self.notices.append(
+                f"{self.folder / 'manifest.json'} is missing; written anew, as all runs that are "
+                "here are of this sweep. When and with what they were made is not known"
+            )
+        dropped = self._to_drop(rows, retry, mend)
+        kept = [at for at, row in enumerate(rows) if row["run"] not in dropped]
+        self._rows = [rows[at] for at in kept]
         self.finished = {row["run"] for row in self._rows}
-        self._row_file.take_over(kept)
+        self._row_file.take_over(b"".join(lines[at] for at in kept))
         joined, notices = join_manifests(older, manifest, must_match, change, len(self._rows))
         self.notices += notices
         self.manifest = older
-        if joined != older:
+        if lost or joined != older:
             self._write_manifest(joined)
 
+    def _to_drop(self, rows: list[Row], retry: Callable[[str], bool], mend: bool) -> set[str]:
+        """Returns which runs are to be done again; says why, and what is lost of others."""
+        failed = {r["run"] for r in rows if r.get("status") == "failed" and retry(r["run"])}
+        if failed:
+            self.notices.append(f"dropped the rows of {plural(len(failed), 'run')} that failed")
+        rows = [row for row in rows if row["run"] not in failed]
+        if not mend:
+            self.notices += missing_weights(self.folder, rows) + missing_arrays(self.folder, rows)
+            return failed
+        lost = set()
+        for row in rows:
+            try:
+                load_arrays(array_file(self.folder / "arrays", row["run"]))
+                if row.get("weights"):
+                    check_weights(self.folder, row["run"])
+            except DataError as error:
+                lost.add(row["run"])
+                self.notices.append(f"{error}; its run counts as not finished")
+        return failed | lost
+
     def _write_manifest(self, manifest: dict[str, Any]) -> None:
-        text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=False)
         self.check()
-        write_text(self.folder / "manifest.json", text + "\n")
+        write_sealed(self.folder / "manifest.json", manifest)
         self.manifest = manifest
 
     def note(self, entries: Mapping[str, Any]) -> None:
@@ -198,7 +248,7 @@ class Journal:
         run = written["run"]
         if run in self.finished:
             return False
-        line = _line(written)
+        line = to_sealed(written)
         save_arrays(array_file(self.folder / "arrays", run), arrays)
         self._row_file.append(line)
         self._rows.append(written)
@@ -230,8 +280,3 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _line(row: Row) -> bytes:
-    """Returns a row as the file has it."""
-    return json.dumps(row, allow_nan=False, ensure_ascii=False).encode() + b"\n"

@@ -11,12 +11,19 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dser_jax.journal.files import Row, differences, load_arrays, read_manifest
+from dser_jax.journal.files import (
+    Row,
+    check_weights,
+    differences,
+    load_arrays,
+    read_manifest,
+    weights_folder,
+)
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.planned import compare_plans, join_plans
 from dser_jax.journal.reading import JournalView, read_journal
 from dser_jax.plan import plain
-from dser_jax.system import TEMPORARY, DserError, saying, sync_folder
+from dser_jax.system import DserError, replacing_folder
 
 ORIGIN = ("versions", "device", "platform", "git_commit", "git_dirty")
 """What parts may differ in; the merged journal keeps it of each."""
@@ -97,7 +104,6 @@ def merge(parts: Sequence[str | os.PathLike], out: str | os.PathLike) -> Journal
     mended = {run for run, (_, row) in rows.items() if row.get("status") != "failed"}
     manifest["planned"] = planned
     with Journal.open(out, manifest, extend=True, retry=mended.__contains__) as journal:
-        _clean(out / "params")
         for part in found:
             _copy(part, rows, journal)
         # Parts that were merged before and are not given now stay listed.
@@ -208,25 +214,18 @@ def _copy(part: _Part, rows: Mapping[str, tuple[_Part, Row]], journal: Journal) 
             _check_same(had[run], journal.folder, row, folder)
             continue
         arrays = part.view.arrays(run)
-        _copy_folder(folder / "params" / run, journal.folder / "params" / run)
+        _copy_weights(folder, journal.folder, run)
         journal.commit(row, arrays)
 
 
-def _copy_folder(source: Path, target: Path) -> None:
-    """Copies a folder, where there is one, so that the copy is whole or not there."""
-    if not source.is_dir() or target.exists():
+def _copy_weights(source: Path, target: Path, run: str) -> None:
+    """Copies the weights of a run, where there are any, so that the copy is whole or not there."""
+    kept, copied = weights_folder(source, run), weights_folder(target, run)
+    if not kept.is_dir() or copied.exists():
         return
-    aside = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY}")
-    with saying(target):
-        shutil.copytree(source, aside)
-        os.replace(aside, target)
-        sync_folder(target.parent)
-
-
-def _clean(folder: Path) -> None:
-    """Removes copies that were interrupted."""
-    for path in folder.glob(f".*{TEMPORARY}"):
-        shutil.rmtree(path, ignore_errors=True)
+    check_weights(source, run)
+    with replacing_folder(copied) as part:
+        shutil.copytree(kept, part, dirs_exist_ok=True)
 
 
 def _origin(part: _Part) -> dict[str, Any]:

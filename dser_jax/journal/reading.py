@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal.files import (
+    RUN_LOST,
+    TRUTH_LOST,
     Arrays,
     Row,
     array_file,
@@ -17,7 +19,7 @@ from dser_jax.journal.files import (
     read_bytes,
     read_manifest,
 )
-from dser_jax.system import DataError, DserError
+from dser_jax.system import DataError, DserError, plural
 
 SCHEMA = 1
 """The format of the folder; raised when an older reader would misread a newer folder."""
@@ -42,11 +44,11 @@ class JournalView:
 
     def arrays(self, run: str) -> Arrays:
         """Loads the arrays of a run; DataError if the file is missing or damaged."""
-        return load_arrays(array_file(self.folder / "arrays", run))
+        return load_arrays(array_file(self.folder / "arrays", run), RUN_LOST)
 
     def truth(self, key: str) -> Arrays:
         """Loads the labels and ids that runs with this key predict; DataError as above."""
-        return load_arrays(array_file(self.folder / "truth", key))
+        return load_arrays(array_file(self.folder / "truth", key), TRUTH_LOST)
 
 
 def read_journal(folder: str | os.PathLike) -> JournalView:
@@ -70,8 +72,38 @@ def read_journal(folder: str | os.PathLike) -> JournalView:
         )
     check_schema(folder, manifest)
     path = folder / "rows.jsonl"
-    rows, _, notices = parse_rows(path, read_bytes(path))
+    rows, _, notices = parse_rows(path, read_bytes(path), planned_runs(manifest))
+    notices += missing_weights(folder, rows)
     return JournalView(folder, manifest, as_planned(rows, manifest), tuple(notices))
+
+
+def planned_runs(manifest: Mapping[str, Any]) -> list[str] | None:
+    """Returns the ids of the runs of a sweep, of which a journal may be a part.
+
+    Returns:
+      None where only their number is known.
+    """
+    planned = manifest.get("planned_whole", manifest.get("planned"))
+    return planned if isinstance(planned, list) else None
+
+
+def missing_weights(folder: Path, rows: Sequence[Row]) -> list[str]:
+    """Says of how many runs the weights were kept and are no longer there."""
+    kept = [folder / "params" / row["run"] for row in rows if row.get("weights")]
+    return _lost([path for path in kept if not path.is_dir()], "weights")
+
+
+def missing_arrays(folder: Path, rows: Sequence[Row]) -> list[str]:
+    """Says of how many runs the arrays are not there."""
+    there = set(os.listdir(folder / "arrays"))
+    lost = [row["run"] for row in rows if f"{row['run']}.npz" not in there]
+    return _lost([folder / "arrays" / f"{run}.npz" for run in lost], "arrays")
+
+
+def _lost(paths: Sequence[Path], what: str) -> list[str]:
+    runs = plural(len(paths), "run")
+    again = f"the {what} of {runs} are lost; a sweep with --retry-failed has them done again"
+    return [f"{path} is missing; {again}" for path in paths[:1]]
 
 
 def check_schema(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -31,6 +31,8 @@ def make_row(
         "hparams": hparams_json(spec.hparams),
         "status": "failed",
     }
+    if outcome.weights is not None:
+        row["weights"] = True
     if spec.paper is not None:
         row["paper"] = spec.paper
     if result is None:

@@ -40,7 +40,7 @@ def answer(
       problems: Takes what could not be read, in words.
       page: Whether it is for a page, which need not name itself.
     """
-    known = read_differences(view.folder)
+    known = read_differences(view.folder, problems)
     lines = []
     for table in groups[:LISTED]:
         told = list(_of_table(view, table, known, problems))

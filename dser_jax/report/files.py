@@ -44,7 +44,7 @@ def table_csv(view: JournalView) -> str:
         "name attribute metric part n mean sd low high protocol split corpus truth diverged kind "
         "unit unit_low unit_high failed pruned"
     )
-    intervals = read_intervals(view.folder)
+    intervals = read_intervals(view.folder)  # What is amiss is said beside.
     lines = []
     for part in PARTS:
         for metric in METRICS:

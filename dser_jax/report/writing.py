@@ -64,8 +64,8 @@ def write_report(
     usual = _part(view)
     part = part or usual
     view = chosen(whole)
-    groups = tables(view.rows, "ccc", part, read_intervals(view.folder))
     problems: list[str] = []
+    groups = tables(view.rows, "ccc", part, read_intervals(view.folder, problems))
     first = answer(whole, groups, problems)
     print_answer(console, first)
     print_line(console, f"{view.folder}: {progress(whole)}")

@@ -28,7 +28,7 @@ from dser_jax.journal import Journal, Row, read_bytes, read_manifest
 from dser_jax.plan import RunSpec, run_of
 from dser_jax.search.base import Search
 from dser_jax.search.trials import value_of
-from dser_jax.system import DataError, DserError, replacing, saying
+from dser_jax.system import DataError, DserError, parse_sealed, replacing, saying, to_sealed
 
 FILE = "decisions.jsonl"
 
@@ -75,7 +75,7 @@ class Decisions:
         for number, line in enumerate(lines, 1):
             self._replay(number, line)
         with replacing(self._path) as file:  # Whoever else has it open, now has another file.
-            file.write(b"".join(map(_encoded, lines)))
+            file.write(b"".join(map(to_sealed, lines)))
         with saying(self._path):
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND)
         for run, row in self._finished.items():
@@ -156,7 +156,7 @@ class Decisions:
     def _write(self, line: Line) -> None:
         self._check()
         with saying(self._path):
-            data = _encoded(line)
+            data = to_sealed(line)
             if os.write(self._file, data) != len(data):
                 raise OSError("the disk is full")
             os.fsync(self._file)
@@ -232,20 +232,16 @@ def check_count(folder: Path, search: Search, extend: bool) -> None:
         )
 
 
-def _encoded(line: Line) -> bytes:
-    return json.dumps(line, allow_nan=False).encode() + b"\n"
-
-
 def _read(path: Path, say: Callable[[str], Any]) -> list[Line]:
     """Reads what was decided; drops a last line that is cut off, and says so."""
     *whole, rest = read_bytes(path).split(b"\n")
     lines = []
     for number, text in enumerate(whole, 1):
         try:
-            line = json.loads(text)
+            line = parse_sealed(text)
         except ValueError:
-            line = None
-        if not (isinstance(line, dict) and {"ask", "keep", "tell"} & line.keys()):
+            line = {}
+        if not {"ask", "keep", "tell"} & line.keys():
             raise DataError(
                 "a damaged line",
                 file=path,

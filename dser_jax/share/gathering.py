@@ -10,7 +10,7 @@ import numpy as np
 
 from dser_jax.config import Config
 from dser_jax.data import Dataset, Prepared, feature_name, load_dataset, load_prepared
-from dser_jax.journal import JournalView, Row, environment, read_journal
+from dser_jax.journal import JournalView, Row, environment, read_journal, weights_folder
 from dser_jax.share.bundle import Bundle, Features, Member, Weights
 from dser_jax.share.choice import Choice, choose
 from dser_jax.share.forward import Networks, flat, rows_of
@@ -109,24 +109,17 @@ def _features(prepared: Prepared, dataset: Dataset, config: Config) -> Features 
 
 def _kept_weights(view: JournalView, run: str, count: int) -> Weights:
     """Loads the weights that `--keep-weights` left in a journal."""
-    from dser_jax.engine import load_tree
+    from dser_jax.experiment import load_weights
 
-    folder = view.folder / "params" / run
+    folder = weights_folder(view.folder, run)
     if not folder.is_dir():
         runs = "this run" if count == 1 else f"these {count} runs"
         raise DserError(
             f"{folder}: the weights of this run were not kept. `dser export ... --retrain` trains "
             f"{runs} again; a sweep with --keep-weights keeps all of them"
         )
-    try:
-        tree = load_tree(folder)
-        return flat({"params": tree["params"], "batch_stats": tree["stats"]})
-    except Exception as error:  # A damaged checkpoint comes to light as almost anything.
-        raise DataError(
-            f"cannot be read ({type(error).__name__})",
-            file=folder,
-            expected="an Orbax checkpoint; `--retrain` trains the run again",
-        ) from error
+    tree = load_weights(view.folder, run)
+    return flat({"params": tree["params"], "batch_stats": tree["stats"]})
 
 
 def _train_again(dataset: Dataset, config: Config, rows: Sequence[Row]) -> dict[str, Weights]:

@@ -152,8 +152,8 @@ def update_intervals(view: JournalView) -> list[str]:
     Returns:
       What could not be read, for the user.
     """
-    had, now, problems = read_intervals(view.folder), {}, []
-    known, apart = read_differences(view.folder), {}
+    now, apart, problems = {}, {}, []
+    had, known = read_intervals(view.folder, problems), read_differences(view.folder, problems)
     for table in tables(view.rows):
         wanted = {
             interval_key(table.truth, row.name, row.finished): row
@@ -165,7 +165,7 @@ def update_intervals(view: JournalView) -> list[str]:
         if missing:
             now |= _resample(view, table.truth, missing, problems)
         apart |= differences_of(view, table, known, problems)
-    if (now, apart) != (had, known):
+    if (now, apart) != (had, known):  # Also where a damaged file gave nothing.
         write_intervals(view.folder, now, apart)
     return list(dict.fromkeys(problems))
 
@@ -176,6 +176,7 @@ def _resample(
     """Computes the intervals of names that predict the same labels."""
     try:
         gold = labels_of(view, truth)
+        unit = unit_of(view, truth, len(gold))
     except DataError as error:
         problems.append(f"{error}; no intervals over its utterances")
         return {}
@@ -190,7 +191,6 @@ def _resample(
             unusable[key] = {}
         else:
             preds[key] = found
-    unit = unit_of(view, truth, len(gold))
     scores = bootstrap_many(gold, preds, clusters=unit.clusters)
     return {
         key: Resampled(wanted[key].name, unit.name, unit.count, RESAMPLES, intervals)

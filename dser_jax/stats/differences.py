@@ -109,13 +109,13 @@ def differences_of(
         return {(first, second): known[first, second]}
     try:
         gold = labels_of(view, table.truth)
+        unit = unit_of(view, table.truth, len(gold))
         preds = [predictions_of(view, row.finished, gold) for row in (picked, base)]
     except DataError as error:
         problems.append(
             f"{error}; no interval for the difference of {picked.name!r} and {base.name!r}"
         )
         return {}
-    unit = unit_of(view, table.truth, len(gold))
     one, two = preds
     scores: dict[str, Interval] = {}
     if one is not None and two is not None:

@@ -120,7 +120,11 @@ class Unit(NamedTuple):
 
 
 def unit_of(view: JournalView, truth: str, utterances: int) -> Unit:
-    """Returns speakers, where a journal names enough of them, or else utterances."""
+    """Returns speakers, where a journal names enough of them, or else utterances.
+
+    Raises:
+      DataError: What a journal tells of them is damaged.
+    """
     speakers = np.asarray(marks_of(view, truth).get("test_speaker", []), str).tolist()
     if len(speakers) == utterances and all(speakers) and len(set(speakers)) >= LEAST_SPEAKERS:
         return Unit("speaker", len(set(speakers)), speakers)

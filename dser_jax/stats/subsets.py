@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dser_jax.corpora import ATTRS, in_order
 from dser_jax.data import MARKS
-from dser_jax.journal import Arrays, JournalView
+from dser_jax.journal import MISSING, Arrays, JournalView
 from dser_jax.stats.means import Summary, summary
 from dser_jax.stats.rows import Row
 from dser_jax.system import DataError
@@ -78,11 +78,17 @@ class PartScore:
 
 
 def marks_of(view: JournalView, truth: str) -> Arrays:
-    """Loads what training has met of a test set; empty where a journal does not tell."""
+    """Loads what training has met of a test set; empty where a journal does not tell.
+
+    Raises:
+      DataError: It would tell, and is damaged.
+    """
     try:
         return view.truth(f"{truth}.{MARKS}")
-    except DataError:
-        return {}
+    except DataError as error:
+        if error.problem == MISSING:
+            return {}
+        raise
 
 
 def shared_with_training(marks: Arrays) -> Shared | None:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up, meant
     from dser_jax.system.files.atomic import (
         TEMPORARY,
+        flush_folder,
         flushing,
         remove_stale,
         replacing,
+        replacing_folder,
         saying,
         sync_folder,
         write_text,
@@ -30,6 +32,14 @@ if TYPE_CHECKING:
         parse_json,
         read_archive,
         read_array,
+    )
+    from dser_jax.system.files.sealed import (
+        check_digests,
+        digests_of,
+        parse_sealed,
+        read_sealed,
+        to_sealed,
+        write_sealed,
     )
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
     from dser_jax.system.output import (

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import soundfile
+from rewritten import rewrite
 
 import dser_jax
 from dser_jax.corpora.table import load_table
@@ -382,8 +383,7 @@ def test_fault_15_another_schema_is_refused_and_other_versions_are_said(tmp_path
     with Journal.open(tmp_path / "j", newer) as journal:
         assert journal.notices == ['resumed with another versions.jax: "1" before, "2" now']
     assert read_journal(tmp_path / "j").manifest["resumed"][0]["rows_before"] == 1
-    path = tmp_path / "j" / "manifest.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 2'))
+    rewrite(tmp_path / "j" / "manifest.json", schema=2)
     for act in (lambda: Journal.open(tmp_path / "j", newer), lambda: read_journal(tmp_path / "j")):
         with pytest.raises(DataError, match=r"manifest\.json: .*another version of dser_jax"):
             act()

@@ -1,7 +1,6 @@
 """Experiments end to end on a small prepared folder: rows, resuming, Ctrl-C, refusals."""
 
 import dataclasses
-import json
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rewritten import rewrite_rows
 from sixty import prepare_sixty
 from tiny import CONFIG, make_dataset
 
@@ -186,13 +186,14 @@ def test_more_seeds_are_added_where_that_is_asked(data, finished, tmp_path):
 def test_failed_runs_are_trained_again_where_that_is_asked(data, finished, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(finished.folder, out)
-    first, *others = (out / "rows.jsonl").read_text().splitlines()
-    failed = json.loads(first) | {"status": "failed", "traceback": "no room"}
-    (out / "rows.jsonl").write_text("\n".join([json.dumps(failed), *others, ""]))
+    first = finished.rows[0]["run"]
+    failed = {"status": "failed", "traceback": "no room"}
+    rewrite_rows(out / "rows.jsonl", lambda row: row | (failed if row["run"] == first else {}))
     groups = [Group(CONFIG, paired_runs(NAMED, range(3)))]
     kept = run_experiment(data, out, groups, lanes=4)
     assert [row["status"] for row in kept.rows].count("failed") == 1
-    assert run_experiment(data, out, groups, lanes=4, retry_failed=True).rows == finished.rows
+    again = run_experiment(data, out, groups, lanes=4, retry_failed=True, keep_weights=True)
+    assert again.rows == finished.rows
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rewritten import rewrite, rewrite_rows
 
 import dser_jax
 from dser_jax.journal import merging as module
@@ -171,9 +172,8 @@ def test_an_equal_row_in_two_parts_counts_once_and_another_is_refused(parts, tmp
     with Journal.open(parts[1], read_journal(parts[1]).manifest) as journal:
         journal.commit(row(mine), arrays(mine))
     assert len(merge(parts, tmp_path / "out").rows) == 12
-    text = (parts[1] / "rows.jsonl").read_text()
-    (parts[1] / "rows.jsonl").write_text(
-        text.replace(json.dumps(row(mine)), json.dumps(row(mine) | {"name": "z"}))
+    rewrite_rows(
+        parts[1] / "rows.jsonl", lambda row: row | ({"name": "z"} if row["run"] == mine else {})
     )
     with pytest.raises(DserError) as caught:
         merge(parts, tmp_path / "other")
@@ -213,8 +213,7 @@ def test_what_does_not_belong_together_is_refused(tmp_path, changes, message):
     first, second = make(tmp_path / "p1", 1), tmp_path / "p2"
     make(second, 2, **{key: value for key, value in changes.items() if key != "schema"})
     if "schema" in changes:
-        text = (second / "manifest.json").read_text().replace('"schema": 1', '"schema": 9')
-        (second / "manifest.json").write_text(text)
+        rewrite(second / "manifest.json", schema=9)
     with pytest.raises(DserError, match=message):
         merge([first, second], tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import subprocess
 
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from fabricated import NAMES, fabricate
 from held_against import add_baselines
+from rewritten import rewrite
 from rich.console import Console
 
 from dser_jax.cli import main
@@ -159,9 +159,7 @@ def test_what_is_amiss_is_a_line_each(tmp_path):
     )
     assert "leaks" not in text
     assert "not trained:" not in text
-    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    manifest["skipped"] = ["'x': not trained: no vectors glove"]
-    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    rewrite(folder / "manifest.json", skipped=["'x': not trained: no vectors glove"])
     names = ("transcript", "speaker", "recording")
     marks = {f"test_seen_{name}": np.zeros(100, bool) for name in names}
     marks["test_seen_transcript"][:7] = True

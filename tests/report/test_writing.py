@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from fabricated import NAMES, fabricate, weight_grid
+from rewritten import rewrite_rows
 from rich.console import Console
 
 import dser_jax
@@ -495,8 +496,10 @@ def test_many_names_show_the_tests_of_the_best(tmp_path):
 
 def test_validation_is_shown_where_nothing_was_tested(tmp_path):
     fabricate(tmp_path / "j", seeds=2)
-    path = tmp_path / "j/rows.jsonl"
-    path.write_text(path.read_text("utf-8").replace('"test": {', '"untested": {'), "utf-8")
+    rewrite_rows(
+        tmp_path / "j/rows.jsonl",
+        lambda row: {"untested" if name == "test" else name: row[name] for name in row},
+    )
     said, _ = report(tmp_path / "j")
     assert "CCC over the whole validation set" in said
 

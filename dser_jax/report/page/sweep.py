@@ -49,8 +49,9 @@ def take(view: JournalView, label: str) -> Sweep:
     shown = chosen(view)
     scored = {p: any(score(row, "mean", part=p) is not None for row in shown.rows) for p in PARTS}
     part = "validation" if scored["validation"] and not scored["test"] else "test"
-    groups = tables(shown.rows, "ccc", part, read_intervals(view.folder))
-    return Sweep(label, view, shown, part, groups)
+    problems: list[str] = []
+    groups = tables(shown.rows, "ccc", part, read_intervals(view.folder, problems))
+    return Sweep(label, view, shown, part, groups, problems)
 
 
 PARTS = ("test", "validation")

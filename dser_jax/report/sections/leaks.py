@@ -78,8 +78,14 @@ def leak_lines(view: JournalView, groups: Sequence[Table]) -> list[str]:
     """Says in a line what training has met of each test set, where it has met any of it."""
     lines = {}
     for table in groups:
-        shared = shared_with_training(marks_of(view, table.truth))
-        if shared is None or table.part != "test":
+        if table.part != "test":
+            continue
+        try:
+            shared = shared_with_training(marks_of(view, table.truth))
+        except DataError as error:
+            lines[f"what training has met of the test set is not known: {error}"] = None
+            continue
+        if shared is None:
             continue
         transcripts, told = list(_shared(shared)), []
         if shared.transcripts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -46,6 +47,40 @@ def flushing(path: Path) -> Iterator[BinaryIO]:
         os.fsync(file.fileno())
 
 
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Opens a folder to write into, which takes the place of `folder` once the block has ended.
+
+    All that is in it is on the disk before one renaming puts it in place. When the block raises,
+    nothing of it stays. A folder that is there already must be empty, or is removed just before.
+
+    Raises:
+      DserError: if the disk is full, the folder is not writable and the like.
+    """
+    part = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+    try:
+        with saying(folder):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            yield part
+            flush_folder(part)
+            if folder.is_dir() and any(folder.iterdir()):
+                shutil.rmtree(folder)
+            os.rename(part, folder)
+            sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Flushes all files of a folder, and of those in it, and their names to the disk."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with open(Path(place) / name, "rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(Path(place))
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text as UTF-8, atomically; of names that are no text, the bytes are spelled out."""
     with replacing(path) as file:
@@ -59,6 +94,8 @@ def saying(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or str(error)
+        if isinstance(error, FileNotFoundError) and not path.parent.exists():
+            raise DserError(f"{path}: cannot write: its folder is not there") from error
         raise DserError(f"{path}: cannot write: {why}; what was there before is intact") from error
 
 
@@ -74,8 +111,11 @@ def sync_folder(folder: Path) -> None:
 
 def remove_stale(folder: Path) -> list[Path]:
     """Removes what killed writers left half-written in a folder that nobody else writes to."""
-    stale = sorted(folder.glob(f".*{TEMPORARY}"))
+    stale = sorted(folder.glob(f".*{TEMPORARY}*"))
     for path in stale:
         with saying(path):
-            path.unlink(missing_ok=True)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
     return stale
