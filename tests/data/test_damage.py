@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vouched import rewrite, vouch
+from vouched import content, rewrite, vouch
 
 from dser_jax.cli import main
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.data.prepared import Prepared, load_prepared
+from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.system.errors import DataError
 
@@ -49,17 +49,6 @@ def whole(tmp_path_factory) -> Path:
 @pytest.fixture
 def folder(whole, tmp_path) -> Path:
     return shutil.copytree(whole, tmp_path / "data")
-
-
-def content(prepared: Prepared) -> tuple:
-    """Returns everything that a network could get of a folder."""
-    manifest = prepared.manifest
-    features = [prepared.feature(name) for name in manifest["features"]]
-    arrays = [None if array is None else array.tobytes() for pair in features for array in pair]
-    vectors = [prepared.vectors(name) for name in manifest["vectors"]]
-    words = [(words, matrix.tobytes()) for words, matrix in vectors]
-    names = [*manifest["features"], *manifest["vectors"]]
-    return prepared.fingerprint_of(names), prepared.scale, prepared.folds, arrays, words
 
 
 def files(folder: Path) -> list[Path]:

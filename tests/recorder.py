@@ -1,0 +1,284 @@
+"""What crashes leave of a folder: its operations recorded, and replayed with less of them.
+
+A recorder looks at a folder before and after each call of the `os` that names or flushes
+something; what differs is what was done in between, whoever did it, C++ too. A crash then keeps
+what was flushed. Of a file's bytes that were not, it keeps all, none, half, or zeros in their
+place; of names that were not (made, renamed, removed), any.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import stat
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from unittest import mock
+
+WATCHED = ("fsync", "rename", "replace", "remove", "unlink", "link", "mkdir", "rmdir")
+EXHAUSTIVE = 3
+"""Up to so many unflushed operations, each outcome of all of them is tried."""
+DRAWN = 10
+"""So many outcomes are drawn where there are more."""
+FATES = ("kept", "lost", "torn", "zeroed")
+"""What becomes of bytes that were not flushed."""
+
+Tree = Mapping[str, bytes | None]
+"""Files by their paths; None for a folder."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation, or a flush.
+
+    Attributes:
+      kind: make (a file), folder, link, rename, remove; write; flush (bytes), flush names.
+      path: Of the name, or of the folder whose names are flushed.
+      number: Of the file, whatever it is called; 0 for a folder.
+      source: Where a file or folder was before it was renamed.
+      data: What is written: all that the file then holds.
+    """
+
+    kind: str
+    path: str = ""
+    number: int = 0
+    source: str = ""
+    data: bytes = b""
+
+
+@dataclass
+class _Seen:
+    """A folder as it was when it was looked at last."""
+
+    names: dict[str, int] = field(default_factory=dict)
+    folders: dict[str, int] = field(default_factory=dict)
+    data: dict[int, bytes] = field(default_factory=dict)
+
+
+class Recorder:
+    """Watches a folder.
+
+    Attributes:
+      root: The folder.
+      before: What was in it.
+      steps: What was done to it since.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.steps: list[Step] = []
+        self._seen = _Seen()
+        self._numbers = itertools.count(1)
+        self._inodes: dict[int, int] = {}
+        self._turn = threading.RLock()
+        self._look()
+        self.before, self.steps = self.steps, list[Step]()
+
+    @contextmanager
+    def watching(self) -> Iterator[Recorder]:
+        """Records what the block does."""
+        real = {name: getattr(os, name) for name in WATCHED}
+
+        def watched(name: str):
+            def call(*args, **kwargs):
+                with self._turn:
+                    self._look()
+                    flushed = self._flush(args[0]) if name == "fsync" else None
+                    result = real[name](*args, **kwargs)
+                    self.steps += [flushed] if flushed else []
+                    self._look()
+                    return result
+
+            return call
+
+        with mock.patch.multiple(os, **{name: watched(name) for name in WATCHED}):
+            yield self
+        self._look()
+
+    def _flush(self, handle: int) -> Step | None:
+        found = os.fstat(handle)
+        if stat.S_ISDIR(found.st_mode):
+            path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+            if path.is_relative_to(self.root):
+                return Step("flush names", self._name(path))
+        elif found.st_ino in self._inodes:
+            return Step("flush", number=self._inodes[found.st_ino])
+        return None
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
+    def _look(self) -> None:
+        """Adds what has happened since the last look."""
+        seen, now = self._seen, _Seen()
+        inodes: dict[str, int] = {}
+        for path in sorted(self.root.rglob("*")):
+            try:
+                if path.is_dir() and not path.is_symlink():
+                    now.folders[self._name(path)] = path.stat().st_ino
+                    continue
+                inode, data = path.stat().st_ino, path.read_bytes()
+            except FileNotFoundError:  # By another thread, this moment.
+                continue
+            inodes[self._name(path)] = inode
+            if inode not in self._inodes:
+                self._inodes[inode] = next(self._numbers)
+            number = self._inodes[inode]
+            now.names[self._name(path)], now.data[number] = number, data
+        for folder, inode in sorted(now.folders.items()):
+            if folder in seen.folders:
+                continue
+            source = next((name for name, there in seen.folders.items() if there == inode), None)
+            if source is None or source in now.folders:
+                self.steps.append(Step("folder", folder))
+            else:
+                self.steps.append(Step("rename", folder, source=source))
+                for known in (seen.folders, seen.names):
+                    _move(known, source, folder)
+        gone = {number: name for name, number in seen.names.items() if name not in now.names}
+        for name, number in now.names.items():
+            if seen.names.get(name) == number:
+                continue
+            if number in gone:
+                self.steps.append(Step("rename", name, number, gone.pop(number)))
+            else:
+                kind = "link" if number in seen.data else "make"
+                self.steps.append(Step(kind, name, number))
+        for name in gone.values():
+            self.steps.append(Step("remove", name))
+        for folder in sorted(seen.folders.keys() - now.folders.keys(), reverse=True):
+            self.steps.append(Step("remove", folder))
+        for number, data in now.data.items():
+            if data != seen.data.get(number, b""):
+                self.steps.append(Step("write", number=number, data=data))
+        kept = set(inodes.values())
+        self._inodes = {inode: n for inode, n in self._inodes.items() if inode in kept}
+        self._seen = now
+
+
+def crashes(recorder: Recorder, seed: int = 0) -> Iterator[tuple[str, Tree]]:
+    """Yields what a crash may leave, each state once, and when it was."""
+    drawn = random.Random(seed)
+    known: set[frozenset] = set()
+    for end in range(len(recorder.steps) + 1):
+        done = recorder.steps[:end]
+        loose = _unflushed(done)
+        outcomes = [FATES if what == "bytes" else FATES[:2] for what, _ in loose]
+        if len(loose) <= EXHAUSTIVE:
+            chosen = list(itertools.product(*outcomes))
+        else:
+            chosen = [tuple(fate[0] for fate in outcomes), tuple(fate[-1] for fate in outcomes)]
+            chosen += [tuple(map(drawn.choice, outcomes)) for _ in range(DRAWN)]
+        for fates in chosen:
+            tree = _replay(recorder.before, done, dict(zip(loose, fates, strict=True)))
+            state = frozenset(tree.items())
+            if state not in known:
+                known.add(state)
+                last = done[-1] if done else Step("nothing")
+                met = [
+                    f"{done[place].kind} {done[place].path} {fate}" if kind == "name" else fate
+                    for (kind, place), fate in zip(loose, fates, strict=True)
+                ]
+                what = f"step {end}, {last.kind} {last.path or last.number}: {', '.join(met)}"
+                yield what, tree
+
+
+def put(tree: Tree, folder: Path) -> Path:
+    """Writes such a state as a new folder."""
+    folder.mkdir(parents=True)
+    for name, data in sorted(tree.items()):
+        path = folder / name
+        if data is None:
+            path.mkdir(exist_ok=True)
+        else:
+            path.write_bytes(data)
+    return folder
+
+
+Loose = tuple[str, int]
+"""Something unflushed: bytes and the number of a file, or a name and the number of a step."""
+
+
+def _unflushed(steps: list[Step]) -> list[Loose]:
+    """Returns what is not flushed; locks are what they are for as long as a process lives."""
+    loose: dict[Loose, str] = {}
+    locks: set[int] = set()
+    for place, step in enumerate(steps):
+        parent = str(PurePosixPath(step.path).parent)
+        if step.kind == "flush":
+            loose.pop(("bytes", step.number), None)
+        elif step.kind == "flush names":
+            loose = {key: folder for key, folder in loose.items() if folder != step.path}
+        elif PurePosixPath(step.path).name.startswith(("lock", ".lock")):
+            locks.add(step.number)
+        elif step.kind != "write":
+            loose["name", place] = parent
+        elif step.number not in locks:
+            loose["bytes", step.number] = "bytes"
+    return list(loose)
+
+
+def _replay(
+    before: list[Step], steps: list[Step], fates: Mapping[Loose, str]
+) -> dict[str, bytes | None]:
+    """Returns what is left where some of the steps met their fates; the others are kept."""
+    names: dict[str, int] = {}
+    folders = {".": 0}
+    flushed: dict[int, bytes] = {}
+    data: dict[int, bytes] = {}
+    for place, step in enumerate([*before, *steps], start=-len(before)):
+        parent = str(PurePosixPath(step.path).parent)
+        if step.kind == "write":
+            data[step.number] = step.data
+            if place < 0:
+                flushed[step.number] = step.data
+        elif step.kind == "flush":
+            flushed[step.number] = data.get(step.number, b"")
+        elif fates.get(("name", place)) == "lost" or parent not in folders:
+            continue
+        elif step.kind == "folder":
+            folders[step.path] = 0
+        elif step.kind in ("make", "link"):
+            names[step.path] = step.number
+        elif step.kind == "rename" and step.number == 0:
+            if step.source in folders and step.path not in folders:
+                _move(folders, step.source, step.path)
+                _move(names, step.source, step.path)
+        elif step.kind == "rename":  # The new name holds, whether or not the older one did.
+            if names.get(step.source) == step.number:
+                del names[step.source]
+            names[step.path] = step.number
+        elif step.kind == "remove":
+            names.pop(step.path, None)
+            inner = [name for name in (*names, *folders) if name.startswith(f"{step.path}/")]
+            if not inner:
+                folders.pop(step.path, None)
+    tree: dict[str, bytes | None] = {folder: None for folder in folders if folder != "."}
+    for name, number in names.items():
+        now, then = data.get(number, b""), flushed.get(number, b"")
+        tree[name] = _left(now, then, fates.get(("bytes", number), "kept"))
+    return tree
+
+
+def _move(known: dict[str, int], source: str, target: str) -> None:
+    """Renames a folder, and with it what is in it."""
+    for name in [*known]:
+        if name == source or name.startswith(f"{source}/"):
+            known[target + name[len(source) :]] = known.pop(name)
+
+
+def _left(now: bytes, then: bytes, fate: str) -> bytes:
+    """Returns the bytes that are left of what was written over others."""
+    pairs = zip(now, then, strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    half = same + (len(now) - same) // 2
+    return {
+        "kept": now,
+        "lost": then,
+        "torn": now[:half] + then[half:],
+        "zeroed": now[:same] + bytes(len(now) - same),
+    }[fate]
