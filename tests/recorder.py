@@ -102,12 +102,11 @@ class Recorder:
     def _flush(self, handle: int) -> Step | None:
         found = os.fstat(handle)
         if stat.S_ISDIR(found.st_mode):
-            path = Path(os.readlink(f"/proc/self/fd/{handle}"))
-            if path.is_relative_to(self.root):
-                return Step("flush names", self._name(path))
-        elif found.st_ino in self._inodes:
-            return Step("flush", number=self._inodes[found.st_ino])
-        return None
+            folders = {".": self.root.stat().st_ino, **self._seen.folders}
+            names = [name for name, inode in folders.items() if inode == found.st_ino]
+            return Step("flush names", names[0]) if names else None
+        number = self._inodes.get(found.st_ino)
+        return None if number is None else Step("flush", number=number)
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -4,25 +4,27 @@ A folder an extractor::
 
     frames.f32     float32 rows, one utterance's after another's
     index.jsonl    {"key": ..., "offset": first row, "rows": ..., "crc32": of their bytes,
-                    "peak": largest magnitude of the samples}
+                    "peak": largest magnitude of the samples, "sum": CRC-32 of the line's values}
 
-A line of the index is written after its frames, so a crash leaves at most frames without a line,
-or half a line. Both are dropped when the store is next opened to be written.
+A line of the index is written after its frames, so the death of a writer leaves at most frames
+without a line, or half a line. Both are dropped when the store is next opened to be written. What
+a disk or a lost power supply damages has another checksum, and is extracted again.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from dser_jax.features.extractors.extractor import Frames
-from dser_jax.system import DserError, FolderLock, remove_stale, replacing
+from dser_jax.system import DataError, DserError, FolderLock, parse_json, remove_stale, replacing
 
 
 class Entry(NamedTuple):
@@ -56,9 +58,16 @@ class Store:
         """Returns an utterance's frames.
 
         Raises:
-          KeyError: They are not there, or damaged.
+          KeyError: They are not there.
+          DataError: They are damaged.
         """
         frames = self._find(key)
+        if frames is None and key in self._index:
+            raise DataError(
+                "damaged frames",
+                file=self.frames_path,
+                expected="what was extracted; the same command extracts it again",
+            )
         if frames is None:
             raise KeyError(key)
         return frames
@@ -92,10 +101,12 @@ class Store:
         index = {}
         for line in self.index_path.read_bytes().split(b"\n")[:-1]:
             try:
-                item = json.loads(line)
+                item = parse_json(line)
                 offset, rows, crc32 = (int(item[name]) for name in ("offset", "rows", "crc32"))
                 entry, key = Entry(offset, rows, crc32, float(item["peak"])), str(item["key"])
-            except (ValueError, KeyError, TypeError):
+                if item.get("sum", _sum(key, entry)) != _sum(key, entry):
+                    continue
+            except (ValueError, KeyError, TypeError, OverflowError):
                 continue
             if entry.offset >= 0 and entry.rows > 0 and entry.offset + entry.rows <= there:
                 index[key] = entry
@@ -151,16 +162,21 @@ class Writer:
         self._end += len(frames)
 
     def close(self) -> None:
-        """Closes the files; a failed last write has been reported already."""
+        """Flushes and closes the files; a failed last write has been reported already."""
         for file in (self._frames, self._index):
-            try:
+            with suppress(OSError):
+                os.fsync(file.fileno())
+            with suppress(OSError):
                 file.close()
-            except OSError:
-                continue
 
 
 def _line(key: str, entry: Entry) -> bytes:
-    return json.dumps({"key": key, **entry._asdict()}).encode() + b"\n"
+    values = {"key": key, **entry._asdict(), "sum": _sum(key, entry)}
+    return json.dumps(values).encode() + b"\n"
+
+
+def _sum(key: str, entry: Entry) -> int:
+    return zlib.crc32(repr((key, *entry)).encode("utf-8", "backslashreplace"))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dser_jax.features.store import Store, writing
-from dser_jax.system.errors import DserError
+from dser_jax.system.errors import DataError, DserError
 
 
 def frames(rows: int, seed: int = 0) -> np.ndarray:
@@ -96,11 +96,21 @@ def test_says_how_loud_a_recording_is(folder):
 def test_what_was_stored_of_recordings_that_nobody_checked_is_extracted_again(folder):
     """Version 0.1.0 kept frames of recordings that were cut short, silent or on another scale."""
     index = folder / "index.jsonl"
-    index.write_text(index.read_text().replace(', "peak": 0.5', ""))
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    older = [{name: line[name] for name in ("key", "offset", "rows", "crc32")} for line in lines]
+    index.write_text("".join(json.dumps(line) + "\n" for line in older))
     assert len(Store(folder, 3)) == 0
     with writing(folder, 3) as writer:
         writer.add("a", frames(2, 0), 0.5)
     np.testing.assert_array_equal(Store(folder, 3)["a"], frames(2, 0))
+
+
+def test_lines_without_a_checksum_are_read(folder):
+    index = folder / "index.jsonl"
+    lines = [json.loads(line) for line in index.read_text().splitlines()]
+    assert all(line.pop("sum") for line in lines)
+    index.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert len(Store(folder, 3)) == 2
 
 
 def test_a_flipped_bit_is_noticed_and_extracted_again(folder):
@@ -113,6 +123,34 @@ def test_a_flipped_bit_is_noticed_and_extracted_again(folder):
     with writing(folder, 3) as writer:
         writer.add("a", frames(2, 0), 0.5)
     np.testing.assert_array_equal(Store(folder, 3)["a"], frames(2, 0))
+
+
+def test_no_flipped_bit_of_the_index_changes_what_is_found(folder):
+    index = folder / "index.jsonl"
+    data = index.read_bytes()
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        index.write_bytes(damaged)
+        store = Store(folder, 3)
+        for key, rows, seed in (("a", 2, 0), ("b", 3, 1)):
+            if key in store:
+                np.testing.assert_array_equal(store[key], frames(rows, seed))
+                assert store.peak(key) == 0.5
+                assert store.rows(key) == rows
+        assert len(store) >= (data[bit // 8 : bit // 8 + 1] != b"\n")
+
+
+def test_frames_that_are_damaged_meanwhile(folder):
+    store = Store(folder, 3)
+    (folder / "frames.f32").write_bytes(bytes(60))
+    with pytest.raises(DataError, match=r"frames\.f32: damaged frames; .* extracts it again"):
+        store["a"]
+
+
+def test_an_index_that_is_nested_too_deeply(folder):
+    (folder / "index.jsonl").write_bytes(b"[" * 100_000 + b"\n")
+    assert len(Store(folder, 3)) == 0
 
 
 def test_lost_frames(folder):
