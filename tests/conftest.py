@@ -73,6 +73,7 @@ COMPILING = (
     "faults_files",
     "faults_kills",
     "running",
+    "plans",
     "extraction",
     "paa_fast",
     "journal",

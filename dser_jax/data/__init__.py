@@ -18,6 +18,6 @@ if TYPE_CHECKING:
     from dser_jax.data.leaks import MARKS, mark
     from dser_jax.data.prepared import Prepared, load_prepared
     from dser_jax.data.preparing import prepare
-    from dser_jax.data.splits import Split
+    from dser_jax.data.splits import Split, make_split, told_constants, without_constants
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

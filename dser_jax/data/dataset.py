@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from dser_jax.config import Config
-from dser_jax.corpora import ATTRS, Scale, ends_of
+from dser_jax.corpora import ATTRS
 from dser_jax.data.inputs import check_width, feature_name, folds_signs, need_transcripts
 from dser_jax.data.prepared import Offsets, Prepared
-from dser_jax.data.splits import Split, make_split
+from dser_jax.data.splits import Split, check_labels, make_split, without_constants
 from dser_jax.features import Tokenizer
 from dser_jax.system import DserError
 
@@ -96,19 +96,12 @@ class Dataset:
         return [self.ids[i] for i in getattr(self.split, part)]
 
 
-def scale_labels(
-    labels: Float[np.ndarray, "utt attr"], scale: Scale
-) -> Float[np.ndarray, "utt attr"]:
-    """Clips labels to their scale and maps it to [-1, 1] (paper, eq. 7 and 8); NaN stays NaN."""
-    low, high = np.array([ends_of(scale, attr) for attr in ATTRS]).T
-    return (np.clip(labels, low, high) - low) / (high - low) * 2.0 - 1.0
-
-
 def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> Dataset:
     """Makes the arrays that a configuration needs from a prepared data set.
 
     What is learned from data (scaler, vocabulary) is fitted on the training rows under protocol
-    "strict" and on all rows, test included, under "paper", as the authors did.
+    "strict" and on all rows, test included, under "paper", as the authors did. An attribute whose
+    labels are all alike in training counts as without labels; in another part, there.
 
     Args:
       prepared: The data set.
@@ -121,14 +114,10 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
     """
     utterances = prepared.utterances
     split = make_split(utterances, config.split, config.protocol)
-    labels = np.array([[getattr(u, attr) for attr in ATTRS] for u in utterances], float)
-    gold = scale_labels(labels, prepared.scale)
+    check_labels(prepared.labels, split)
+    gold = without_constants(prepared.labels, split)
     known = np.isfinite(gold)
     fit_rows = rows_to_fit(split, len(utterances), config.protocol)
-    for part in ("train", "test"):
-        if not known[getattr(split, part)].any():
-            raise DserError(f"no utterance for {part} has any label")
-
     acoustic = frames = scaler = tokens = tokenizer = word_vectors = None
     words = embedding_dim = 0
     if inputs and config.acoustic is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dser_jax.config import Config
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.splits import known_speakers, make_split
+from dser_jax.data.splits import check_labels, known_speakers, make_split, told_constants
 from dser_jax.features import FEATURES, NONZERO, is_imported
 from dser_jax.system import DataError, DserError
 
@@ -21,15 +21,17 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     """Makes sure that a prepared data set has what a configuration needs, without loading it.
 
     Returns:
-      What can be used, but should be known: under "paper" what is unlike the paper's, under
-      "strict" speakers who are on both sides of the split.
+      What can be used, but should be known: attributes all whose labels of a part are alike, under
+      "paper" what is unlike the paper's, under "strict" speakers on both sides of the split.
 
     Raises:
       DserError: Features, word vectors or transcripts are missing, the vectors are of another width
         than the embedding, or it cannot be split as asked.
     """
     split = make_split(prepared.utterances, config.split, config.protocol)
-    notes = known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
+    check_labels(prepared.labels, split)
+    notes = told_constants(prepared.labels, split)
+    notes += known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
     if config.acoustic is not None:
         prepared.feature(feature_name(prepared, config))
     if config.text is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dser_jax.corpora import scale_in_words
 from dser_jax.data.counts import Counts, counted, coverage, shape
-from dser_jax.data.notices import lacking, of_speakers, of_words, repeated
+from dser_jax.data.notices import lacking, of_labels, of_speakers, of_words, repeated
 from dser_jax.data.prepared import Prepared
 from dser_jax.system import printable
 
@@ -30,6 +30,7 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
     yield from lacking(prepared)
     yield from manifest.get("notes", [])
     yield from of_words(prepared.utterances)
+    yield from of_labels(prepared)
     yield from of_speakers(prepared.utterances)
     yield from _left_out(prepared)
     yield (
@@ -52,7 +53,8 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
         console.print(_table(counts))
         console.print()
     told = (*repeated(utterances), *lacking(prepared), *of_words(utterances))
-    for line in (*told, *of_speakers(utterances), *manifest.get("notes", [])):
+    told += (*of_labels(prepared), *of_speakers(utterances))
+    for line in (*told, *manifest.get("notes", [])):
         console.print(printable(line), markup=False)
     for line in _left_out(prepared):
         console.print(printable(line), markup=False, soft_wrap=True)

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from dser_jax.corpora import ATTRS, Corpus, Utterance
-from dser_jax.data.dataset import scale_labels
 from dser_jax.data.folder.manifest import MANIFEST
-from dser_jax.data.prepared import Prepared, load_prepared
+from dser_jax.data.prepared import Prepared, load_prepared, scale_labels
 from dser_jax.data.splits import PARTS
 from dser_jax.data.staging import Staging, make_table
 from dser_jax.features import FEATURES, NONZERO, is_imported, of_texts

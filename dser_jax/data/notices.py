@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from dser_jax.config import Config
-from dser_jax.corpora import Utterance
+from dser_jax.corpora import ATTRS, Utterance
 from dser_jax.data.counts import percent
 from dser_jax.data.leaks import mark, normal
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.splits import known_speakers, make_split
+from dser_jax.data.splits import (
+    Split,
+    constant_parts,
+    known_speakers,
+    make_split,
+    told_constants,
+)
 from dser_jax.features import NONZERO
 from dser_jax.system import DserError, plural
 
@@ -39,14 +48,29 @@ def of_words(utterances: Sequence[Utterance]) -> Iterator[str]:
         )
 
 
+def of_labels(prepared: Prepared) -> Iterator[str]:
+    """Tells of attributes of which all labels are alike, or all of a part of the usual splits."""
+    rows = np.arange(len(prepared.utterances))
+    alike = constant_parts(prepared.labels, Split("", rows, rows, rows))
+    for attr in alike:
+        yield f"all labels of {attr} are alike: it is neither trained nor scored"
+    some = prepared.labels.copy()
+    some[:, [ATTRS.index(attr) for attr in alike]] = np.nan
+    for split in _usual_splits(prepared.utterances):
+        yield from told_constants(some, split)
+
+
 def of_speakers(utterances: Sequence[Utterance]) -> Iterator[str]:
     """Tells of speakers on both sides of the splits that the protocol "strict" makes."""
-    for kind in ("last_session", "column"):
-        try:
-            split = make_split(utterances, kind, "strict")
-        except DserError:
-            continue
+    for split in _usual_splits(utterances):
         yield from known_speakers(utterances, split)
+
+
+def _usual_splits(utterances: Sequence[Utterance]) -> Iterator[Split]:
+    """Makes those of the usual splits that the utterances allow, under "strict"."""
+    for kind in ("last_session", "column"):
+        with contextlib.suppress(DserError):
+            yield make_split(utterances, kind, "strict")
 
 
 def lacking(prepared: Prepared) -> Iterator[str]:

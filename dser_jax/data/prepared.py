@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 
-from dser_jax.corpora import Scale, Utterance, as_scale
+from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, ends_of
 from dser_jax.data.folder.manifest import FOLDED, MANIFEST, read_manifest, stem
 from dser_jax.data.folder.table import TABLE, read_table, table_sha256
 from dser_jax.features import NONZERO, fold_signs, is_imported, shown_name, split_words
@@ -48,6 +48,12 @@ class Prepared:
     def scale(self) -> Scale:
         """Lowest and highest label, of all attributes or by attribute."""
         return as_scale(self.manifest["scale"])
+
+    @cached_property
+    def labels(self) -> Float[np.ndarray, "utt attr"]:
+        """The labels on [-1, 1], NaN where there is none."""
+        labels = [[getattr(utterance, attr) for attr in ATTRS] for utterance in self.utterances]
+        return scale_labels(np.array(labels, float), self.scale)
 
     @cached_property
     def folds(self) -> bool:
@@ -178,6 +184,14 @@ class Prepared:
                 expected=f"one of those it has ({there}), or `dser prepare` to add it",
             )
         return known[name]
+
+
+def scale_labels(
+    labels: Float[np.ndarray, "utt attr"], scale: Scale
+) -> Float[np.ndarray, "utt attr"]:
+    """Clips labels to their scale and maps it to [-1, 1] (paper, eq. 7 and 8); NaN stays NaN."""
+    low, high = np.array([ends_of(scale, attr) for attr in ATTRS]).T
+    return (np.clip(labels, low, high) - low) / (high - low) * 2.0 - 1.0
 
 
 def load_prepared(folder: str | Path) -> Prepared:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dser_jax.corpora import in_order
 from dser_jax.data import load_prepared
+from dser_jax.experiment.doubts import doubts_of, settle
 from dser_jax.experiment.flags.arguments import LEAVE_ONE_OUT
 from dser_jax.experiment.flags.sweep_file import write_flags
 from dser_jax.experiment.running import run_experiment
@@ -28,10 +29,13 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
         for every session that it is then tested on.
 
     Raises:
-      DserError: The data set cannot be used as asked.
+      DserError: The data set cannot be used as asked, or the plan looks wrong and nobody says
+        that it is meant.
     """
     if args.split == LEAVE_ONE_OUT:
         groups = leave_one_session_out(groups, args.data)
+    grid = any(text.startswith("alpha") for text in getattr(args, "grid", ()))
+    settle(doubts_of(groups, load_prepared(args.data), grid=grid), args.yes)
     with Signals() as signals:
         run_experiment(
             args.data,
@@ -41,6 +45,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
             keep_weights=args.keep_weights,
             baselines=args.baselines,
             extend=args.extend,
+            skip_missing=args.skip_missing,
             retry_failed=args.retry_failed,
             part=args.part,
             save_seconds=60 * args.save_every,

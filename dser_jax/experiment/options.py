@@ -16,6 +16,8 @@ class Options:
       baselines: Whether the mean, ridge and SVR are fitted first, as rows to hold the runs against.
       extend: Whether a journal that was made for fewer runs takes the new ones in.
       retry_failed: Whether runs that failed are trained again; their rows are dropped.
+      skip_missing: Whether groups that the data set cannot train are left out, and said, unless
+        that is all of them; else they are an error.
       part: I and N, to train the I-th of N parts of the runs alone.
       save_seconds: Time between two checkpoints of the lanes in flight.
       ray: Address of a Ray cluster on which to train, as `engine.cluster` takes it.
@@ -28,6 +30,7 @@ class Options:
     baselines: bool = True
     extend: bool = False
     retry_failed: bool = False
+    skip_missing: bool = False
     part: tuple[int, int] | None = None
     save_seconds: float = 300.0
     ray: str | None = None

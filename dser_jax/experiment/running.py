@@ -84,8 +84,7 @@ def train_groups(
     Args:
       data: A prepared data set.
       out: Folder of the journal, made where there is none.
-      groups: Runs, one group a program; they are trained one after the other. A group whose
-        features or word vectors are not prepared is left out, and said, unless all are.
+      groups: Runs, one group a program; they are trained one after the other.
       options: How to go about it.
 
     Yields:

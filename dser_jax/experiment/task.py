@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from dser_jax.data import Prepared
+from dser_jax.data import Prepared, make_split, told_constants
 from dser_jax.experiment.options import Options
 from dser_jax.features import is_imported
 from dser_jax.journal import environment, part_of
@@ -57,9 +57,11 @@ def make_task(
       DserError: The data set can train none of the groups, or what is asked does not go together.
     """
     search = _only_search(groups, options)
-    groups, skipped = usable_groups(groups, prepared)
+    groups, skipped = usable_groups(groups, prepared, options.skip_missing)
     plans = [plan_runs(group, prepared) for group in groups]
     whole = list(dict.fromkeys(run for plan in plans for run in plan))
+    if not (whole or search or options.baselines):
+        raise DserError("--seeds 0 is for the baselines alone, and --no-baselines leaves none")
     if options.part is not None:
         plans = [_part(plan, *options.part) for plan in plans]
     inputs = sorted({name for group in groups for name in group.config.prepared_inputs})
@@ -75,6 +77,8 @@ def make_task(
         "configs": [group.config.to_json() for group in groups],
         "skipped": skipped,
     }
+    if constant := _constant(prepared, groups):
+        manifest["constant"] = constant
     must_match = ("data_fingerprint", "inputs", "search")
     if search is not None:
         manifest |= {"planned": search.count, "search": search.describe()}
@@ -82,6 +86,14 @@ def make_task(
     if options.part is not None:
         manifest |= {"part": list(options.part), "planned_whole": whole}
     return Task(groups, plans, search, manifest, must_match)
+
+
+def _constant(prepared: Prepared, groups: Sequence[Group]) -> list[str]:
+    """Says which attributes are left out of the means, as their labels never vary."""
+    kinds = dict.fromkeys((group.config.split, group.config.protocol) for group in groups)
+    splits = [make_split(prepared.utterances, *kind) for kind in kinds]
+    lines = [line for split in splits for line in told_constants(prepared.labels, split)]
+    return list(dict.fromkeys(lines))
 
 
 def _imported(prepared: Prepared, inputs: Sequence[str]) -> dict[str, str]:

@@ -92,16 +92,19 @@ def product(
     return paired_runs(named, seed)
 
 
-def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Group], list[str]]:
+def usable_groups(
+    groups: Sequence[Group], prepared: Prepared, skip: bool
+) -> tuple[list[Group], list[str]]:
     """Parts the groups that the data set can train from those it cannot, and says why not.
 
     Raises:
-      DserError: It can train none of them.
+      DserError: It can train none of them; or not all, and those are not to be skipped.
     """
     usable, skipped, errors = [], [], []
     notes: dict[str, list[str]] = {}
     for group in groups:
-        rows = _few(list(dict.fromkeys(spec.name for spec in group.runs))) or "search"
+        names = dict.fromkeys(spec.name for spec in group.runs)
+        rows = _few(list(names)) or ("search" if group.search is not None else "baselines")
         try:
             make_network(group.config)  # names what is unknown before anything is written
             named(group.config)
@@ -113,6 +116,8 @@ def usable_groups(groups: Sequence[Group], prepared: Prepared) -> tuple[list[Gro
             skipped.append(f"{rows}: not trained: {error}")
     if errors and not usable:
         raise errors[0]
+    if errors and not skip:
+        raise DserError(f"{'; '.join(skipped)}; --skip-missing trains the others alone")
     for note, those in notes.items():
         tell(f"{_few(those)}: {note}")
     for line in skipped:

@@ -65,7 +65,10 @@ def _of_table(
     """Yields the scores of one table, and their difference."""
     picked, base = table.picked, table.yardstick
     if picked is None or "mean" not in picked.scores:
-        yield "No network has a mean CCC to be picked by on validation: there is no result."
+        if table.rows:
+            yield "No network has a mean CCC to be picked by on validation: there is no result."
+        else:
+            yield "Baselines alone: there is no network to hold against them."
         has = base is not None and "mean" in base.scores
         alone = f"Mean {table.part} CCC {_baseline(base)}." if base and has else ""
         yield alone or "There is nothing to compare."

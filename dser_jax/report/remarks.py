@@ -21,6 +21,7 @@ def remarks(view: JournalView, groups: Sequence[Table]) -> list[str]:
     """
     lines = [*view.notices, *said_of(view)]
     lines += [str(line) for line in view.manifest.get("skipped") or ()]
+    lines += [str(line) for line in view.manifest.get("constant") or ()]
     lines += failures(view.rows)
     lines += mixtures(row for table in groups for row in table.everything)
     lines += _below_zero(groups)

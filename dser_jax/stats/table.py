@@ -153,10 +153,10 @@ class Table:
         return next((row for row in self.rows if row.name == best), None)
 
     def with_yardstick_alone(self) -> Table:
-        """Returns the table without the baselines that validation did not pick."""
-        base = self.yardstick
-        more = len(self.baselines) - 1
-        return self if base is None else replace(self, baselines=(base,), left_out=more)
+        """Returns the table without the baselines that validation did not pick, beside networks."""
+        if not self.rows or (base := self.yardstick) is None:
+            return self
+        return replace(self, baselines=(base,), left_out=len(self.baselines) - 1)
 
     def by(self, metric: str) -> Table:
         """Returns the table of the same runs in another metric."""

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
     from dser_jax.system.output import (
+        ask,
         csv_text,
         harmless,
         plural,

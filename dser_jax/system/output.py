@@ -36,6 +36,14 @@ def tell(text: str) -> None:
     print(printable(text), flush=True)
 
 
+def ask(question: str) -> bool:
+    """Asks whoever sits at the terminal; no, where there is none, or anything but yes is said."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def replace_unknown() -> None:
     """Lets stdout and stderr replace what their encoding lacks, where they would fail."""
     for stream in (sys.stdout, sys.stderr):

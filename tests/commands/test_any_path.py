@@ -60,18 +60,8 @@ def test_a_path_may_hold_any_character(recordings, monkeypatch, capsys):
     main(["inspect", "--", at["data"]])
     draw_nothing(monkeypatch)
     sweep = ["sweep", f"--data={at['data']}", f"--out={at['sweep']}", "--split", "column", *TINY]
-    sweep += [
-        "--acoustic",
-        "dense",
-        "--text",
-        "dense",
-        "--no-baselines",
-        "--keep-weights",
-        "--seeds",
-        "2",
-        "--patience",
-        "1",
-    ]
+    sweep += ["--acoustic", "dense", "--text", "dense", "--no-baselines", "--keep-weights"]
+    sweep += ["--seeds", "2", "--patience", "1", "--batch-size", "8"]
     interrupted(monkeypatch, sweep)
     assert list((recordings / "sweep").glob("lanes/*/*/manifest.json"))
     capsys.readouterr()

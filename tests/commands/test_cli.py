@@ -336,7 +336,7 @@ def test_help_tells_every_command_and_exit_code(capsys):
             ["sweep", "--data", "x"],
             "the following arguments are required: --out; `dser sweep --help`",
         ),
-        (["sweep", "--data", "x", "--out", "y", "--seeds", "0"], "0 is less than 1"),
+        (["sweep", "--data", "x", "--out", "y", "--lanes", "0"], "0 is less than 1"),
         (["report"], "required: DIR; `dser report --help` shows what there is"),
     ],
 )

@@ -118,7 +118,16 @@ def test_several_sweeps_make_one_page(swept, tmp_path, capsys):
 
 
 def test_features_and_word_vectors_are_crossed(data, tmp_path, monkeypatch):
-    given = ["--features", "one,two", "--vectors", "we,glove", "--weights", "none", "a=1,0,1"]
+    given = [
+        "--features",
+        "one,two",
+        "--vectors",
+        "we,glove",
+        "--weights",
+        "none",
+        "a=1,0,1",
+        "--yes",
+    ]
     where = ["--data", str(data / "both"), "--out", str(tmp_path), "--seeds", "3"]
     groups = planned(monkeypatch, ["sweep", *where, *given])
     inputs = [("one", "we"), ("one", "glove"), ("two", "we"), ("two", "glove")]
@@ -148,7 +157,9 @@ def test_a_grid_and_weights_are_crossed(data, tmp_path, monkeypatch):
 
 
 def test_each_session_is_tested_on_where_that_is_asked(data, tmp_path, monkeypatch):
-    groups = planned(monkeypatch, sweep_arguments(data, tmp_path, "--split", LEAVE_ONE_OUT))
+    groups = planned(
+        monkeypatch, sweep_arguments(data, tmp_path, "--split", LEAVE_ONE_OUT, "--yes")
+    )
     assert [group.config.split for group in groups] == ["session:S0", "session:S1", "session:S2"]
 
 
@@ -165,7 +176,7 @@ def test_each_session_is_tested_on_where_that_is_asked(data, tmp_path, monkeypat
         ("--grid alpha=1 --grid beta=0 --weights none", "both set the loss weights"),
         ("--weights a=none a=valence", "'a' is there already"),
         ("--weights 0.7", "--weights 0.7: expected none, two numbers"),
-        ("--seeds 0", "argument --seeds: 0 is less than 1"),
+        ("--seeds -1", "argument --seeds: -1 is less than 0"),
         ("--units 0", "argument --units: 0 is less than 1"),
         ("--split session:S9", "no session is called 'S9'; there are S0, S1, S2"),
     ],

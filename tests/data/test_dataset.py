@@ -6,8 +6,9 @@ import pytest
 
 from dser_jax.config import Config
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.data.dataset import load_dataset, scale_labels
+from dser_jax.data.dataset import load_dataset
 from dser_jax.data.inputs import check_inputs
+from dser_jax.data.prepared import scale_labels
 from dser_jax.data.preparing import prepare
 from dser_jax.features.functionals import hsf, nonzero_hsf
 from dser_jax.system.errors import DserError
@@ -23,7 +24,7 @@ def utterances(sessions=3, each=6):
             session=f"Ses{s:02d}",
             transcript=TEXTS[i] if s < sessions else f"unseen {TEXTS[i]}",
             valence=1.0 + (i + s) % 5,
-            arousal=math.nan if i == 0 else 5.5,
+            arousal=math.nan if i == 0 else 7.0 - i,
             dominance=math.nan,
         )
         for s in range(1, sessions + 1)
@@ -170,7 +171,7 @@ def test_nonzero_functionals_by_hand():
 
 def test_text_needs_transcripts(tmp_path):
     silent = tuple(
-        Utterance(f"{i}", session=f"s{i % 3}", valence=3.0, file=tmp_path / "x.wav")
+        Utterance(f"{i}", session=f"s{i % 3}", valence=1.0 + i // 3, file=tmp_path / "x.wav")
         for i in range(9)
     )
     folder = prepare(Corpus("silent", silent, (1.0, 5.0)), tmp_path / "out")

@@ -305,7 +305,7 @@ def test_a_sweep_from_one_corpus_to_the_other(prepared, tmp_path, capsys, monkey
     assert "last session" not in splits
     sizes = "--units 4 --layers 1 --embedding-dim 3 --text-dense 4 --fusion 4 3 --max-tokens 3"
     run = "--acoustic dense --text dense --split column --features toy_hsf --max-epochs 1 --seeds 1"
-    main(["sweep", "--data", data, "--out", str(out), *sizes.split(), *run.split()])
+    main(["sweep", "--data", data, "--out", str(out), *sizes.split(), *run.split(), "--yes"])
     said = capsys.readouterr().out
     assert "one -> two, protocol strict, split column" in said
     rows = read_journal(out).rows

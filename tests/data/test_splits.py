@@ -1,8 +1,18 @@
+import math
+
 import numpy as np
 import pytest
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.data.splits import known_speakers, make_split, named_parts
+from dser_jax.data.splits import (
+    Split,
+    constant_parts,
+    known_speakers,
+    make_split,
+    named_parts,
+    told_constants,
+    without_constants,
+)
 from dser_jax.system.errors import DserError
 
 
@@ -153,3 +163,28 @@ def test_column_without_validation_takes_it_from_training_rows():
 def test_what_cannot_be_split_says_why(utterances, how, protocol, message):
     with pytest.raises(DserError, match=message):
         make_split(utterances, how, protocol)
+
+
+def test_labels_that_never_vary_are_none():
+    split = Split("column", np.array([0, 1, 2]), np.array([3, 4]), np.array([5, 6]))
+    nan = math.nan
+    gold = np.array(  # Arousal is .5 in all of training, dominance -1 or nothing in the test.
+        [
+            *([0, 0.5, 0.1], [0.2, 0.5, 0.2], [0, nan, 0.3]),
+            *([0.1, 0.1, 0], [0, 0.2, 0.4]),
+            *([0.3, 0.3, -1.0], [0.4, 0.4, nan]),
+        ]
+    )
+    assert constant_parts(gold, split) == {"arousal": ["train"], "dominance": ["test"]}
+    left = without_constants(gold, split)
+    np.testing.assert_array_equal(left[:, 0], gold[:, 0])
+    assert np.isnan(left[:, 1]).all()
+    np.testing.assert_array_equal(left[:5, 2], gold[:5, 2])
+    assert np.isnan(left[5:, 2]).all()
+    arousal, dominance = told_constants(gold, split)
+    assert arousal.startswith(
+        "column: all labels of arousal in training are alike: it is neither trained"
+    )
+    assert dominance.startswith(
+        "column: all labels of dominance in test are alike: it has no score"
+    )

@@ -136,11 +136,11 @@ def test_rates_out_of_range_are_refused(varied, message):
         make_hparams(arguments(), (1.0, 1.0, 1.0), **varied)
 
 
-@pytest.mark.parametrize("flag", ["--seeds", "--lanes"])
-def test_no_runs_are_refused(flag, capsys):
+@pytest.mark.parametrize(("flag", "least"), [("--seeds", 0), ("--lanes", 1)])
+def test_no_runs_are_refused(flag, least, capsys):
     with pytest.raises(SystemExit):
-        arguments(flag, "0")
-    assert f"argument {flag}: 0 is less than 1" in capsys.readouterr().err
+        arguments(flag, f"{least - 1}")
+    assert f"argument {flag}: {least - 1} is less than {least}" in capsys.readouterr().err
 
 
 def folder_of(tmp_path, *features: str, **more) -> str:

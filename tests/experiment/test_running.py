@@ -144,7 +144,10 @@ def test_rows_without_their_inputs_are_left_out_and_said(data, tmp_path, capsys)
         Group(CONFIG, paired_runs({"one": hparams(patience=1)}, range(3))),
         Group(lacking, paired_runs({f"{n} glove": hparams(n / 10) for n in range(1, 6)}, range(3))),
     ]
-    view = run_experiment(data, tmp_path, groups, lanes=4)
+    with pytest.raises(DserError, match=r"'glove'.*; --skip-missing trains the others alone"):
+        run_experiment(data, tmp_path, groups)
+    assert not list(tmp_path.iterdir())
+    view = run_experiment(data, tmp_path, groups, lanes=4, skip_missing=True)
     said = capsys.readouterr().out
     assert "1 glove, 2 glove, 3 glove, and 2 more: not trained" in said
     assert "dser prepare --glove FILE" in said

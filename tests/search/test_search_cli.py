@@ -231,5 +231,5 @@ A = "--range alpha=0:1 --range beta=0:1"
 )
 def test_what_does_not_go_together_is_refused(data, tmp_path, capsys, more, message):
     out = tmp_path / "out"
-    assert message in fails(capsys, sweep_arguments(data, out, *more.split()))
+    assert message in fails(capsys, sweep_arguments(data, out, *more.split(), "--yes"))
     assert not out.exists()

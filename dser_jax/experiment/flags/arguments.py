@@ -45,13 +45,17 @@ Adder = argparse._ArgumentGroup | argparse.ArgumentParser
 
 
 def make_parser(docstring: str, **own: int | float | str) -> argparse.ArgumentParser:
-    """Makes the parser of an experiment file, whose docstring is its help, with its defaults."""
+    """Makes the parser of an experiment file, whose docstring is its help, with its defaults.
+
+    What the data set lacks inputs for is left out and said: nobody has asked for it by name.
+    """
     parser = Parser(
         description=docstring,
         usage="%(prog)s --data DIR --out DIR [flags]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_arguments(parser, **own)
+    parser.set_defaults(skip_missing=True)
     return parser
 
 
@@ -67,7 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float | str) -> 
     parser.add_argument("--data", required=True, metavar="DIR", help="a prepared data set")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     parser.add_argument(
-        "--seeds", type=positive, default=seeds, metavar="N", help=f"runs a row ({seeds})"
+        "--seeds",
+        type=_count,
+        default=seeds,
+        metavar="N",
+        help=f"runs a row; 0 for the baselines alone ({seeds})",
     )
     parser.add_argument(
         "--features", metavar="NAME", help="acoustic features (the prepared ones, if only one)"
@@ -96,6 +104,11 @@ def _add_test(group: Adder, usual: dict) -> None:
         metavar="NAME",
         help=f"last_session, session:NAME, {LEAVE_ONE_OUT}, column, or column:NAME for one of "
         f"several test sets ({usual['split']})",
+    )
+    group.add_argument(
+        "--skip-missing",
+        action="store_true",
+        help="leave out what the data set lacks features or word vectors for, and train the rest",
     )
     group.add_argument(
         "--no-baselines",
@@ -156,6 +169,9 @@ def _add_number(group: Adder, name: str, text: str, usual: dict, **options) -> N
 def _add_engine(group: Adder) -> None:
     add_config(group)
     group.add_argument(
+        "--yes", action="store_true", help="go on with what looks wrong, without being asked"
+    )
+    group.add_argument(
         "--lanes", type=positive, metavar="N", help="runs trained at a time (what memory holds)"
     )
     group.add_argument(
@@ -185,6 +201,14 @@ def _add_engine(group: Adder) -> None:
     group.add_argument(
         "--keep-weights", action="store_true", help="save the weights of each run's best epoch"
     )
+
+
+def _count(text: str) -> int:
+    """Reads a whole number from 0 on, as the type of a flag."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
 
 
 def positive(text: str) -> int:

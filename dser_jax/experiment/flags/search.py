@@ -71,7 +71,7 @@ def make_search(args: argparse.Namespace, weights: Sequence[Sequence[float]]) ->
         return None
     others = {"--grid": args.grid, "--seeds": args.seeds, "--part": args.part}
     for flag, value in others.items():
-        if value:
+        if value not in (None, []):
             reason = {
                 "--grid": "it chooses the settings itself, from each --range",
                 "--seeds": "each trial has one seed; train the best with several afterwards",

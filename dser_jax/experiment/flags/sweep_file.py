@@ -16,7 +16,7 @@ from dser_jax.system import DataError, meant, write_text
 FILE = "sweep.toml"
 """What it is called in the folder of a sweep."""
 
-OWN = frozenset(("out", "config", "extend", "retry-failed", "part", "ray", "save-every"))
+OWN = frozenset(("out", "config", "extend", "retry-failed", "part", "ray", "save-every", "yes"))
 """Flags that say where and how one call goes about it, and not what is trained."""
 
 
