@@ -69,15 +69,15 @@ def rows_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
 
 
-def planned(monkeypatch, arguments: list[str]) -> list[Group]:
-    """Returns what a command would train."""
+def planned(monkeypatch, arguments: list[str], yes: bool = True) -> list[Group]:
+    """Returns what a command would train; a plan that looks wrong is gone on with."""
     groups: list[Group] = []
     monkeypatch.setattr(
         "dser_jax.experiment.conducting.run_experiment",
         lambda data, out, given, **_: groups.extend(given),
     )
     monkeypatch.setattr("dser_jax.experiment.conducting.write_report", lambda out: None)
-    main(arguments)
+    main([*arguments, "--yes"] if yes else arguments)
     return groups
 
 

@@ -41,7 +41,7 @@ def test_a_plan_that_looks_wrong_is_refused_unless_it_is_meant(
     assert said in message
     assert "--yes goes on" in message
     assert not (tmp_path / "out").exists()
-    assert planned(monkeypatch, [*command, "--yes"])
+    assert planned(monkeypatch, command)
     assert said in capsys.readouterr().out
 
 
@@ -56,7 +56,7 @@ def test_on_a_terminal_it_is_asked_about(data, tmp_path, monkeypatch, capsys, an
     monkeypatch.setattr("sys.stdin", Terminal(answer))
     monkeypatch.setattr("sys.stderr", asked := Terminal())
     if goes_on:
-        assert planned(monkeypatch, command)
+        assert planned(monkeypatch, command, yes=False)
     else:
         fails(capsys, command)
     assert "Go on with it? [y/N]" in asked.getvalue()
@@ -64,7 +64,7 @@ def test_on_a_terminal_it_is_asked_about(data, tmp_path, monkeypatch, capsys, an
 
 def test_a_grid_may_cross_zero_as_the_papers_does(data, tmp_path, monkeypatch):
     axes = ("--grid", "alpha=0.1,0.9", "--grid", "beta=0.9", "--seeds", "1")
-    (group,) = planned(monkeypatch, sweep_arguments(data, tmp_path, *axes))
+    (group,) = planned(monkeypatch, sweep_arguments(data, tmp_path, *axes), yes=False)
     assert len(group.runs) == 2
 
 

@@ -55,7 +55,7 @@ def test_a_sweep_keeps_its_flags_and_they_plan_the_same_runs(data, tmp_path, mon
     ],
 )
 def test_any_flags_come_back_from_the_file(data, tmp_path, monkeypatch, given):
-    where = ["--data", str(data / "both"), "--out", str(tmp_path)]
+    where = ["--data", str(data / "both"), "--out", str(tmp_path), "--yes"]
     written = []
     monkeypatch.setattr(
         "dser_jax.experiment.conducting.run_experiment",
@@ -94,7 +94,7 @@ def test_flags_of_the_command_line_win_over_the_file(data, tmp_path, monkeypatch
         ("sedes = 5", ":2: there is no flag --sedes; did you mean seeds?"),
         ('config = "x"', ":2: there is no flag --config"),
         ("[grid]\nalpha = 1", ":2: --grid: found {'alpha': 1}; expected a number or text"),
-        ("seeds = 0", ":2: --seeds: 0 is less than 1"),
+        ("seeds = -1", ":2: --seeds: -1 is less than 0"),
         ('units = "many"', ":2: --units: invalid positive value: 'many'"),
         ("units = [1, 2]", ":2: --units: found [1, 2]; expected one value"),
         ("fusion = [1, 2, 3]", ":2: --fusion: found [1, 2, 3]; expected 2 values"),
