@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def save_weights(out: str | Path, run: str, weights: Weights) -> None:
     """
     folder = weights_folder(Path(out), run)
     try:
+        shutil.rmtree(folder, ignore_errors=True)  # Of a run that has no row: it is done again.
         with replacing_folder(folder) as part:
             save_tree(part, weights._asdict())
             write_sealed(part / WEIGHTS_DIGESTS, {"files": digests_of(part)})

@@ -5,12 +5,9 @@ Nothing here runs a network; NumPy and safetensors are all that it needs (see do
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,14 @@ from dser_jax.config import Config
 from dser_jax.corpora import ATTRS, Scale, as_scale, scale_as_json
 from dser_jax.data import Scaler
 from dser_jax.features import Tokenizer, shown_name
-from dser_jax.system import DataError, DserError
+from dser_jax.system import (
+    DataError,
+    check_digests,
+    digests_of,
+    parse_json,
+    read_sealed,
+    write_sealed,
+)
 
 FORMAT, SCHEMA, SCHEMA_OF_SCALES = "dser_jax model", 1, 2
 """The second schema is that of models whose attributes differ in their scale."""
@@ -131,39 +135,29 @@ def _names(count: int, suffix: str) -> list[str]:
     return [f"model-{number:0{width}d}.{suffix}" for number in range(count)]
 
 
-@contextlib.contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """Opens a folder to write into, which gets its name once the block has ended well.
-
-    Raises:
-      DserError: There is something of this name already, or it cannot be written.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DserError(f"{folder}: there already; export to another folder, or remove this one")
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        if folder.exists():
-            folder.rmdir()
-        part.rename(folder)
-    except OSError as error:
-        raise DserError(f"{folder}: cannot write: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
 def write_bundle(bundle: Bundle, folder: Path) -> None:
-    """Writes the configuration, the scaler, the tokenizer and the weights into a folder."""
+    """Writes the scaler, the tokenizer, the weights, and last the configuration into a folder.
+
+    The configuration has the digests of all files that are in the folder by then.
+    """
     from safetensors.numpy import save
 
-    members = []
-    for name, member in zip(weights_names(len(bundle.members)), bundle.members, strict=True):
+    names = weights_names(len(bundle.members))
+    for name, member in zip(names, bundle.members, strict=True):
         # safetensors writes the memory of an array, whatever its order.
         weights = {path: np.ascontiguousarray(a) for path, a in member.weights.items()}
         (folder / name).write_bytes(save(weights, {"format": "flax"}))
-        members.append({"run": member.run, "seed": member.seed, "weights": name})
-    features = None if bundle.features is None else dataclasses.asdict(bundle.features)
+    if bundle.features is not None and bundle.scaler is not None:
+        scaler = {
+            "columns": bundle.features.columns,
+            "mean": bundle.scaler.mean.tolist(),
+            "scale": bundle.scaler.scale.tolist(),
+        }
+        text = json.dumps(scaler, indent=1, ensure_ascii=False) + "\n"
+        (folder / SCALER).write_text(text, "utf-8")
+    if bundle.tokenizer is not None:
+        (folder / TOKENIZER).write_text(bundle.tokenizer.to_json() + "\n", "utf-8")
+    digests = digests_of(folder)
     settings = {
         "format": FORMAT,
         "schema": SCHEMA_OF_SCALES if isinstance(bundle.scale, Mapping) else SCHEMA,
@@ -174,25 +168,22 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
         "attributes": list(bundle.attrs),
         "config": bundle.config.to_json(),
         "hparams": bundle.hparams,
-        "features": features,
-        "members": members,
+        "features": None if bundle.features is None else dataclasses.asdict(bundle.features),
+        "members": [
+            {"run": member.run, "seed": member.seed, "weights": name}
+            for name, member in zip(names, bundle.members, strict=True)
+        ],
         "scores": bundle.scores,
         "made_with": bundle.made_with,
+        "files": {name: digests[name] for name in sorted(digests) if name in _checked(bundle)},
     }
-    _write_json(folder / CONFIG, settings)
-    if bundle.features is not None and bundle.scaler is not None:
-        scaler = {
-            "columns": bundle.features.columns,
-            "mean": bundle.scaler.mean.tolist(),
-            "scale": bundle.scaler.scale.tolist(),
-        }
-        _write_json(folder / SCALER, scaler)
-    if bundle.tokenizer is not None:
-        (folder / TOKENIZER).write_text(bundle.tokenizer.to_json() + "\n", "utf-8")
+    write_sealed(folder / CONFIG, settings)
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8")
+def _checked(bundle: Bundle) -> set[str]:
+    """Names the files that are to stay as they are; the model card is for its owner to edit."""
+    count = len(bundle.members)
+    return {SCALER, TOKENIZER, *weights_names(count), *program_names(count)}
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -205,7 +196,7 @@ def read_bundle(folder: Path) -> Bundle:
     if not is_bundle(folder):
         problem = f"there is no {CONFIG}" if folder.exists() else "there is no such folder"
         raise DataError(problem, file=folder, expected=make)
-    settings = _read_json(folder / CONFIG)
+    settings = read_sealed(folder / CONFIG, f"expected {make}") or {}
     found = f"{settings.get('format')}, schema {settings.get('schema')}"
     known = [f"{FORMAT}, schema {schema}" for schema in (SCHEMA, SCHEMA_OF_SCALES)]
     if found not in known:
@@ -215,25 +206,33 @@ def read_bundle(folder: Path) -> Bundle:
         )
     try:
         config = Config.from_json(settings["config"])
-        features = settings["features"]
+        features = None if settings["features"] is None else _features(**settings["features"])
+        members, attrs = settings["members"], tuple(settings["attributes"])
+        if not members or not attrs or not set(attrs) <= set(ATTRS):
+            raise ValueError("it has no networks, or no attributes that networks have")
+        files = [*weights_names(len(members))]
+        if [member["weights"] for member in members] != files:
+            raise ValueError(f"its weights are expected in {', '.join(files)}")
+        files += [SCALER] * (features is not None) + [TOKENIZER] * bool(config.text)
+        if "files" in settings:  # Older versions wrote no digests.
+            check_digests(folder, {name: settings["files"][name] for name in files})
         return Bundle(
             name=settings["name"],
             corpus=settings["corpus"],
             scale=as_scale(settings["scale"]),
-            attrs=tuple(settings["attributes"]),
+            attrs=attrs,
             config=config,
             hparams=settings["hparams"],
-            features=None if features is None else _features(**features),
-            scaler=None if features is None else _read_scaler(folder / SCALER),
+            features=features,
+            scaler=None if features is None else _read_scaler(folder / SCALER, features),
             tokenizer=_read_tokenizer(folder / TOKENIZER) if config.text else None,
             members=tuple(
-                Member(m["run"], m["seed"], _read_weights(folder / m["weights"]))
-                for m in settings["members"]
+                Member(m["run"], m["seed"], _read_weights(folder / m["weights"])) for m in members
             ),
             scores=settings["scores"],
             made_with=settings["made_with"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"not a model that can be read ({type(error).__name__}: {error})"
         raise DataError(problem, file=folder / CONFIG, expected=make) from error
 
@@ -244,7 +243,7 @@ def _features(name: str, kind: str, columns: Sequence[str], source: str, steps: 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text("utf-8"))
+        value = parse_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read ({error})", file=path, expected="JSON") from error
     if not isinstance(value, dict):
@@ -252,9 +251,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _read_scaler(path: Path) -> Scaler:
+def _read_scaler(path: Path, features: Features) -> Scaler:
     values = _read_json(path)
-    return Scaler(np.array(values["mean"], float), np.array(values["scale"], float))
+    mean, scale = (np.array(values[name], float) for name in ("mean", "scale"))
+    wanted = (len(features.columns),)
+    if not (mean.shape == scale.shape == wanted and np.isfinite([mean, scale]).all()):
+        raise DataError("not of the columns that the model reads", file=path)
+    return Scaler(mean, scale)
 
 
 def _read_tokenizer(path: Path) -> Tokenizer:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from dser_jax.share.bundle import Bundle, new_folder, write_bundle
+from dser_jax.share.bundle import Bundle, write_bundle
 from dser_jax.share.card import make_card
 from dser_jax.share.stablehlo import export_networks
+from dser_jax.system import TEMPORARY, DserError, FolderLock, held, replacing_folder
 
 
 def export(
@@ -27,9 +32,27 @@ def export(
       DserError: The folder is there already, or cannot be written.
     """
     out = Path(out)
-    with new_folder(out) as folder:
-        write_bundle(bundle, folder)
-        (folder / "README.md").write_text(make_card(bundle, licence), "utf-8")
+    with _new_folder(out) as folder:
         if stablehlo:
             export_networks(bundle, folder)
+        (folder / "README.md").write_text(make_card(bundle, licence), "utf-8")
+        write_bundle(bundle, folder)
     return out
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Opens a folder to write into, which gets its name once the block has ended well.
+
+    What earlier calls left that were killed is removed before.
+
+    Raises:
+      DserError: There is something of this name already, or it cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DserError(f"{folder}: there already; export to another folder, or remove this one")
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*{TEMPORARY}"):
+        if not held(left):
+            shutil.rmtree(left, ignore_errors=True)
+    with replacing_folder(folder) as part, FolderLock(part):
+        yield part

@@ -5,12 +5,14 @@ What a network is fed at prediction is made here too, so that training and use c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.errors import FlaxError
 from jaxtyping import Array, Float32, Int32
 
 from dser_jax.config import Config
@@ -18,6 +20,7 @@ from dser_jax.corpora import fold_space
 from dser_jax.data import Data
 from dser_jax.models import Batch, Rates, make_network
 from dser_jax.share.bundle import Bundle, Weights
+from dser_jax.system import DataError
 
 BATCHES = (1, 8, 64)
 """Numbers of utterances for which a network is compiled; others are filled up to the next."""
@@ -126,8 +129,9 @@ class Networks:
     def __init__(self, bundle: Bundle) -> None:
         words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
         forward = make_forward(bundle.config, words)
-        names = bundle.members[0].weights
-        self._weights = {n: jnp.stack([m.weights[n] for m in bundle.members]) for n in names}
+        self._title, names = bundle.title, bundle.members[0].weights
+        with self._fitting():
+            self._weights = {n: jnp.stack([m.weights[n] for m in bundle.members]) for n in names}
         # One network after the other: as many as one likes, in the memory of one.
         self._run = jax.jit(
             lambda weights, inputs: jax.lax.map(lambda each: forward(each, inputs), weights)
@@ -142,5 +146,18 @@ class Networks:
             size = next(size for size in BATCHES if size >= len(rows))
             filled = np.resize(rows, size)
             part = Inputs(*(None if each is None else each[filled] for each in inputs))
-            parts.append(np.asarray(self._run(self._weights, part))[:, : len(rows)])
+            with self._fitting():
+                pred = self._run(self._weights, part)
+            parts.append(np.asarray(pred)[:, : len(rows)])
         return np.concatenate(parts, axis=1)
+
+    @contextlib.contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """Says so where weights are not those of the network that the settings name."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, FlaxError) as error:
+            why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            raise DataError(
+                f"the weights of {self._title} do not fit its settings ({why})"
+            ) from error

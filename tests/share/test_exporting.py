@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from rewritten import rewrite
 from untrained import make_model
 
 import dser_jax
@@ -34,6 +36,7 @@ from dser_jax.share.exporting import export
 from dser_jax.share.forward import Networks, encode
 from dser_jax.share.gathering import gather
 from dser_jax.share.stablehlo import export_networks
+from dser_jax.system import FolderLock, read_sealed
 from dser_jax.system.errors import DserError
 
 ROOT = Path(__file__).parents[2]
@@ -398,22 +401,114 @@ def test_a_damaged_folder_is_named(tmp_path):
         (folder / "tokenizer.json").unlink()
 
     def newer(folder):
-        text = (folder / "config.json").read_text()
-        (folder / "config.json").write_text(text.replace('"schema": 1', '"schema": 3'))
+        rewrite(folder / "config.json", schema=3)
 
     def torn(folder):
         (folder / "config.json").write_text('{"format": ')
 
-    def emptied(folder):
+    def edited(folder):
         text = (folder / "config.json").read_text()
-        settings = json.loads(text)
-        del settings["scale"]
-        (folder / "config.json").write_text(json.dumps(settings))
+        (folder / "config.json").write_text(text.replace('"iemocap"', '"demo"'))
 
-    assert "model.safetensors: cannot be read" in broken(cut)
+    def emptied(folder):
+        rewrite(folder / "config.json", features={})
+
+    def elsewhere(folder):
+        shutil.copy(folder / "model.safetensors", tmp_path)
+        member = {"run": "abc", "seed": 7, "weights": "../model.safetensors"}
+        rewrite(folder / "config.json", members=[member])
+
+    assert "model.safetensors: damaged" in broken(cut)
     assert "tokenizer.json: cannot be read" in broken(forgotten)
     assert "schema 3" in broken(newer)
-    assert "config.json: cannot be read" in broken(torn)
-    assert "KeyError: 'scale'" in broken(emptied)
+    assert "config.json: damaged" in broken(torn)
+    assert "its checksum is wrong" in broken(edited)
+    assert "config.json: not a model that can be read (TypeError" in broken(emptied)
+    assert "its weights are expected in model.safetensors" in broken(elsewhere)
     with pytest.raises(DserError, match="no such folder; expected a folder that `dser export"):
         dser_jax.load(tmp_path / "nothing")
+
+
+def without_checksums(folder: Path) -> None:
+    """Makes a folder what an older version wrote."""
+    settings = read_sealed(folder / "config.json")
+    assert settings is not None
+    del settings["files"]
+    (folder / "config.json").write_text(json.dumps(settings))
+
+
+def test_a_folder_without_checksums_is_read_and_what_is_odd_in_it_named(tmp_path):
+    folder = tmp_path / "model"
+    export(text_bundle(), folder, stablehlo=False)
+    without_checksums(folder)
+    assert read_bundle(folder).members[0].run == "abc"
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(DserError, match=r"model\.safetensors: cannot be read"):
+        read_bundle(folder)
+    (folder / "tokenizer.json").write_text("[" * 10**5)
+    with pytest.raises(DserError, match=r"tokenizer\.json: cannot be read \(nested too deeply"):
+        read_bundle(folder)
+
+
+def test_weights_of_another_network_are_named(tmp_path):
+    bundle = text_bundle()
+    member = bundle.members[0]
+    other = member.weights | {"params/valence/kernel": np.zeros((5, 1), "f")}
+    less = {name: array for name, array in member.weights.items() if "valence" not in name}
+    for weights in (other, less):
+        changed = dataclasses.replace(member, weights=weights)
+        folder = export(
+            dataclasses.replace(bundle, members=(changed,)),
+            tmp_path / str(len(weights)),
+            stablehlo=False,
+        )
+        with pytest.raises(DserError, match="do not fit its settings"):
+            dser_jax.load(folder)(text="it was")
+
+
+def test_the_card_may_be_edited(tmp_path):
+    folder = export(text_bundle(), tmp_path / "model", stablehlo=False)
+    (folder / "README.md").write_text("mine")
+    assert read_bundle(folder).members[0].run == "abc"
+
+
+def test_what_killed_exports_left_is_removed_and_what_others_write_is_not(tmp_path):
+    dead, others = tmp_path / ".model.1.part", tmp_path / ".model2.1.part"
+    dead.mkdir()
+    (dead / "model.safetensors").write_bytes(b"half")
+    others.mkdir()
+    with FolderLock(tmp_path / ".model.2.part"):
+        export(text_bundle(), tmp_path / "model", stablehlo=False)
+        left = sorted(path.name for path in tmp_path.iterdir())
+        assert left == [".model.2.part", ".model2.1.part", "model"]
+    assert not (tmp_path / "model/lock").exists()
+
+
+def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    flushed, commit, fsync, rename = [], [], os.fsync, os.rename
+
+    def flush(handle):
+        flushed.append(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    def put(source, target):
+        commit.append((Path(target), len(flushed)))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "rename", put)
+    folder = export(text_bundle(), tmp_path / "model", stablehlo=False)
+    (before,) = (count for target, count in commit if target == folder)
+    assert {path.stat().st_ino for path in (folder, *folder.iterdir())} <= {*flushed[:before]}
+    assert flushed[before:] == [tmp_path.stat().st_ino]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(DserError, match="model: cannot write: No space left"):
+        export(text_bundle(), tmp_path / "model", stablehlo=False)
+    assert list(tmp_path.iterdir()) == []

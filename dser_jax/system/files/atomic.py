@@ -49,10 +49,10 @@ def flushing(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Opens a folder to write into, which takes the place of `folder` once the block has ended.
+    """Opens a folder to write into, which is put in place once the block has ended well.
 
-    All that is in it is on the disk before one renaming puts it in place. When the block raises,
-    nothing of it stays. A folder that is there already must be empty, or is removed just before.
+    All that is in it is on the disk before one renaming gives it its name. When the block raises,
+    nothing of it stays. What is there already must be an empty folder.
 
     Raises:
       DserError: if the disk is full, the folder is not writable and the like.
@@ -64,8 +64,6 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             part.mkdir(parents=True)
             yield part
             flush_folder(part)
-            if folder.is_dir() and any(folder.iterdir()):
-                shutil.rmtree(folder)
             os.rename(part, folder)
             sync_folder(folder.parent)
     finally:
