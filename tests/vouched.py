@@ -1,21 +1,20 @@
 """What networks get of a prepared folder, and such folders as a stranger may write them."""
 
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from dser_jax.data.prepared import Prepared
-from dser_jax.system.files.checksums import seal
+from dser_jax.system.files.sealed import parse_sealed, write_sealed
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Changes the manifest of a folder, and seals it anew."""
     path = folder / "manifest.json"
-    manifest = json.loads(path.read_text("utf-8"))
+    manifest = parse_sealed(path.read_bytes())
     change(manifest)
-    path.write_text(json.dumps(seal(manifest)), "utf-8")
+    write_sealed(path, manifest)
 
 
 def vouch(entry: dict[str, Any], path: Path) -> None:

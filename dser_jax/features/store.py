@@ -4,7 +4,7 @@ A folder an extractor::
 
     frames.f32     float32 rows, one utterance's after another's
     index.jsonl    {"key": ..., "offset": first row, "rows": ..., "crc32": of their bytes,
-                    "peak": largest magnitude of the samples, "sum": CRC-32 of the line's values}
+                    "peak": largest magnitude of the samples, "checksum": of the line}
 
 A line of the index is written after its frames, so the death of a writer leaves at most frames
 without a line, or half a line. Both are dropped when the store is next opened to be written. What
@@ -13,7 +13,6 @@ a disk or a lost power supply damages has another checksum, and is extracted aga
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Iterator
@@ -24,7 +23,15 @@ from typing import NamedTuple
 import numpy as np
 
 from dser_jax.features.extractors.extractor import Frames
-from dser_jax.system import DataError, DserError, FolderLock, parse_json, remove_stale, replacing
+from dser_jax.system import (
+    DataError,
+    DserError,
+    FolderLock,
+    parse_sealed,
+    remove_stale,
+    replacing,
+    to_sealed,
+)
 
 
 class Entry(NamedTuple):
@@ -101,11 +108,9 @@ class Store:
         index = {}
         for line in self.index_path.read_bytes().split(b"\n")[:-1]:
             try:
-                item = parse_json(line)
+                item = parse_sealed(line + b"\n")
                 offset, rows, crc32 = (int(item[name]) for name in ("offset", "rows", "crc32"))
                 entry, key = Entry(offset, rows, crc32, float(item["peak"])), str(item["key"])
-                if item.get("sum", _sum(key, entry)) != _sum(key, entry):
-                    continue
             except (ValueError, KeyError, TypeError, OverflowError):
                 continue
             if entry.offset >= 0 and entry.rows > 0 and entry.offset + entry.rows <= there:
@@ -171,12 +176,7 @@ class Writer:
 
 
 def _line(key: str, entry: Entry) -> bytes:
-    values = {"key": key, **entry._asdict(), "sum": _sum(key, entry)}
-    return json.dumps(values).encode() + b"\n"
-
-
-def _sum(key: str, entry: Entry) -> int:
-    return zlib.crc32(repr((key, *entry)).encode("utf-8", "backslashreplace"))
+    return to_sealed({"key": key, **entry._asdict()})
 
 
 @contextmanager

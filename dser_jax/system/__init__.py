@@ -24,15 +24,9 @@ if TYPE_CHECKING:
         sync_folder,
         write_text,
     )
-    from dser_jax.system.files.checksums import is_intact, seal, sha256_file, sha256_open
+    from dser_jax.system.files.checksums import sha256_file, sha256_open
     from dser_jax.system.files.lock import FolderLock, held
-    from dser_jax.system.files.reading import (
-        inside,
-        map_array,
-        parse_json,
-        read_archive,
-        read_array,
-    )
+    from dser_jax.system.files.reading import inside, map_array, read_archive, read_array
     from dser_jax.system.files.sealed import (
         check_digests,
         digests_of,

@@ -126,10 +126,12 @@ def test_a_broken_manifest_says_the_way_out(folder, tmp_path):
     path = folder / "manifest.json"
     text = path.read_text("utf-8")
     path.write_text(text.replace("tiny", "tony"), "utf-8")
-    with pytest.raises(DataError, match=r"its checksum is wrong; .* delete it and give `dser prep"):
+    with pytest.raises(
+        DataError, match=r"its checksum is wrong\); .* delete it and give `dser prep"
+    ):
         load_prepared(folder)
     path.write_text(text[:100], "utf-8")
-    with pytest.raises(DataError, match=r"not readable as JSON .* delete it and give `dser p"):
+    with pytest.raises(DataError, match=r"not what was written \(.* delete it and give `dser p"):
         load_prepared(folder)
     path.unlink()
     corpus = Corpus("tiny", (Utterance("a", transcript="good", valence=1.0),), (0.0, 5.0))

@@ -386,7 +386,7 @@ def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(DataError, match=r"there is no manifest\.json"):
         load_prepared(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(DataError, match=r"manifest\.json: not readable as JSON"):
+    with pytest.raises(DataError, match=r"manifest\.json: not what was written"):
         load_prepared(tmp_path)
     (tmp_path / "manifest.json").write_text('{"schema": 7}')
     with pytest.raises(DataError, match="found 'schema 7'; expected schema 1"):

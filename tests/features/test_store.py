@@ -108,7 +108,7 @@ def test_what_was_stored_of_recordings_that_nobody_checked_is_extracted_again(fo
 def test_lines_without_a_checksum_are_read(folder):
     index = folder / "index.jsonl"
     lines = [json.loads(line) for line in index.read_text().splitlines()]
-    assert all(line.pop("sum") for line in lines)
+    assert all(line.pop("checksum") for line in lines)
     index.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert len(Store(folder, 3)) == 2
 

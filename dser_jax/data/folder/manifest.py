@@ -9,7 +9,7 @@ from typing import Any
 
 from dser_jax.corpora import ATTRS
 from dser_jax.data.folder.table import TABLE
-from dser_jax.system import DataError, inside, is_intact, parse_json
+from dser_jax.system import DataError, inside, parse_sealed
 
 MANIFEST = "manifest.json"
 SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS = 1, 2, 3
@@ -62,13 +62,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         problem = f"there is no {MANIFEST}" if folder.exists() else "there is no such folder"
         raise DataError(problem, file=folder, expected=make)
     try:
-        manifest = parse_json(path.read_text("utf-8"))
+        manifest = parse_sealed(path.read_bytes())
     except ValueError as error:
-        raise DataError(f"not readable as JSON ({error})", file=path, expected=_ANEW) from None
-    schema, ours = None, False
-    if isinstance(manifest, dict):
-        schema = manifest.get("schema")
-        ours = not {"utterances_sha256", "corpus_sha256"}.isdisjoint(manifest)
+        raise DataError(f"not what was written ({error})", file=path, expected=_ANEW) from None
+    schema = manifest.get("schema")
+    ours = not {"utterances_sha256", "corpus_sha256"}.isdisjoint(manifest)
     known = (SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS)
     if schema not in known or not ours:  # As of a journal, whose manifest nobody should delete.
         raise DataError(
@@ -78,8 +76,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             expected=f"schema {', '.join(map(str, known[:-1]))} or {known[-1]}; prepare the corpus "
             "in a new folder",
         )
-    if not is_intact(manifest):
-        raise DataError("not what was written: its checksum is wrong", file=path, expected=_ANEW)
     amiss = next(_amiss(manifest), None)
     if amiss is not None:
         raise DataError(f"not a manifest: {amiss}", file=path, expected=_ANEW)

@@ -9,7 +9,6 @@ older one named goes. Whatever ends in between leaves the older folder, or the n
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from dser_jax.data.folder.manifest import (
     stem,
 )
 from dser_jax.data.folder.table import TABLE
-from dser_jax.system import inside, saying, seal, sync_folder, write_text
+from dser_jax.system import inside, saying, sync_folder, write_sealed
 
 KINDS = {"features": (".npy", ".offsets.npy"), "vectors": (".npz",)}
 """The folders of arrays, and how the names of the files of one entry end."""
@@ -59,14 +58,13 @@ def place(staged: Path, out: Path, manifest: dict[str, Any], before: Mapping[str
         manifest["schema"] = SCHEMA_OF_STEMS
     else:
         manifest["schema"] = SCHEMA_OF_SCALES if isinstance(manifest["scale"], dict) else SCHEMA
-    text = json.dumps(seal(manifest), indent=1, ensure_ascii=False) + "\n"
     for file, target in moves.items():
         with saying(target):
             target.parent.mkdir(exist_ok=True)
             file.replace(target)
     for folder in {target.parent for target in moves.values()} | {out}:
         sync_folder(folder)
-    write_text(out / MANIFEST, text)
+    write_sealed(out / MANIFEST, manifest)
     _clear(out, manifest)
 
 

@@ -1,18 +1,12 @@
-"""The digests by which what is kept is known again, before anything is made of it."""
+"""The digests by which large files are known again, taken once a process."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Mapping
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
-
-SEAL = "sha256"
-"""The entry of a manifest that is the checksum of the others."""
 
 _SETTLED = 1.0
 """So many seconds a file must be old before its times tell whether it has changed since."""
@@ -53,19 +47,3 @@ def _identity(file: BufferedReader) -> tuple[int, ...]:
 def forget() -> None:
     """Lets every file be read again."""
     _known.clear()
-
-
-def seal(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a manifest with its own checksum as the last entry."""
-    body = {name: value for name, value in entries.items() if name != SEAL}
-    return {**body, SEAL: _digest(body)}
-
-
-def is_intact(entries: Mapping[str, Any]) -> bool:
-    """Tells whether a manifest says what it said when it was sealed; True if it never was."""
-    body = {name: value for name, value in entries.items() if name != SEAL}
-    return SEAL not in entries or entries[SEAL] == _digest(body)
-
-
-def _digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
