@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from unittest import mock
 
 WATCHED = ("fsync", "rename", "replace", "remove", "unlink", "link", "mkdir", "rmdir")
@@ -159,10 +160,24 @@ class Recorder:
         self._seen = now
 
 
-def crashes(recorder: Recorder, seed: int = 0) -> Iterator[tuple[str, Tree]]:
-    """Yields what a crash may leave, each state once, and when it was."""
+class Crash(NamedTuple):
+    """A state that a crash may leave.
+
+    Attributes:
+      step: The last of the steps that may have been done before it.
+      what: The same, and what met which fate, for people.
+      tree: The files.
+    """
+
+    step: int
+    what: str
+    tree: Tree
+
+
+def crashes(recorder: Recorder, seed: int = 0) -> list[Crash]:
+    """Returns what crashes may leave, each state once."""
     drawn = random.Random(seed)
-    known: set[frozenset] = set()
+    found: dict[frozenset, Crash] = {}
     for end in range(len(recorder.steps) + 1):
         done = recorder.steps[:end]
         loose = _unflushed(done)
@@ -174,16 +189,14 @@ def crashes(recorder: Recorder, seed: int = 0) -> Iterator[tuple[str, Tree]]:
             chosen += [tuple(map(drawn.choice, outcomes)) for _ in range(DRAWN)]
         for fates in chosen:
             tree = _replay(recorder.before, done, dict(zip(loose, fates, strict=True)))
-            state = frozenset(tree.items())
-            if state not in known:
-                known.add(state)
-                last = done[-1] if done else Step("nothing")
-                met = [
-                    f"{done[place].kind} {done[place].path} {fate}" if kind == "name" else fate
-                    for (kind, place), fate in zip(loose, fates, strict=True)
-                ]
-                what = f"step {end}, {last.kind} {last.path or last.number}: {', '.join(met)}"
-                yield what, tree
+            last = done[-1] if done else Step("nothing")
+            met = [
+                f"{done[place].kind} {done[place].path} {fate}" if kind == "name" else fate
+                for (kind, place), fate in zip(loose, fates, strict=True)
+            ]
+            what = f"step {end}, {last.kind} {last.path or last.number}: {', '.join(met)}"
+            found[frozenset(tree.items())] = Crash(end, what, tree)
+    return list(found.values())
 
 
 def put(tree: Tree, folder: Path) -> Path:

@@ -13,7 +13,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from dser_jax.system import FolderLock, replacing, saying
+from dser_jax.system import FolderLock, replacing, saying, sync_folder
 
 
 class RowFile:
@@ -67,6 +67,7 @@ class RowFile:
         if self._handle is None:
             handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             try:
+                sync_folder(self.path.parent)  # A new file's rows are kept only if its name is.
                 self._lock.check()  # Only now it is known to be ours, and not that of a successor.
             except BaseException:
                 os.close(handle)
