@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     )
     from dser_jax.system.files.checksums import sha256_file, sha256_open
     from dser_jax.system.files.lock import FolderLock, held
-    from dser_jax.system.files.reading import inside, map_array, read_archive, read_array
+    from dser_jax.system.files.reading import (
+        inside,
+        map_array,
+        parse_json,
+        read_archive,
+        read_array,
+    )
     from dser_jax.system.files.sealed import (
         check_digests,
         digests_of,
