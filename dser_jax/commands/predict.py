@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> None:
         raise DserError("--format belongs to --out")
 
     from dser_jax.predict import load, make_transcriber, predict, show, write
-    from dser_jax.system import enable_compile_cache, say
+    from dser_jax.system import enable_compile_cache, plural, say, tell
 
     for notice in (*asked.said, *enable_compile_cache()):
         say(notice)
@@ -140,6 +140,9 @@ def run(args: argparse.Namespace) -> None:
         # A pipe has no width; a table that is cut off is of no use in it.
         console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
         show(model, found, console, None if args.out is None else SHOWN)
+    if args.out not in (None, "-"):
+        rows = [each for each in found if format != "audformat" or each.estimate is not None]
+        tell(f"{args.out}: {plural(len(rows), 'row')} written")
     for notice in [*model.notices, *_words(model, found), *_halves(model, found)]:
         say(notice)
     failed = [each.piece for each in found if each.estimate is None]

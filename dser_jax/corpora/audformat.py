@@ -111,7 +111,7 @@ def load_audformat(
     gather(utterances, rows, parse, bad)
     if not utterances:
         raise DataError("no utterances here", file=root, expected="rows that have labels")
-    of_tables = ", ".join(f"{name} ({len(database[name])} rows)" for name in chosen)
+    of_tables = ", ".join(f"{name} ({plural(len(database[name]), 'row')})" for name in chosen)
     kept = tuple(utterances.values())
     said = f"{plural(len(kept), 'utterance')}; labels from {of_tables}"
     lines = (said, *told_turned(scale, attrs), *found(kept))

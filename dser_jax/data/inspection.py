@@ -9,7 +9,7 @@ from dser_jax.corpora import scale_in_words
 from dser_jax.data.counts import Counts, counted, coverage, shape
 from dser_jax.data.notices import lacking, of_labels, of_speakers, of_words, repeated
 from dser_jax.data.prepared import Prepared
-from dser_jax.system import printable
+from dser_jax.system import plural, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,10 +33,9 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
     yield from of_labels(prepared)
     yield from of_speakers(prepared.utterances)
     yield from _left_out(prepared)
-    yield (
-        f"{len(prepared.utterances)} utterances are prepared in {prepared.folder}; "
-        f"`dser inspect {prepared.folder}` shows them"
-    )
+    count = len(prepared.utterances)
+    counted = f"{plural(count, 'utterance')} {'is' if count == 1 else 'are'}"
+    yield (f"{counted} prepared in {prepared.folder}; `dser inspect {prepared.folder}` shows them")
 
 
 def inspect(prepared: Prepared, console: Console | None = None) -> None:

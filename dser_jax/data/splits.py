@@ -52,8 +52,8 @@ def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Sp
     for part, rows in zip(PARTS, (rest, validation, test), strict=True):
         if len(rows) < 2:
             raise DserError(
-                f"split {split!r} under protocol {protocol!r} leaves {len(rows)} utterances for "
-                f"{part}; expected 2 or more"
+                f"split {split!r} under protocol {protocol!r} leaves "
+                f"{plural(len(rows), 'utterance')} for {part}; expected 2 or more"
             )
     return Split(name, rest, validation, test)
 

@@ -26,6 +26,7 @@ from dser_jax.system import (
     DataError,
     DserError,
     flushing,
+    plural,
     saying,
     sha256_file,
 )
@@ -116,7 +117,7 @@ def _difference(corpus: Corpus, old: Prepared, gone: set[str], out: Path) -> str
     new = [utt for utt in corpus.utterances if utt.id not in gone]
     text = (
         f"{out}: holds another corpus, or another version of it: it was prepared from "
-        f"{old.manifest['corpus']} with {len(old.utterances)} utterances, and this is "
+        f"{old.manifest['corpus']} with {plural(len(old.utterances), 'utterance')}, and this is "
         f"{corpus.name} with {len(new)}; "
     )
     for row, (was, now) in enumerate(zip(old.utterances, new, strict=False), start=1):

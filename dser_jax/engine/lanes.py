@@ -150,6 +150,9 @@ class _Engine:
                 try:
                     if not self._refill():
                         break
+                    if not self.lane_epochs:  # What the first epoch takes is counted from here.
+                        self.busy = len(self.slots)
+                        self.hooks.progress(self._tick())
                     ended = self._round()
                 except (jax.errors.JaxRuntimeError, MemoryError) as error:
                     ended = self._recover(error)

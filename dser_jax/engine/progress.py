@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from dser_jax.system import Progress, say
+from dser_jax.system import Progress, plural, say, span
 
 RATE_SECONDS = 30.0
 """The time over which the rate is taken."""
@@ -49,8 +49,9 @@ class SweepProgress(Progress):
     """
 
     def __init__(self, total: int, before: int = 0, rows: Iterable[Mapping[str, Any]] = ()) -> None:
-        super().__init__("trained", total, "runs")
+        super().__init__("trained", total, "run")
         self._before = before
+        self._max_epochs: int | None = None
         self._tick: Tick | None = None
         self._done_before = 0  # Runs of the programs before this one, and their epochs.
         self._epochs = self._lane_epochs = 0
@@ -61,8 +62,15 @@ class SweepProgress(Progress):
         for row in rows:
             self._consider(row)
 
-    def start(self, title: str, note: str = "") -> None:
-        """Begins the runs of a program, which is compiled until the first tick."""
+    def start(self, title: str, note: str = "", max_epochs: int | None = None) -> None:
+        """Begins the runs of a program, which is compiled until the first tick.
+
+        Args:
+          title: What is trained.
+          note: What to say beside it meanwhile.
+          max_epochs: Epochs of a run at most.
+        """
+        self._max_epochs = max_epochs
         if self._tick is not None:
             self._epochs += self._tick.epochs
             self._lane_epochs += self._tick.lane_epochs
@@ -126,6 +134,24 @@ class SweepProgress(Progress):
         epochs = a_run * (self._total - self._done_before) - tick.epochs
         return epochs / rate if epochs > 0 else None
 
+    def time_left(self, now: float) -> str:
+        """Tells how long it will take; at most how long, while no run has ended."""
+        if text := super().time_left(now):
+            return text
+        bound = self._longest()
+        return "" if bound is None else f"at most {span(bound)} left"
+
+    def _longest(self) -> float | None:
+        """Returns the seconds that it takes if early stopping ends no run, and none is slower."""
+        tick, rate, longest = self._tick, self._rate, self._max_epochs
+        if tick is None or not rate or not tick.busy or longest is None:
+            return None
+        waiting = max(0, self._total - self._done - tick.busy)
+        under_way = longest
+        if math.isnan(tick.done_epochs):  # Then all began together.
+            under_way = max(0.0, longest - tick.epochs / tick.busy)
+        return (under_way + math.ceil(waiting / tick.lanes) * longest) * tick.busy / rate
+
     def summary(self, seconds: float) -> str:
         """Tells how many runs were trained, how busy the lanes were, and what came out."""
         tick = self._tick or Tick(0, 0, 0, 0, math.nan)
@@ -138,7 +164,7 @@ class SweepProgress(Progress):
     def __enter__(self) -> SweepProgress:
         if self._before:
             state = f"{self._total} to go" if self._total else "nothing to do"
-            say(f"{self._before} runs are finished already, {state}")
+            say(f"{_are(self._before)} finished already, {state}")
         super().__enter__()
         return self
 
@@ -146,4 +172,8 @@ class SweepProgress(Progress):
         super().__exit__(kind)
         if kind is not None and issubclass(kind, KeyboardInterrupt):
             kept = self._before + self._done
-            say(f"interrupted: {kept} runs are finished and kept; the same command goes on")
+            say(f"interrupted: {_are(kept)} finished and kept; the same command goes on")
+
+
+def _are(count: int) -> str:
+    return f"{plural(count, 'run')} {'is' if count == 1 else 'are'}"

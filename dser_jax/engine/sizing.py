@@ -12,7 +12,7 @@ from dser_jax.config import Config
 from dser_jax.data import Data
 from dser_jax.engine.program import lane_state, takes_turns, temporary_bytes
 from dser_jax.plan import tree_bytes
-from dser_jax.system import DserError, last_line
+from dser_jax.system import DserError, last_line, plural
 from dser_jax.training import EVAL_BATCH, Run
 
 CPU_LANES = 20
@@ -111,9 +111,9 @@ def fewer_lanes(lanes: int, devices: int, error: Exception) -> int:
     fewer = lanes // 2 // devices * devices
     if fewer < 1:
         raise DserError(
-            f"out of memory with one lane on each of {devices} devices: {last_line(str(error))}. A "
-            "smaller --batch-size, --units or --max-tokens needs less; so do functionals instead "
-            "of frames"
+            f"out of memory with one lane on each of {plural(devices, 'device')}: "
+            f"{last_line(str(error))}. A smaller --batch-size, --units or --max-tokens needs less; "
+            "so do functionals instead of frames"
         ) from error
     return fewer
 

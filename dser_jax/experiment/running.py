@@ -157,7 +157,7 @@ def _train_group(
 ) -> Iterator[Row]:
     """Trains the pending runs of one program."""
     inputs = group.config.inputs_with(prepared.shown(group.config.features))
-    progress.start(f"{group.config.network}, {inputs}")
+    progress.start(f"{group.config.network}, {inputs}", max_epochs=group.config.max_epochs)
     dataset = load_dataset(prepared, group.config)
     write_truth(journal, prepared, dataset)
     with closing(_outcomes(journal, dataset, group.config, pending, progress, options)) as outcomes:

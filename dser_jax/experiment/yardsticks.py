@@ -35,7 +35,7 @@ def write_baselines(
     missing = {run: each for run, each in baselines.items() if run not in journal.finished}
     if not missing:
         return
-    with Progress("baselines", len(missing), "rows") as progress:
+    with Progress("baselines", len(missing), "row") as progress:
         progress.go_on("baselines", "fitting")
         for dataset, row, arrays in fit_baselines(prepared, missing):
             write_truth(journal, prepared, dataset)

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dser_jax.features.tokenizer import Tokenizer
-from dser_jax.system import DataError
+from dser_jax.system import DataError, plural
 
 Format = Literal["glove", "fasttext"]
 
@@ -90,7 +90,7 @@ def load_vectors(path: Path, texts: Iterable[str], format: Format) -> Vectors:
     found, said = _read(path, {word.encode(): word for word in words}, format)
     if not found:
         raise DataError(
-            f"none of the {len(words)} words of the corpus has a vector",
+            f"none of {plural(len(words), 'word')} of the corpus has a vector",
             file=path,
             expected="vectors of the language of the transcripts",
         )

@@ -23,7 +23,7 @@ from dser_jax.journal.journal import Journal
 from dser_jax.journal.planned import compare_plans, join_plans
 from dser_jax.journal.reading import JournalView, read_journal
 from dser_jax.plan import plain
-from dser_jax.system import DserError, replacing_folder
+from dser_jax.system import DserError, plural, replacing_folder
 
 ORIGIN = ("versions", "device", "platform", "git_commit", "git_dirty")
 """What parts may differ in; the merged journal keeps it of each."""
@@ -270,4 +270,4 @@ def _missing(parts: Sequence[_Part], view: JournalView, listed: set[int]) -> Ite
 
 
 def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
+    return plural(count, "run")

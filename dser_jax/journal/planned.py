@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dser_jax.system import DserError
+from dser_jax.system import DserError, plural
 
 NAMED = 5
 """So many rows are named where something holds for more of them."""
@@ -179,12 +179,12 @@ def _count(row: Mapping[str, Any]) -> int:
 
 
 def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
+    return plural(count, "run")
 
 
 def _rows(names: Sequence[str]) -> str:
     text = ", ".join(map(repr, names[:NAMED]))
-    return text if len(names) <= NAMED else f"{text} and {len(names) - NAMED} more rows"
+    return text if len(names) <= NAMED else f"{text} and {plural(len(names) - NAMED, 'more row')}"
 
 
 def _seeds(seeds: Iterable[Any]) -> str:

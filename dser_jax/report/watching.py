@@ -83,7 +83,7 @@ class _Watching(Progress):
     """
 
     def __init__(self, title: str, total: int, done: int) -> None:
-        super().__init__(title, total, "runs")
+        super().__init__(title, total, "run")
         self._done = self._before = done
         self.said = ""
 

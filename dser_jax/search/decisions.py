@@ -28,7 +28,7 @@ from dser_jax.journal import Journal, Row, read_bytes, read_manifest
 from dser_jax.plan import RunSpec, run_of
 from dser_jax.search.base import Search
 from dser_jax.search.trials import value_of
-from dser_jax.system import DataError, DserError, parse_sealed, replacing, saying, to_sealed
+from dser_jax.system import DataError, DserError, parse_sealed, plural, replacing, saying, to_sealed
 
 FILE = "decisions.jsonl"
 
@@ -223,13 +223,11 @@ def check_count(folder: Path, search: Search, extend: bool) -> None:
     was = (read_manifest(folder) or {}).get("planned")
     if not isinstance(was, int) or was == search.count:
         return
+    differs = f"{folder} was planned with {plural(was, 'trial')}, and this is {search.count}"
     if was > search.count:
-        raise DserError(f"{folder} was planned with {was} trials, and this is {search.count}")
+        raise DserError(differs)
     if not extend:
-        raise DserError(
-            f"{folder} was planned with {was} trials, and this is {search.count}; --extend adds "
-            f"{search.count - was}"
-        )
+        raise DserError(f"{differs}; --extend adds {search.count - was}")
 
 
 def _read(path: Path, say: Callable[[str], Any]) -> list[Line]:

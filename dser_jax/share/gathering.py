@@ -140,7 +140,7 @@ def _train_again(dataset: Dataset, config: Config, rows: Sequence[Row]) -> dict[
     ]
     runs = [row["run"] for row in rows]
     found = {}
-    with Progress("training again", len(rows), "runs") as progress:
+    with Progress("training again", len(rows), "run") as progress:
         progress.go_on("training again", "compiling")
         outcomes = train_runs(
             dataset, config, list(zip(runs, specs, strict=True)), keep_weights=True

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
         replace_unknown,
         tell,
     )
-    from dser_jax.system.progress import Progress, say
+    from dser_jax.system.progress import Progress, say, span
     from dser_jax.system.signals import EXIT_INTERRUPTED, NAMES, Interrupted, Signals
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

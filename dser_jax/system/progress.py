@@ -7,7 +7,7 @@ import importlib
 import sys
 import time
 
-from dser_jax.system.output import printable
+from dser_jax.system.output import plural, printable
 
 LINE_SECONDS = 20.0
 """Away from a terminal at most one line is printed in this time."""
@@ -21,12 +21,12 @@ class Progress:
     Args:
       title: What is being done.
       total: Of how many pieces.
-      unit: What the pieces are.
+      unit: What a piece is, as `plural` takes it.
     """
 
     def __init__(self, title: str, total: int, unit: str = "") -> None:
         self._title = self._now = title
-        self._total, self._unit = total, f" {unit}" if unit else ""
+        self._total, self._unit = total, unit
         self._done, self._note = 0, ""
         self._start = self._shown = time.monotonic()
         self._view = _make_view(self) if total else _View()
@@ -49,21 +49,25 @@ class Progress:
 
     def line(self, now: float) -> str:
         """Tells everything in a line."""
-        done = f"{self._done} of {self._total}{self._unit}"
-        left = self.left(now)
-        parts = [done, *self.details(), *([f"{span(left)} left"] if left is not None else [])]
+        done = f"{self._done} of {self._counted(self._total)}"
+        left = self.time_left(now)
+        parts = [done, *self.details(), *([left] if left else [])]
         return f"{self._now}: {', '.join(parts)}, {span(now - self._start)} so far"
 
     def counts(self, now: float) -> tuple[str, int, int, str]:
         """Returns what a bar shows: the title, how many of how many are done, and the time."""
-        left = self.left(now)
-        time_left = "" if left is None else f", {span(left)} left"
-        text = f"{self._done}/{self._total}{self._unit}, {span(now - self._start)}{time_left}"
+        spans = filter(None, (span(now - self._start), self.time_left(now)))
+        text = f"{self._done}/{self._counted(self._total)}, {', '.join(spans)}"
         return self._now, self._done, self._total, text
 
     def details(self) -> list[str]:
         """Returns what is known beside the count."""
         return [self._note] if self._note else []
+
+    def time_left(self, now: float) -> str:
+        """Tells how long it will take; nothing where there is nothing to go by."""
+        left = self.left(now)
+        return "" if left is None else f"{span(left)} left"
 
     def left(self, now: float) -> float | None:
         """Estimates how many seconds it will take; None where there is nothing to go by."""
@@ -73,8 +77,10 @@ class Progress:
 
     def summary(self, seconds: float) -> str:
         """Tells in a line what was done."""
-        unit = self._unit.removesuffix("s") if self._done == 1 else self._unit
-        return f"{self._title}: {self._done}{unit} in {span(seconds)}"
+        return f"{self._title}: {self._counted(self._done)} in {span(seconds)}"
+
+    def _counted(self, count: int) -> str:
+        return plural(count, self._unit) if self._unit else str(count)
 
     def __enter__(self) -> Progress:
         self._view.start()

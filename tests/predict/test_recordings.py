@@ -281,6 +281,7 @@ def test_what_is_bad_stops_no_other(exported, fifty, tmp_path, capsys):
         assert line.startswith("dser: ")
         assert why in line
     assert "3 not predicted, 4 done" in said.err
+    assert said.out.endswith(f"\n{out}: 7 rows written\n")
     rows = rows_of(out.read_text())
     assert [Path(row["file"]).name[0] for row in rows] == ["0", "1", "2", "3", "b", "p", "s"]
     for row in rows:

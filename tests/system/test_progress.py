@@ -131,6 +131,37 @@ def test_time_is_not_promised_by_the_runs_that_end_first():
     assert left(1, 2, 100, 120, 20.0) is None
 
 
+def test_until_a_run_has_ended_the_time_is_told_at_most(clock):
+    """A tick a second, and an epoch each: of 9 runs in 4 lanes there are three rounds of 20."""
+    progress = SweepProgress(9)
+    progress.start("lstm", max_epochs=20)
+    assert progress.time_left(0) == ""
+    progress(Tick(4, 4, 0, 0, NAN))
+    assert progress.time_left(0) == ""  # Nobody knows how long an epoch takes.
+    progress(Tick(4, 4, 4, 4, NAN))
+    assert progress.time_left(0) == "at most 59 s left"
+    progress(Tick(4, 4, 8, 8, NAN))
+    assert progress.time_left(0) == "at most 58 s left"
+    progress.committed(row())
+    # One has ended after 3 epochs, the others have as many: 9 such runs less 12, at 3 a second.
+    progress(Tick(3, 4, 12, 12, 3.0))
+    assert progress.time_left(0) == "5 s left"
+    # The last two go on for longer than the others did: one may have been begun just now.
+    for _ in range(6):
+        progress.committed(row())
+    progress(Tick(2, 4, 400, 400, 3.0))
+    assert progress.time_left(0).startswith("at most ")
+
+
+def test_a_single_run_is_one_run(capsys):
+    with SweepProgress(1, before=1) as progress:
+        assert progress.line(0.0).startswith("trained: 0 of 1 run, ")
+        progress.committed(row())
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "1 run is finished already, 1 to go"
+    assert lines[1].startswith("trained: 1 run in 0 s")
+
+
 def test_the_next_program_has_a_count_and_a_rate_of_its_own(clock):
     progress = SweepProgress(4)
     progress.start("lstm")

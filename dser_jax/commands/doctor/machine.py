@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dser_jax.commands.doctor.findings import Finding
 from dser_jax.commands.doctor.probes import Probed
-from dser_jax.system import available_cores, cache_root
+from dser_jax.system import available_cores, cache_root, plural
 
 LITTLE_DISK = 2 << 30
 NO_DISK = 100 << 20
@@ -48,7 +48,7 @@ def devices(
         little = about["free"] < LITTLE_MEMORY
         mend = "close what fills it, or train fewer runs at a time: --lanes 4" if little else ""
         found.append(Finding("note" if little else "ok", text, mend))
-    machine = f"{available_cores()} CPU cores, {_size(_host_memory())} of memory in all"
+    machine = f"{plural(available_cores(), 'CPU core')}, {_size(_host_memory())} of memory in all"
     return [*found, Finding("ok", machine)]
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from dser_jax.system import NAMES, DserError
+from dser_jax.system import NAMES, DserError, plural
 
 
 @contextlib.contextmanager
@@ -64,7 +64,7 @@ def cluster_devices() -> str:
     kinds = Counter(place.kind for place in places.values())
     hosts = len({place.node for place in places.values()})
     what = ", ".join(f"{count} x {kind}" for kind, count in kinds.items()) or "no device"
-    return f"{what} on {hosts} {'node' if hosts == 1 else 'nodes'} (ray)"
+    return f"{what} on {plural(hosts, 'node')} (ray)"
 
 
 @functools.cache

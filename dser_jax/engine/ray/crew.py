@@ -25,7 +25,7 @@ from dser_jax.engine.ray.worker import Job, unlike
 from dser_jax.engine.terms import Hooks
 from dser_jax.engine.waiting import Item
 from dser_jax.plan import Outcome, RunSpec
-from dser_jax.system import DserError, Interrupted, last_line
+from dser_jax.system import DserError, Interrupted, last_line, plural
 
 # All that is needed to train on a cluster.
 __all__ = ["cluster", "cluster_devices", "train_on_ray"]
@@ -257,7 +257,8 @@ class _Crew:
         count = len(hand) - (given_up is not None)
         if count:
             self.hooks.notice(
-                f"{where}: lost ({last_line(why)}); training its {count} runs again, apart"
+                f"{where}: lost ({last_line(why)}); training its {plural(count, 'run')} again, "
+                "apart"
             )
         others = any(w.ready for w in self.workers.values())
         if self.hiring.lost(worker, int(fresh)) and others:
