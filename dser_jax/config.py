@@ -13,6 +13,9 @@ from typing import Any
 from dser_jax.system import DserError
 
 PROTOCOLS = ("strict", "paper")
+LEAVE_ONE_OUT = "leave_one_session_out"
+"""The split of a sweep that tests on each session in turn."""
+
 PADDINGS = ("masked", "keras")
 
 
@@ -38,7 +41,9 @@ class Config:
         speakers, validation loss over the whole set. "paper": scalers and vocabulary from all
         rows, the last 20% of the training rows for validation, validation loss batch by batch.
       split: "last_session", "session:NAME" (test on that session), "column", or "column:NAME"
-        (test on that one of its test sets).
+        (test on that one of its test sets), "speakers:0.2" (test on a fifth of the speakers, the
+        last), "fold:1/5" (test on the first of five folds of speakers); the latter two with
+        ":SEED" behind them draw the speakers.
       padding: What LSTM networks make of the padding in front of shorter utterances. "masked": they
         skip it. "keras": it is fed to them like words or frames, as the authors did. By default
         as the protocol has it: masked under "strict", keras under "paper".
@@ -80,11 +85,11 @@ class Config:
             object.__setattr__(self, "padding", default)
         if self.padding not in PADDINGS:
             raise DserError(f"padding is {self.padding!r}; expected one of {PADDINGS}")
-        named = self.split.startswith(("session:", "column:"))
+        named = self.split.startswith(("session:", "column:", "speakers:", "fold:"))
         if self.split not in ("last_session", "column") and not named:
             raise DserError(
-                f"split is {self.split!r}; expected last_session, session:NAME, column or "
-                "column:NAME"
+                f"split is {self.split!r}; expected last_session, session:NAME, column, "
+                "column:NAME, speakers:SHARE or fold:I/N"
             )
         sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens")
         for name in (*sizes, "batch_size", "max_epochs"):

@@ -92,6 +92,7 @@ COMPILING = (
     "exporting",
     "baselines",
     "bootstrap",
+    "pooling",
     "differences",
     "searched",
     "compile_cache",

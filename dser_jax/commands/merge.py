@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     """Carries out `dser merge`."""
     from dser_jax.journal import merge
     from dser_jax.report import write_report
-    from dser_jax.stats import update_intervals
+    from dser_jax.stats import pool_folds, update_intervals
 
     if len(args.folders) == 1:
         out = args.out or args.folders[0]
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
         out, parts = args.out, args.folders
         if out is None:
             raise DserError("parts from several places need --out")
-    view = merge(parts, out)
+    view = merge(parts, out, pool_folds)
     for notice in [*view.notices, *update_intervals(view)]:
         tell(notice)
     write_report(out)

@@ -11,7 +11,7 @@ from pathlib import Path
 from dser_jax.commands.base import Commands, add_command, add_dialect, dialect_of, pairs
 from dser_jax.corpora import ATTRS, RECOGNISED, Corpus, Scale
 from dser_jax.experiment import positive
-from dser_jax.system import BadInput, DserError, plural, tell
+from dser_jax.system import BadInput, DserError, plural, settle, tell
 
 TABLES = ("msp_podcast", "emobank", "table")
 """Corpora that come as a table."""
@@ -51,6 +51,7 @@ def add(commands: Commands) -> None:
     )
     what.add_argument("root", nargs="?", type=Path, metavar="ROOT", help="its folder, or its CSV")
     what.add_argument("--skip-bad", action="store_true", help="leave out what is bad, and list it")
+    what.add_argument("--yes", action="store_true", help="prepare what can be split no way")
     what.add_argument("--no-transcripts", action="store_true", help="read no words")
     for half, lack in (("transcripts", "words"), ("speech", "a recording or features")):
         what.add_argument(
@@ -131,7 +132,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser prepare`."""
-    from dser_jax.data import MANIFEST, prepare
+    from dser_jax.data import MANIFEST, indivisible, prepare
 
     acoustic, columns = pairs("--acoustic", args.acoustic), pairs("--column", args.column)
     vectors = {name: path for name in ("glove", "fasttext") if (path := getattr(args, name))}
@@ -146,6 +147,7 @@ def run(args: argparse.Namespace) -> None:
         tell(f"{corpus.name} in {args.root}: {plural(len(corpus.utterances), 'utterance')}")
         for line in corpus.found:
             tell(f"  {line}")
+        settle(indivisible(corpus.utterances), args.yes)
     prepared = prepare(
         corpus,
         args.out,

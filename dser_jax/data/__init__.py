@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from dser_jax.data.inspection import inspect, summary
     from dser_jax.data.joining import join
     from dser_jax.data.leaks import MARKS, mark
+    from dser_jax.data.parts.folds import folds_of
+    from dser_jax.data.parts.labels import told_constants, without_constants
     from dser_jax.data.prepared import Prepared, load_prepared
     from dser_jax.data.preparing import prepare
-    from dser_jax.data.splits import Split, make_split, told_constants, without_constants
+    from dser_jax.data.splits import Split, indivisible, make_split
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -12,8 +12,9 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
 from dser_jax.data.inputs import check_width, feature_name, folds_signs, need_transcripts
+from dser_jax.data.parts.labels import check_labels, without_constants
 from dser_jax.data.prepared import Offsets, Prepared
-from dser_jax.data.splits import Split, check_labels, make_split, without_constants
+from dser_jax.data.splits import Split, make_split
 from dser_jax.features import Tokenizer
 from dser_jax.system import DserError
 

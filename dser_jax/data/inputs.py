@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dser_jax.config import Config
+from dser_jax.data.parts.labels import check_labels, told_constants
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.splits import check_labels, known_speakers, make_split, told_constants
+from dser_jax.data.splits import known_speakers, make_split
 from dser_jax.features import FEATURES, NONZERO, is_imported
 from dser_jax.system import DataError, DserError
 

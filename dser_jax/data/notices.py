@@ -12,14 +12,9 @@ from dser_jax.config import Config
 from dser_jax.corpora import ATTRS, Utterance
 from dser_jax.data.counts import percent
 from dser_jax.data.leaks import mark, normal
+from dser_jax.data.parts.labels import constant_parts, told_constants
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.splits import (
-    Split,
-    constant_parts,
-    known_speakers,
-    make_split,
-    told_constants,
-)
+from dser_jax.data.splits import Split, known_speakers, make_split
 from dser_jax.features import NONZERO
 from dser_jax.system import DserError, plural
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from dser_jax.corpora import ATTRS, Utterance, in_order
+from dser_jax.config import PROTOCOLS
+from dser_jax.corpora import Utterance, in_order
+from dser_jax.data.parts.folds import divide, is_by_speaker
 from dser_jax.system import DserError, plural
 
 PARTS = ("train", "validation", "test")
@@ -31,23 +34,32 @@ class Split:
 def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Split:
     """Divides the utterances as `Config.split` and `Config.protocol` say.
 
-    The test rows come first: the last session (10 comes after 9), the named one, or the column's;
+    The test rows come first: the last session (10 comes after 9), the named one, speakers held out
+    or a fold of them (`folds.divide`), or the column's;
     where the column has several test sets, the first of them, or the named one, and the others are
     in no part. Where the column does not give validation rows, the protocol takes them from the
-    rest: "paper" the last 20% of its rows (Keras' validation_split), "strict" its last session, or
-    its last speakers where there is only one session.
+    rest: "paper" the last 20% of its rows (Keras' validation_split), "strict" the fold after the
+    one that is tested, its last session, or its last speakers where there is only one session or
+    the test rows are of speakers.
 
     Raises:
       DserError: The corpus lacks what the split needs, or a part would be empty.
     """
     if split == "column" or split.startswith("column:"):
         name, rest, validation, test = _by_column(utterances, split)
+    elif is_by_speaker(split):
+        name, rest, validation, test = divide(utterances, split)
+        if validation is None or protocol == "paper":
+            taken = np.array([], int) if validation is None else validation
+            rest, validation = np.union1d(rest, taken), np.array([], int)
     else:
         name, rest, test = _by_session(utterances, split)
         validation = np.array([], int)
     if not len(validation):
-        hold_out = _last_fifth if protocol == "paper" else _last_speakers
-        validation = hold_out(utterances, rest)
+        if protocol == "paper":
+            validation = _last_fifth(rest)
+        else:
+            validation = _last_speakers(utterances, rest, by_session=not is_by_speaker(split))
         rest = np.setdiff1d(rest, validation)
     for part, rows in zip(PARTS, (rest, validation, test), strict=True):
         if len(rows) < 2:
@@ -76,62 +88,24 @@ def known_speakers(utterances: Sequence[Utterance], split: Split) -> list[str]:
     return lines
 
 
-def constant_parts(gold: Float[np.ndarray, "utt attr"], split: Split) -> dict[str, list[str]]:
-    """Tells of which attributes all labels of a part are alike.
-
-    Args:
-      gold: Labels, NaN where there is none.
-      split: The parts.
-
-    Returns:
-      Attribute -> those parts; without labels there is nothing to be alike.
-    """
-    found: dict[str, list[str]] = {}
-    for column, attr in enumerate(ATTRS):
-        for part in PARTS:
-            labels = gold[getattr(split, part), column]
-            if len(np.unique(labels[np.isfinite(labels)])) == 1:
-                found.setdefault(attr, []).append(part)
-    return found
-
-
-def without_constants(
-    gold: Float[np.ndarray, "utt attr"], split: Split
-) -> Float[np.ndarray, "utt attr"]:
-    """Takes labels for missing where all of a part are alike, of which no CCC says anything.
-
-    Of an attribute that is so in training, nothing can be learned: it has no labels at all.
-    """
-    gold = gold.copy()
-    for attr, parts in constant_parts(gold, split).items():
-        column = ATTRS.index(attr)
-        for part in parts:
-            rows = slice(None) if part == "train" else getattr(split, part)
-            gold[rows, column] = np.nan
-    return gold
-
-
-def check_labels(gold: Float[np.ndarray, "utt attr"], split: Split) -> None:
-    """Refuses a split with a part that has no label that anything could be learned or told by."""
-    known = np.isfinite(without_constants(gold, split))
-    for part in PARTS:
-        if not known[getattr(split, part)].any():
-            raise DserError(
-                f"{split.name}: no utterance for {part} has any label that differs from the others"
-            )
-
-
-def told_constants(gold: Float[np.ndarray, "utt attr"], split: Split) -> list[str]:
-    """Says what becomes of the attributes of `constant_parts`."""
-    lines = []
-    for attr, parts in constant_parts(gold, split).items():
-        where = "training" if "train" in parts else " and ".join(parts)
-        what = "it is neither trained nor scored" if "train" in parts else "it has no score there"
-        lines.append(
-            f"{split.name}: all labels of {attr} in {where} are alike: {what}, and is left out of "
-            "the mean"
-        )
-    return lines
+def indivisible(utterances: Sequence[Utterance]) -> list[str]:
+    """Says what would be needed, where utterances can be split no way."""
+    for kind in ("last_session", "column", "fold:1/3", "speakers:0.2"):
+        for protocol in PROTOCOLS:
+            with contextlib.suppress(DserError):
+                make_split(utterances, kind, protocol)
+                return []
+    sessions, speakers = ([getattr(u, key) for u in utterances] for key in ("session", "speaker"))
+    parts = named_parts(utterances)
+    return [
+        f"these {plural(len(utterances), 'utterance')} can be split no way: "
+        f"{plural(len(in_order(sessions)), 'session')}{_lacking(sessions, 'session')}; "
+        f"{plural(len(in_order(speakers)), 'speaker')}{_lacking(speakers, 'speaker')}; "
+        f"parts: {', '.join(parts) or 'none'}. Needed is one of these: two "
+        "sessions or more (column session), three speakers or more (speaker), or parts train and "
+        "test (split), for all utterances, and two utterances or more to train, to validate and "
+        "to test"
+    ]
 
 
 def named_parts(utterances: Sequence[Utterance]) -> list[str]:
@@ -175,14 +149,16 @@ def _by_session(utterances: Sequence[Utterance], split: str):
     return f"{label} ({test_name})", np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
-def _last_fifth(_utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndarray:
+def _last_fifth(rest: np.ndarray) -> np.ndarray:
     # Paper: Keras' validation_split=0.2 takes the last rows, before any shuffling.
     return rest[int(len(rest) * 0.8) :]
 
 
-def _last_speakers(utterances: Sequence[Utterance], rest: np.ndarray) -> np.ndarray:
+def _last_speakers(
+    utterances: Sequence[Utterance], rest: np.ndarray, by_session: bool
+) -> np.ndarray:
     sessions = in_order(utterances[i].session for i in rest)
-    if len(sessions) > 1:
+    if len(sessions) > 1 and by_session:
         return rest[[utterances[i].session == sessions[-1] for i in rest]]
     speakers = in_order(utterances[i].speaker for i in rest)
     named = [utterances[i].speaker for i in rest]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dser_jax.corpora import in_order
-from dser_jax.data import load_prepared
-from dser_jax.experiment.doubts import doubts_of, settle
-from dser_jax.experiment.flags.arguments import LEAVE_ONE_OUT
+from dser_jax.data import Prepared, folds_of, load_prepared
+from dser_jax.experiment.doubts import doubts_of
 from dser_jax.experiment.flags.sweep_file import write_flags
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
 from dser_jax.report import write_report
-from dser_jax.system import Signals, tell
+from dser_jax.system import Signals, settle, tell
 
 
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
@@ -25,17 +23,17 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
 
     Args:
       args: Flags, as `make_parser` has them.
-      groups: Runs, one group a program. Under `--split leave_one_session_out` each is trained once
-        for every session that it is then tested on.
+      groups: Runs, one group a program. Under `--split leave_one_session_out` or `folds:N` each is
+        trained once for every fold that it is then tested on, and these are pooled.
 
     Raises:
       DserError: The data set cannot be used as asked, or the plan looks wrong and nobody says
         that it is meant.
     """
-    if args.split == LEAVE_ONE_OUT:
-        groups = leave_one_session_out(groups, args.data)
+    prepared = load_prepared(args.data)
+    groups = in_folds(groups, prepared, args.split)
     grid = any(text.startswith("alpha") for text in getattr(args, "grid", ()))
-    settle(doubts_of(groups, load_prepared(args.data), grid=grid), args.yes)
+    settle(doubts_of(groups, prepared, grid=grid), args.yes)
     with Signals() as signals:
         run_experiment(
             args.data,
@@ -64,13 +62,14 @@ def part_folder(out: str, part: tuple[int, int] | None) -> Path:
     return Path(out) if part is None else Path(out) / f"part-{part[0]}-of-{part[1]}"
 
 
-def leave_one_session_out(groups: Sequence[Group], data: str) -> list[Group]:
-    """Repeats each group for every session of a prepared data set."""
-    sessions = in_order(utterance.session for utterance in load_prepared(data).utterances)
+def in_folds(groups: Sequence[Group], prepared: Prepared, split: str) -> Sequence[Group]:
+    """Repeats each group for every fold, where a split has folds."""
+    found = folds_of(prepared.utterances, split)
+    if found is None:
+        return groups
+    pool, splits = found
     return [
-        dataclasses.replace(
-            group, config=dataclasses.replace(group.config, split=f"session:{session}")
-        )
+        replace(group, config=replace(group.config, split=each), pool=pool)
         for group in groups
-        for session in sessions
+        for each in splits
     ]

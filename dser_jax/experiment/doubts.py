@@ -9,7 +9,7 @@ import numpy as np
 from dser_jax.corpora import ATTRS
 from dser_jax.data import Prepared, make_split, without_constants
 from dser_jax.plan import Group
-from dser_jax.system import DserError, ask, plural, tell
+from dser_jax.system import DserError, plural
 
 PERCENT = 10.0
 """A loss weight from here on is rather a number of percent."""
@@ -31,24 +31,6 @@ def doubts_of(groups: Sequence[Group], prepared: Prepared, *, grid: bool = False
         if group.runs or group.search is not None:
             lines += [*_of_weights(group, grid), *_of_rows(group, prepared)]
     return list(dict.fromkeys(lines))
-
-
-def settle(doubts: Sequence[str], yes: bool) -> None:
-    """Goes on with a plan that looks wrong only where somebody says so.
-
-    Args:
-      doubts: What looks wrong; nothing is asked where nothing does.
-      yes: Whether somebody has said so already; else they are asked, if there is a terminal.
-
-    Raises:
-      DserError: Nobody says so.
-    """
-    if not doubts:
-        return
-    for line in doubts:
-        tell(line)
-    if not yes and not ask("This plan looks wrong. Go on with it?"):
-        raise DserError(f"this plan looks wrong: {'; '.join(doubts)}. --yes goes on with it")
 
 
 def _of_weights(group: Group, grid: bool) -> Iterator[str]:

@@ -28,7 +28,7 @@ from dser_jax.experiment.yardsticks import write_baselines, write_truth
 from dser_jax.journal import Journal, JournalView, Row, make_row
 from dser_jax.plan import Group, Outcome, Plan, RunSpec, run_id
 from dser_jax.search import Decisions, Search, check_count, chosen
-from dser_jax.stats import Baseline, check_baselines, plan_baselines, update_intervals
+from dser_jax.stats import Baseline, check_baselines, plan_baselines, pool_folds, update_intervals
 from dser_jax.system import enable_compile_cache, say, tell, use_all_cores
 
 LANES = "lanes"
@@ -138,11 +138,13 @@ def _train_groups(
                 decisions = Decisions(task.search, journal, config, fingerprint, say)
                 todo = [stack.enter_context(closing(decisions))]
             total = sum(map(len, todo))
-            trained = [row for row in journal.rows() if row.get("kind") != "baseline"]
+            trained = [row for row in journal.rows() if row.get("kind") is None]
             progress = stack.enter_context(SweepProgress(total, task.count - total, trained))
             for group, pending in zip(task.groups, todo, strict=True):
                 if pending:
                     yield from _train_group(journal, prepared, group, pending, progress, options)
+        for problem in pool_folds(journal):
+            tell(problem)
         for problem in update_intervals(chosen(journal.view())):
             tell(problem)
 

@@ -77,6 +77,12 @@ def make_task(
         "configs": [group.config.to_json() for group in groups],
         "skipped": skipped,
     }
+    pools: dict[str, list[str]] = {}
+    for group in groups:
+        if group.pool and group.config.split not in pools.setdefault(group.pool, []):
+            pools[group.pool].append(group.config.split)
+    if pools:
+        manifest["pools"] = pools
     if constant := _constant(prepared, groups):
         manifest["constant"] = constant
     must_match = ("data_fingerprint", "inputs", "search")

@@ -145,7 +145,7 @@ def _parse_row(line: bytes, planned: Collection[str] | None) -> Row:
     run = row.get("run")
     if not is_file_name(run):
         raise ValueError(f"{run!r} is the id of no run")
-    if planned is not None and run not in planned and row.get("kind") != "baseline":
+    if planned is not None and run not in planned and row.get("kind") is None:
         raise ValueError(f"the run {run} was not planned")
     return row
 

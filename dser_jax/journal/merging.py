@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -68,7 +68,11 @@ class _Part:
         return f"part {self.number}"
 
 
-def merge(parts: Sequence[str | os.PathLike], out: str | os.PathLike) -> JournalView:
+def merge(
+    parts: Sequence[str | os.PathLike],
+    out: str | os.PathLike,
+    finish: Callable[[Journal], Sequence[str]] = lambda journal: (),
+) -> JournalView:
     """Joins journals of parts of one sweep into one, which is as if one process had made it.
 
     May be interrupted at any moment, and done again: also when more parts have come, or more of
@@ -77,6 +81,7 @@ def merge(parts: Sequence[str | os.PathLike], out: str | os.PathLike) -> Journal
     Args:
       parts: The folders of the parts, in any order; not all of them need be there.
       out: The folder of the whole, made where there is none.
+      finish: Adds what only the whole can have, and returns what the user is to know of it.
 
     Returns:
       The merged journal. Its notices say what is missing, what is unfinished and in what the
@@ -111,9 +116,11 @@ def merge(parts: Sequence[str | os.PathLike], out: str | os.PathLike) -> Journal
             part.number: _origin(part) for part in found
         }
         journal.note({"parts": [listed[number] for number in sorted(listed)]})
+        lines = finish(journal)
         view = journal.view()
     said = [
         *(f"{part.name}: {notice}" for part in found for notice in part.view.notices),
+        *lines,
         *_differing(found),
         *_missing(found, view, set(listed)),
     ]

@@ -38,11 +38,13 @@ class Group:
       config: Static settings of all of them.
       runs: What to train.
       search: What says so, one run after the other, in their place.
+      pool: What it is called together with the other folds whose test predictions are pooled.
     """
 
     config: Config
     runs: tuple[RunSpec, ...] = ()
     search: Chooser | None = None
+    pool: str = ""
 
 
 def paired_runs(

@@ -27,7 +27,7 @@ from dser_jax.report.text import (
     score_cell,
     tested,
 )
-from dser_jax.stats import COLUMNS, Table, in_words, is_baseline, score, tables, untrained
+from dser_jax.stats import COLUMNS, Table, in_words, score, tables, untrained
 from dser_jax.system import csv_text, harmless, printable
 
 PARTS = ("test", "validation")
@@ -72,7 +72,7 @@ def runs_csv(view: JournalView) -> str:
         (
             *(row.get(key) for key in keys),
             *(score(row, at, metric, part) for part, metric, at in scores),
-            "baseline" if is_baseline(row) else "network",
+            row.get("kind", "network"),
             " ".join(untrained(row)),
         )
         for row in view.rows

@@ -18,7 +18,6 @@ from dser_jax.stats import (
     TableRow,
     count_lost,
     in_words,
-    is_baseline,
     is_whole,
 )
 from dser_jax.system import plural
@@ -188,7 +187,7 @@ def planned_and_done(view: JournalView) -> tuple[int | None, int]:
     planned = view.manifest.get("planned")
     if isinstance(planned, list):
         return len(planned), len({row["run"] for row in view.rows} & set(planned))
-    return planned, sum(not is_baseline(row) for row in view.rows)
+    return planned, sum(row.get("kind") is None for row in view.rows)
 
 
 def progress(view: JournalView) -> str:

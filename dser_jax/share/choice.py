@@ -43,7 +43,7 @@ def choose(view: JournalView, choice: Choice) -> list[Row]:
     Raises:
       DserError: No run, or no row, of that name, or none that has ended well.
     """
-    rows = [row for row in view.rows if row.get("kind") != "baseline"]
+    rows = [row for row in view.rows if row.get("kind") is None]
     if choice.run is not None:
         return [_one(view, choice.run)]
     if choice.row is not None:
@@ -73,8 +73,9 @@ def _one(view: JournalView, run: str) -> Row:
             f"{view.folder}: --run {run}: {problem}; {view.folder / 'rows.jsonl'} lists them"
         )
     (row,) = found
-    if row.get("kind") == "baseline":
-        raise DserError(f"{view.folder}: {run} is a baseline ({row['name']}), not a network")
+    if kind := row.get("kind"):
+        what = {"baseline": "a baseline", "pooled": "pooled over folds"}[kind]
+        raise DserError(f"{view.folder}: {run} is {what} ({row['name']}), not a network")
     if row["status"] == "failed":
         raise DserError(f"{view.folder}: {run} has failed, so it has no weights")
     return row

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         paired_t,
         signed_rank,
     )
+    from dser_jax.stats.pooling import pool_folds
     from dser_jax.stats.rows import (
         COLUMNS,
         LOST,

@@ -229,7 +229,7 @@ def tables(
 
     Rows go to one table only if corpus, protocol, split and truth are equal: scores on other
     utterances, or with scalers that saw the test rows, do not compare. Tables, and the names in
-    each, come in the order in which they first occur.
+    each, come in the order in which they first occur, those of pooled folds before the folds.
 
     Args:
       rows: Rows of the journal; each run once.
@@ -238,7 +238,7 @@ def tables(
       intervals: Of the CCC over test utterances; shown with that metric and part only.
     """
     groups: dict[tuple[str, str, str, str], dict[tuple[str, bool], list[Row]]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: "pooled" not in row):
         corpus, protocol, split, truth = (
             str(row.get(key, "")) for key in ("corpus", "protocol", "split", "truth")
         )

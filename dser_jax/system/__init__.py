@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     )
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
     from dser_jax.system.output import (
-        ask,
         csv_text,
         harmless,
         plural,
         print_utf8,
         printable,
         replace_unknown,
+        settle,
         tell,
     )
     from dser_jax.system.progress import Progress, say, span

@@ -8,6 +8,8 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
+from dser_jax.system.errors import DserError
+
 _OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -36,12 +38,30 @@ def tell(text: str) -> None:
     print(printable(text), flush=True)
 
 
-def ask(question: str) -> bool:
+def _ask(question: str) -> bool:
     """Asks whoever sits at the terminal; no, where there is none, or anything but yes is said."""
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def settle(doubts: Sequence[str], yes: bool) -> None:
+    """Goes on with a plan that looks wrong only where somebody says so.
+
+    Args:
+      doubts: What looks wrong; nothing is asked where nothing does.
+      yes: Whether somebody has said so already; else they are asked, if there is a terminal.
+
+    Raises:
+      DserError: Nobody says so.
+    """
+    if not doubts:
+        return
+    for line in doubts:
+        tell(line)
+    if not yes and not _ask("This looks wrong. Go on with it?"):
+        raise DserError(f"this looks wrong: {'; '.join(doubts)}. --yes goes on with it")
 
 
 def replace_unknown() -> None:

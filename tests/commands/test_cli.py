@@ -209,14 +209,14 @@ def test_inspect_warns_of_words_that_are_none_or_too_many_and_of_known_speakers(
         assert "occur only once" not in text
     table.write_text("\n".join(["transcript,valence", *(f"文{i},2" for i in range(20))]) + "\n")
     out = str(tmp_path / "another")
-    main(["prepare", "--corpus", "table", str(table), "--scale", "1", "5", "--out", out])
+    main(["prepare", "--corpus", "table", str(table), "--yes", "--scale", "1", "5", "--out", out])
     assert "20 of 20 words occur only once" in capsys.readouterr().out
 
 
 def test_inspect_of_the_least_a_corpus_can_be(tmp_path, capsys):
     table, out = tmp_path / "labels.csv", str(tmp_path / "out")
     table.write_text("transcript,valence\n[bold]hm,1\nx,2\n")
-    main(["prepare", "--corpus", "table", str(table), "--scale", "1", "5", "--out", out])
+    main(["prepare", "--corpus", "table", str(table), "--yes", "--scale", "1", "5", "--out", out])
     main(["inspect", out])
     assert "needs sessions or splits" in capsys.readouterr().out
 
@@ -461,7 +461,18 @@ def test_ctrl_c_then_the_same_command(tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     index = tmp_path / "out" / "store" / "gemaps_lld" / "index.jsonl"
     command = [sys.executable, "-m", "dser_jax.cli", "prepare", "--corpus", "table", "labels.csv"]
-    command += ["--scale", "1", "5", "--features", "gemaps_hsf", "--jobs", "1", "--out", "out"]
+    command += [
+        "--yes",
+        "--scale",
+        "1",
+        "5",
+        "--features",
+        "gemaps_hsf",
+        "--jobs",
+        "1",
+        "--out",
+        "out",
+    ]
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -510,3 +521,20 @@ def test_the_help_of_a_sweep_fits_a_terminal_and_begins_with_what_is_used_first(
     assert flags == ["--debug", *eight.split()]
     assert [group.partition(":")[0] for group in groups][-1] == "search"
     assert len(groups) == 6
+
+
+def test_a_corpus_that_can_be_split_no_way_is_refused_before_anything_is_extracted(table, capsys):
+    names = table.read_text().replace("session,speaker", "day,who").replace(",split", ",part")
+    table.write_text(names)
+    message = fails(capsys, *arguments(table, "--features", "gemaps_hsf"))
+    assert (
+        "these 12 utterances can be split no way: 0 sessions, and 12 of 12 utterances without"
+        in message
+    )
+    assert "three speakers or more (speaker), or parts train and test (split)" in message
+    assert not (table.parent / "out").exists()
+    main(arguments(table, "--yes"))
+    assert "12 utterances are prepared" in capsys.readouterr().out
+    shutil.rmtree(table.parent / "out")
+    table.write_text(names.replace("who", "speaker"))  # Three of them: --split folds:3.
+    main(arguments(table))

@@ -19,7 +19,7 @@ from sweeping import (
 )
 
 from dser_jax.cli import main
-from dser_jax.experiment.conducting import LEAVE_ONE_OUT
+from dser_jax.config import LEAVE_ONE_OUT
 from dser_jax.training.metrics import ccc
 
 FOUR = ("--weights", "none", "mine=0.7,0.2", "--seeds", "2", "--lanes", "2")

@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 
 from dser_jax.corpora.utterances import Utterance
-from dser_jax.data.splits import (
-    Split,
-    constant_parts,
-    known_speakers,
-    make_split,
-    named_parts,
-    told_constants,
-    without_constants,
-)
+from dser_jax.data.parts.labels import constant_parts, told_constants, without_constants
+from dser_jax.data.splits import Split, known_speakers, make_split, named_parts
 from dser_jax.system.errors import DserError
 
 

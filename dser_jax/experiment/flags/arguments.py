@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from dser_jax.config import PADDINGS, PROTOCOLS, Config
+from dser_jax.config import LEAVE_ONE_OUT, PADDINGS, PROTOCOLS, Config
 from dser_jax.experiment.flags.parser import Parser
 from dser_jax.experiment.flags.sizes import SMALL, add_size, shown
 from dser_jax.experiment.flags.sweep_file import add_config
-
-LEAVE_ONE_OUT = "leave_one_session_out"
-"""The split that tests on each session in turn."""
 
 SEEDS = 20
 """Runs a row, unless an experiment or a flag has others."""
@@ -102,8 +99,8 @@ def _add_test(group: Adder, usual: dict) -> None:
         "--split",
         default=usual["split"],
         metavar="NAME",
-        help=f"last_session, session:NAME, {LEAVE_ONE_OUT}, column, or column:NAME for one of "
-        f"several test sets ({usual['split']})",
+        help=f"last_session, session:NAME, {LEAVE_ONE_OUT}, speakers:SHARE, folds:N (of speakers), "
+        f"column, or column:NAME for one of several test sets ({usual['split']})",
     )
     group.add_argument(
         "--skip-missing",

@@ -10,8 +10,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dser_jax.config import Config
-from dser_jax.experiment.flags.arguments import LEAVE_ONE_OUT, RATES, flag_of
+from dser_jax.config import LEAVE_ONE_OUT, Config
+from dser_jax.experiment.flags.arguments import RATES, flag_of
 from dser_jax.experiment.flags.sizes import settle_size
 from dser_jax.system import DserError
 
@@ -24,8 +24,8 @@ def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     settle_size(args)
     values = {f.name: getattr(args, f.name) for f in dataclasses.fields(Config) if f.name in args}
     values = values | {"fusion": tuple(args.fusion)} | fixed
-    if values["split"] == LEAVE_ONE_OUT:
-        values["split"] = "last_session"  # `conduct` makes a configuration for each session
+    if values["split"] == LEAVE_ONE_OUT or values["split"].startswith("folds:"):
+        values["split"] = "last_session"  # `conduct` makes a configuration for each fold
     if values.get("features") is None:
         values["features"] = _only_features(args.data, values.get("acoustic", "lstm"))
     config = Config(**values)

@@ -34,6 +34,8 @@ NAMED = 2 * len(COLOURS)
 
 def _history(view: JournalView, row: Row, problems: list[str]) -> NDArray[np.float64] | None:
     """Loads a run's validation CCC, [epoch, attr and mean]; NaN for what it does not learn."""
+    if row.get("kind") is not None:
+        return None
     found = load_array(view, row, "validation_ccc", problems)
     if found is None or found.ndim != 2 or found.shape[1] != len(ATTRS):
         return None

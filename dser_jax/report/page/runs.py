@@ -132,4 +132,4 @@ Cache = dict[tuple, Any]
 
 def of_network(row: Mapping[str, Any]) -> bool:
     """Returns whether a row is of a run that has epochs."""
-    return not is_baseline(row) and row.get("status") != "failed"
+    return row.get("kind") is None and row.get("status") != "failed"

@@ -9,7 +9,7 @@ import numpy as np
 
 from dser_jax.corpora import ATTRS
 from dser_jax.journal import JournalView
-from dser_jax.stats import COLUMNS, Row, is_baseline, learned, settings_of, untrained
+from dser_jax.stats import COLUMNS, Row, learned, settings_of, untrained
 from dser_jax.system import DataError
 
 Value = str | float | int | bool
@@ -61,7 +61,7 @@ def tracked(view: JournalView) -> Iterator[Tracked]:
 def _settings(row: Row) -> dict[str, Value]:
     about = ("name", "network", "features", "seed", "corpus", "protocol", "split", "status")
     found = {key: row.get(key) for key in about} | settings_of(row)
-    found["kind"] = "baseline" if is_baseline(row) else "network"
+    found["kind"] = row.get("kind", "network")
     return {
         key: value if isinstance(value, str | float | int | bool) else str(value)
         for key, value in found.items()
@@ -80,7 +80,7 @@ def _scores(row: Row) -> dict[str, float]:
 
 
 def _curves(view: JournalView, row: Row) -> dict[str, list[float]]:
-    if is_baseline(row) or row.get("status") == "failed":
+    if row.get("kind") is not None or row.get("status") == "failed":
         return {}
     try:
         arrays = view.arrays(row["run"])

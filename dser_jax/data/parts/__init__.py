@@ -1,0 +1,1 @@
+"""Who is in which part: folds of speakers, and labels that a part can be scored by."""
