@@ -53,6 +53,7 @@ COMPILING = (
     "cli",
     "any_path",
     "doctor",
+    "environment",
     "sweep",
     "demo",
     "emobank",

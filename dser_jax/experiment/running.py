@@ -29,7 +29,7 @@ from dser_jax.journal import Journal, JournalView, Row, make_row
 from dser_jax.plan import Group, Outcome, Plan, RunSpec, run_id
 from dser_jax.search import Decisions, Search, check_count, chosen
 from dser_jax.stats import Baseline, check_baselines, plan_baselines, pool_folds, update_intervals
-from dser_jax.system import enable_compile_cache, say, tell, use_all_cores
+from dser_jax.system import check_device, enable_compile_cache, say, tell, use_all_cores
 
 LANES = "lanes"
 """The folder, in a journal's, of the lanes in flight."""
@@ -95,6 +95,7 @@ def train_groups(
     """
     use_all_cores()
     if options.ray is None:
+        check_device(lanes=True)
         yield from _train_groups(data, out, groups, options, this_device())
     else:
         with cluster(options.ray):  # This process has no need of a device until the workers end.

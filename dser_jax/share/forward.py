@@ -20,7 +20,7 @@ from dser_jax.corpora import fold_space
 from dser_jax.data import Data
 from dser_jax.models import Batch, Rates, make_network
 from dser_jax.share.bundle import Bundle, Weights
-from dser_jax.system import DataError
+from dser_jax.system import DataError, check_device
 
 BATCHES = (1, 8, 64)
 """Numbers of utterances for which a network is compiled; others are filled up to the next."""
@@ -127,6 +127,7 @@ class Networks:
     """The networks of a model, compiled for a few sizes of batch and no more."""
 
     def __init__(self, bundle: Bundle) -> None:
+        check_device()
         words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
         forward = make_forward(bundle.config, words)
         self._title, names = bundle.title, bundle.members[0].weights

@@ -38,7 +38,7 @@ from dser_jax.stats.resampling import (
     unit_of,
 )
 from dser_jax.stats.table import TableRow, tables
-from dser_jax.system import DataError
+from dser_jax.system import DataError, check_device
 
 
 def draw_counts(
@@ -152,6 +152,7 @@ def update_intervals(view: JournalView) -> list[str]:
     Returns:
       What could not be read, for the user.
     """
+    check_device()
     now, apart, problems = {}, {}, []
     had, known = read_intervals(view.folder, problems), read_differences(view.folder, problems)
     for table in tables(view.rows):

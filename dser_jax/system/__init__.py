@@ -11,7 +11,13 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.system.compile_cache import cache_root, enable_compile_cache
-    from dser_jax.system.cores import available_cores, use_all_cores
+    from dser_jax.system.cores import (
+        available_cores,
+        check_device,
+        mend_device,
+        unfit_for_lanes,
+        use_all_cores,
+    )
     from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up, meant
     from dser_jax.system.files.atomic import (
         TEMPORARY,

@@ -1,9 +1,12 @@
-"""A device for each core of a processor, so that lanes are trained side by side there too."""
+"""On what JAX computes, if it does; a device for each core, to train lanes side by side there."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+from dser_jax.system.errors import DserError
 
 
 def use_all_cores() -> None:
@@ -24,6 +27,45 @@ def use_all_cores() -> None:
         jax.config.update("jax_num_cpu_devices", available_cores())
     except RuntimeError:  # Its devices exist already.
         return
+
+
+def check_device(*, lanes: bool = False) -> None:
+    """Makes sure that JAX computes as the environment has it, before anything relies on it.
+
+    Args:
+      lanes: Whether lanes are to be trained, too, whose programs are compiled ahead of time, and of
+        which the empty ones hold NaN.
+
+    Raises:
+      DserError: It does not; says what to unset.
+    """
+    import jax
+
+    try:
+        jax.devices()
+    except Exception as error:  # An assertion, too, where nothing that was named is there.
+        text = " ".join(str(error).split()) or type(error).__name__
+        raise DserError(f"JAX does not compute: {text}; {mend_device(os.environ)}") from error
+    if lanes and (set_ := unfit_for_lanes(os.environ)):
+        raise DserError(f"{set_[0]}; {set_[1]}")
+
+
+def mend_device(environment: Mapping[str, str]) -> str:
+    """Says what to do where JAX does not compute."""
+    if chosen := environment.get("JAX_PLATFORMS"):
+        return f"JAX_PLATFORMS is {chosen!r}: unset it, or name what is there"
+    return "JAX_PLATFORMS=cpu dser doctor: if that works, it is the GPU's driver or its plugin"
+
+
+def unfit_for_lanes(environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """Names a setting of JAX under which no lane is trained, and what to do about it."""
+    for name, why in (
+        ("JAX_DISABLE_JIT", "lanes are one compiled program"),
+        ("JAX_DEBUG_NANS", "a lane without a run holds NaN"),
+    ):
+        if environment.get(name, "").lower() in ("1", "true", "yes", "on", "y", "t"):
+            return f"{name} is set, and nothing can be trained so: {why}", "unset it"
+    return None
 
 
 def available_cores(group: Path = Path("/sys/fs/cgroup")) -> int:

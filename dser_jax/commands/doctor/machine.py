@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dser_jax.commands.doctor.findings import Finding
 from dser_jax.commands.doctor.probes import Probed
-from dser_jax.system import available_cores, cache_root, plural
+from dser_jax.system import available_cores, cache_root, mend_device, plural, unfit_for_lanes
 
 LITTLE_DISK = 2 << 30
 NO_DISK = 100 << 20
@@ -32,13 +32,12 @@ def devices(
     """
     given = probed.result()
     if given.error is not None:
-        chosen = environment.get("JAX_PLATFORMS")
-        mend = "JAX_PLATFORMS=cpu dser doctor: if that works, it is the GPU's driver or its plugin"
-        if chosen:
-            mend = f"JAX_PLATFORMS is {chosen!r}: unset it, or name what is there"
-        return [Finding("broken", f"JAX does not compute: {given.error}", mend)]
+        found = Finding("broken", f"JAX does not compute: {given.error}", mend_device(environment))
+        return [found]
     about = given.answer
     found = [Finding("ok", f"JAX computes on {about['count']} x {about['kind']}")]
+    if unfit := unfit_for_lanes(environment):
+        found.append(Finding("broken", *unfit))
     if about["platform"] == "cpu" and driver is not None:
         found.append(_idle_gpu(driver, environment))
     if about["free"] is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.experiment.flags.sweep_file import read_size
-from dser_jax.system import say, use_all_cores
+from dser_jax.system import check_device, say, use_all_cores
 
 SMALL: Mapping[str, Any] = {
     "units": 16,
@@ -86,6 +86,7 @@ def _own_size(args: argparse.Namespace) -> tuple[str, str]:
     if args.ray is not None:
         return "paper", "as a cluster trains"
     use_all_cores()
+    check_device()
     import jax
 
     if jax.default_backend() == "cpu":
