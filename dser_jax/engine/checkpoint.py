@@ -124,7 +124,7 @@ class Checkpoints:
         number = 1 + max(map(_number, self._entries()), default=0)
         part = self.folder / f".{number:06d}.{os.getpid()}{TEMPORARY}"
         try:
-            part.mkdir(parents=True)
+            part.mkdir()
             if shutil.disk_usage(part).free < gathered.nbytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             write_snapshot(part, gathered)
@@ -138,6 +138,8 @@ class Checkpoints:
                 self._remove(path)
 
     def _explain(self, error: Exception, needed: int) -> str:
+        if not self.folder.is_dir():
+            return f"{self.folder}: cannot write a checkpoint: the folder is not there"
         why = getattr(error, "strerror", None) or str(error)
         if "No space left" in why or "quota" in why:
             with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ from dser_jax.experiment.options import Options
 from dser_jax.experiment.saved_weights import save_weights
 from dser_jax.experiment.sizes import Sizes, this_device
 from dser_jax.experiment.task import make_task
-from dser_jax.experiment.yardsticks import write_baselines, write_truth
+from dser_jax.experiment.yardsticks import mend_truth, write_baselines, write_truth
 from dser_jax.journal import Journal, JournalView, Row, make_row
 from dser_jax.plan import Group, Outcome, Plan, RunSpec, run_id
 from dser_jax.search import Decisions, Search, check_count, chosen
@@ -127,6 +127,7 @@ def _train_groups(
             tell(notice)
         names = {spec.name for group in task.groups for spec in group.runs}
         check_baselines(beside, names, journal.rows())
+        mend_truth(journal, prepared, [group.config for group in task.groups])
         write_baselines(journal, prepared, beside)
         todo: list[Plan | Decisions] = [
             {run: spec for run, spec in plan.items() if run not in journal.finished}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
-from dser_jax.data import MARKS, Dataset, Prepared, mark
-from dser_jax.journal import Journal
+from dser_jax.data import MARKS, Dataset, Prepared, load_dataset, mark
+from dser_jax.journal import MISSING, Journal
 from dser_jax.stats import Baseline, fit_baselines
-from dser_jax.system import Progress
+from dser_jax.system import DataError, Progress, tell
 
 
 def write_truth(journal: Journal, prepared: Prepared, dataset: Dataset) -> None:
@@ -26,6 +27,27 @@ def write_truth(journal: Journal, prepared: Prepared, dataset: Dataset) -> None:
     # A file of its own: a journal from before there were marks can still be taken up.
     marks = mark(prepared.utterances, dataset.split, prepared.folds)
     journal.write_truth(f"{dataset.truth}.{MARKS}", **marks)
+
+
+def mend_truth(journal: Journal, prepared: Prepared, configs: Iterable[Config]) -> None:
+    """Writes again what a journal has lost of the labels and marks of these configurations."""
+    view = journal.view()
+    lost: dict[str, list[DataError]] = {}
+    for key in {str(row.get("truth", "")) for row in view.rows} - {""}:
+        for name in (key, f"{key}.{MARKS}"):
+            try:
+                view.truth(name)
+            except DataError as error:
+                if name == key or error.problem != MISSING:  # Older versions made no marks.
+                    lost.setdefault(key, []).append(error)
+    for config in configs:
+        if not lost:
+            return
+        dataset = load_dataset(prepared, config)
+        if errors := lost.pop(dataset.truth, None):
+            for error in errors:
+                tell(f"{error.file}: {error.problem}; written anew")
+            write_truth(journal, prepared, dataset)
 
 
 def write_baselines(

@@ -11,7 +11,7 @@ from pathlib import Path
 from dser_jax.share.bundle import Bundle, write_bundle
 from dser_jax.share.card import make_card
 from dser_jax.share.stablehlo import export_networks
-from dser_jax.system import TEMPORARY, DserError, FolderLock, held, replacing_folder
+from dser_jax.system import TEMPORARY, DserError, FolderLock, held, replacing_folder, saying
 
 
 def export(
@@ -51,8 +51,10 @@ def _new_folder(folder: Path) -> Iterator[Path]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DserError(f"{folder}: there already; export to another folder, or remove this one")
+    with saying(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*{TEMPORARY}"):
         if not held(left):
             shutil.rmtree(left, ignore_errors=True)
-    with replacing_folder(folder) as part, FolderLock(part):
-        yield part
+    with replacing_folder(folder) as made, FolderLock(made.parent):
+        yield made

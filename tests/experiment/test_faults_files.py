@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +23,7 @@ from rewritten import rewrite
 import dser_jax
 from dser_jax.corpora.table import load_table
 from dser_jax.data.preparing import load_prepared, prepare
+from dser_jax.experiment.saved_weights import load_weights, save_weights
 from dser_jax.features.extraction import extract
 from dser_jax.features.extractors.extractor import Extractor
 from dser_jax.features.sets import FEATURES, Feature
@@ -31,6 +34,7 @@ from dser_jax.loss.losses import multitask_loss
 from dser_jax.plan import run_id
 from dser_jax.system.errors import BadInput, DataError, DserError
 from dser_jax.system.files import holder
+from dser_jax.training import Weights
 
 ROOT = Path(dser_jax.__file__).parents[1]
 RUNS = [run_id({"seed": seed}) for seed in range(4)]
@@ -198,6 +202,125 @@ def test_fault_06_a_torn_last_line_is_dropped_alone_and_said(tmp_path):
             assert "rows.jsonl:4: dropped the last line" in journal.notices[0]
         assert fill(tmp_path / "j") == [3]
         assert_undisturbed(tmp_path / "j")
+
+
+def test_fault_06_a_damaged_row_is_named_and_done_again_where_that_is_asked(tmp_path):
+    fill(tmp_path / "j")
+    path = tmp_path / "j" / "rows.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"seed": 1', b'"seed": 3'))
+    for act in (lambda: read_journal(tmp_path / "j"), lambda: fill(tmp_path / "j")):
+        with pytest.raises(DataError, match=r"rows\.jsonl:2: .*checksum is wrong.*--retry-failed"):
+            act()
+    with Journal.open(tmp_path / "j", MANIFEST, mend=True) as journal:
+        assert "rows.jsonl:2: dropped, damaged" in journal.notices[0]
+    assert fill(tmp_path / "j") == [1]
+    assert len(read_journal(tmp_path / "j").rows) == 4
+
+
+def test_fault_06_a_run_that_was_not_planned_is_refused(tmp_path):
+    fill(tmp_path / "j")
+    path = tmp_path / "j" / "rows.jsonl"
+    foreign = run_id({"seed": 9})
+    line = json.dumps(row(0, run=foreign)).encode() + b"\n"  # As an older version wrote it.
+    path.write_bytes(line + path.read_bytes())
+    with pytest.raises(DataError, match=f"rows.jsonl:1: .*the run {foreign} was not planned"):
+        read_journal(tmp_path / "j")
+    path.write_bytes(path.read_bytes().replace(b'"seed": 0,', b'"seed": 0, "kind": "baseline",', 1))
+    assert len(read_journal(tmp_path / "j").rows) == 5
+
+
+def test_fault_06_lost_arrays_are_said_and_made_again_where_that_is_asked(tmp_path):
+    fill(tmp_path / "j")
+    missing, damaged = (tmp_path / f"j/arrays/{RUNS[seed]}.npz" for seed in (1, 2))
+    missing.unlink()
+    damaged.write_bytes(damaged.read_bytes()[:-7])
+    with Journal.open(tmp_path / "j", MANIFEST) as journal:
+        assert journal.notices == [
+            f"{missing} is missing; the arrays of 1 run are lost; a sweep with --retry-failed has "
+            "them done again"
+        ]
+    assert fill(tmp_path / "j") == []
+    with Journal.open(tmp_path / "j", MANIFEST, mend=True) as journal:
+        assert f"{missing}: missing" in journal.notices[0]
+        assert f"{damaged}: damaged" in journal.notices[1]
+    assert fill(tmp_path / "j") == [1, 2]
+    assert_undisturbed(tmp_path / "j")
+
+
+def test_fault_06_lost_weights_are_said_and_made_again_where_that_is_asked(tmp_path):
+    folder = tmp_path / "j"
+
+    def commit(journal, seed):
+        weights = Weights({"kernel": np.full(3, seed, np.float32)}, {"mean": np.zeros(2)})
+        save_weights(folder, RUNS[seed], weights)
+        return journal.commit(row(seed, weights=True), arrays(seed))
+
+    with Journal.open(folder, MANIFEST) as journal:
+        assert [commit(journal, seed) for seed in range(4)] == [True] * 4
+    assert (load_weights(folder, RUNS[3])["params"]["kernel"] == 3).all()
+    shutil.rmtree(folder / "params" / RUNS[0])
+    path = next((folder / "params" / RUNS[1]).rglob("d/*"))
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    (folder / "params" / RUNS[2] / "checksums.json").write_text("{")
+    assert read_journal(folder).notices == (
+        f"{folder / 'params' / RUNS[0]} is missing; the weights of 1 run are lost; a sweep with "
+        "--retry-failed has them done again",
+    )
+    with pytest.raises(DserError, match="were not kept"):
+        load_weights(folder, RUNS[0])
+    for seed in (1, 2):
+        with pytest.raises(DataError, match="damaged"):
+            load_weights(folder, RUNS[seed])
+    with Journal.open(folder, MANIFEST, mend=True) as journal:
+        assert [commit(journal, seed) for seed in range(4)] == [True, True, True, False]
+    for seed in range(4):
+        assert (load_weights(folder, RUNS[seed])["params"]["kernel"] == seed).all()
+    assert not list(folder.rglob(".*"))
+
+
+def test_fault_04_a_full_disk_leaves_no_half_of_the_weights(tmp_path, monkeypatch):
+    def full(folder, _):
+        (folder.parent / f"{folder.name}.orbax-checkpoint-tmp").mkdir()
+        raise ValueError("INTERNAL: Error writing: No space left on device [os_error='28']")
+
+    (tmp_path / "params").mkdir()
+    monkeypatch.setattr("dser_jax.experiment.saved_weights.save_tree", full)
+    with pytest.raises(DserError, match=r"cannot write the weights: INTERNAL: .*No space"):
+        save_weights(tmp_path, RUNS[0], Weights({}, {}))
+    assert list((tmp_path / "params").iterdir()) == []
+
+
+def test_fault_04_a_folder_that_somebody_deleted_is_said(tmp_path):
+    with Journal.open(tmp_path / "j", MANIFEST) as journal:
+        shutil.rmtree(tmp_path / "j")
+        with pytest.raises(DserError, match="its folder is not there") as error:
+            journal.commit(row(0), arrays(0))
+        assert "intact" not in str(error.value)
+    assert not (tmp_path / "j").exists()
+
+
+def test_fault_06_a_lost_manifest_is_written_anew_if_all_runs_are_of_this_sweep(tmp_path):
+    fill(tmp_path / "j", range(3))
+    manifest = tmp_path / "j" / "manifest.json"
+    before = read_journal(tmp_path / "j").manifest
+    manifest.write_bytes(manifest.read_bytes().replace(b'"aa"', b'"ab"'))
+    for act in (lambda: read_journal(tmp_path / "j"), lambda: fill(tmp_path / "j")):
+        with pytest.raises(DataError, match=r"manifest\.json: damaged .*remove it, and repeat"):
+            act()
+    manifest.unlink()
+    other = MANIFEST | {"planned": [RUNS[0]]}
+    for mend in (False, True):
+        with pytest.raises(DserError, match=r"was not planned.*has no manifest\.json"):
+            Journal.open(tmp_path / "j", other, mend=mend)
+    assert not manifest.exists()
+    with Journal.open(tmp_path / "j", MANIFEST) as journal:
+        assert "is missing; written anew" in journal.notices[0]
+    assert fill(tmp_path / "j") == [3]
+    assert read_journal(tmp_path / "j").manifest == before | {
+        "created": read_journal(tmp_path / "j").manifest["created"]
+    }
+    assert_undisturbed(tmp_path / "j")
 
 
 def test_fault_11_of_two_processes_the_second_is_refused(tmp_path):

@@ -186,6 +186,22 @@ def test_more_seeds_are_added_where_that_is_asked(data, finished, tmp_path):
     assert run_experiment(data, out, more, lanes=4).rows == view.rows
 
 
+def test_lost_labels_and_intervals_are_made_again(data, finished, tmp_path, capsys):
+    out = tmp_path / "out"
+    shutil.copytree(finished.folder, out)
+    lost = [*(out / "truth").iterdir(), out / "bootstrap.json"]
+    assert len(lost) == 3
+    whole = {path: path.read_bytes() for path in lost}
+    for path in lost:
+        path.write_bytes(path.read_bytes()[:-30] + bytes(30))
+    view = run_experiment(data, out, [Group(CONFIG, paired_runs(NAMED, range(3)))], lanes=4)
+    assert {path: path.read_bytes() for path in lost} == whole
+    said = capsys.readouterr().out
+    for path in lost:
+        assert f"{path}: damaged" in said
+    assert view.rows == finished.rows
+
+
 def test_failed_runs_are_trained_again_where_that_is_asked(data, finished, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(finished.folder, out)

@@ -58,13 +58,15 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
       DserError: if the disk is full, the folder is not writable and the like.
     """
     part = folder.with_name(f".{folder.name}.{os.getpid()}{TEMPORARY}")
+    made = part / folder.name  # Beside it is room for what libraries leave when they fail.
     try:
         with saying(folder):
             shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            yield part
-            flush_folder(part)
-            os.rename(part, folder)
+            part.mkdir()
+            made.mkdir()
+            yield made
+            flush_folder(made)
+            os.rename(made, folder)
             sync_folder(folder.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
