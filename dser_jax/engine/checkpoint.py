@@ -124,6 +124,7 @@ class Checkpoints:
         number = 1 + max(map(_number, self._entries()), default=0)
         part = self.folder / f".{number:06d}.{os.getpid()}{TEMPORARY}"
         try:
+            self.folder.mkdir(exist_ok=True)
             part.mkdir()
             if shutil.disk_usage(part).free < gathered.nbytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -92,6 +93,9 @@ def read_archive(data: bytes) -> dict[str, NDArray]:
             stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
             if not stored or sum(entry.file_size for entry in entries) > len(data):
                 raise ValueError("compressed arrays")
+            # zipfile passes over entries that a damaged length of the one before swallows.
+            if data[-22:-18] != b"PK\5\6" or data[-12:-10] != struct.pack("<H", len(entries)):
+                raise ValueError("not as many arrays as it says")
             names = [entry.filename.removesuffix(".npy") for entry in entries]
             if len(set(names)) != len(names):
                 raise ValueError("two arrays of one name")
