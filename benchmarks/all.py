@@ -27,6 +27,7 @@ SUITE = {
     "roofline": ("roofline", {}),
     "compile": ("compile", {}),
     "features": ("features", {}),
+    "opening": ("opening", {}),
     "refill": ("refill", {}),
     "pending": ("pending", {}),
 }

@@ -78,6 +78,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
         "files": (2, 128, 512),
         "repeats": (1, 3, 3),
     },
+    "opening": {"megabytes": (2, 1024, 4096), "repeats": (1, 5, 5)},
     "refill": {
         "runs": (3, 200, 2000),
         "lanes": (2, 16, 256),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         sync_folder,
         write_text,
     )
-    from dser_jax.system.files.checksums import sha256_file, sha256_open
+    from dser_jax.system.files.checksums import forget_digests, sha256_file, sha256_open
     from dser_jax.system.files.lock import FolderLock, held
     from dser_jax.system.files.reading import (
         inside,

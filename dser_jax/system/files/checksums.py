@@ -44,6 +44,6 @@ def _identity(file: BufferedReader) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def forget() -> None:
+def forget_digests() -> None:
     """Lets every file be read again."""
     _known.clear()
