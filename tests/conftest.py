@@ -33,6 +33,7 @@ jax.config.update("jax_legacy_prng_key", "error")
 
 
 SLOW = (
+    "crash_sweep",
     "demo_claims",
     "faults_kills",
     "ray",
@@ -70,6 +71,7 @@ COMPILING = (
     "lanes_faults",
     "ray",
     "sizing",
+    "crash_sweep",
     "demo_claims",
     "faults_files",
     "faults_kills",

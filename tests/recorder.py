@@ -228,6 +228,8 @@ def _unflushed(steps: list[Step]) -> list[Loose]:
         elif PurePosixPath(step.path).name.startswith(("lock", ".lock")):
             locks.add(step.number)
         elif step.kind != "write":
+            if step.kind == "rename" and step.number == 0:  # Names in it are in it still.
+                loose = {key: _moved(at, step.source, step.path) for key, at in loose.items()}
             loose["name", place] = parent
         elif step.number not in locks:
             loose["bytes", step.number] = "bytes"
@@ -279,18 +281,18 @@ def _replay(
 def _move(known: dict[str, int], source: str, target: str) -> None:
     """Renames a folder, and with it what is in it."""
     for name in [*known]:
-        if name == source or name.startswith(f"{source}/"):
-            known[target + name[len(source) :]] = known.pop(name)
+        known[_moved(name, source, target)] = known.pop(name)
+
+
+def _moved(name: str, source: str, target: str) -> str:
+    inside = name == source or name.startswith(f"{source}/")
+    return target + name[len(source) :] if inside else name
 
 
 def _left(now: bytes, then: bytes, fate: str) -> bytes:
-    """Returns the bytes that are left of what was written over others."""
-    pairs = zip(now, then, strict=False)
-    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    """Returns the bytes that are left of what was written over others, or behind them."""
+    if fate in FATES[:2]:
+        return now if fate == "kept" else then
+    same = len(then) if now.startswith(then) else 0
     half = same + (len(now) - same) // 2
-    return {
-        "kept": now,
-        "lost": then,
-        "torn": now[:half] + then[half:],
-        "zeroed": now[:same] + bytes(len(now) - same),
-    }[fate]
+    return now[:half] + then[half:] if fate == "torn" else now[:same] + bytes(len(now) - same)

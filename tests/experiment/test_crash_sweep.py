@@ -1,0 +1,91 @@
+"""Whatever of a sweep a crash leaves, the same sweep goes on to the same table, weights and all."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from recorder import Recorder, crashes, put
+from sixty import prepare_sixty
+from tiny import CONFIG
+
+from dser_jax.engine import lanes as engine
+from dser_jax.experiment.running import run_experiment
+from dser_jax.experiment.saved_weights import load_weights
+from dser_jax.journal.files import check_weights
+from dser_jax.journal.reading import JournalView, read_journal
+from dser_jax.plan import Group, product
+
+READ, RESUMED = 100, 6
+"""So many of the states are read, and with so many of those the sweep goes on."""
+RUNS = product(seed=range(3))
+
+Sweep = Callable[[Path], JournalView]
+
+
+@pytest.fixture
+def sweep(tmp_path, monkeypatch) -> Sweep:
+    """Trains three runs in two lanes, with a checkpoint at each turn; compiles no program twice."""
+    make, programs = engine.compile_program, {}
+
+    def compile_once(run, data, lanes, devices):
+        if lanes not in programs:
+            programs[lanes] = make(run, data, lanes, devices)
+        return programs[lanes]
+
+    monkeypatch.setattr(engine, "compile_program", compile_once)
+    data = prepare_sixty(tmp_path)
+    config = dataclasses.replace(CONFIG, acoustic="dense", text="dense")
+    options = {"lanes": 2, "baselines": False, "keep_weights": True, "save_seconds": 0.0}
+    return lambda out: run_experiment(data, out, [Group(config, RUNS)], **options)
+
+
+def weights_of(folder: Path, run: str) -> np.ndarray:
+    leaves = jax.tree.leaves(load_weights(folder, run))
+    return np.concatenate([np.ravel(leaf).astype(float) for leaf in leaves])
+
+
+def check(view: JournalView, want: JournalView) -> None:
+    """Makes sure that what is there of a table is what was to come of it, and has its weights."""
+    rows = {row["run"]: row for row in want.rows}
+    for row in view.rows:
+        assert row["hparams"] == rows[row["run"]]["hparams"]
+        assert row["best_epoch"] == rows[row["run"]]["best_epoch"]
+        arrays = want.arrays(row["run"])
+        for name, array in view.arrays(row["run"]).items():
+            np.testing.assert_allclose(array, arrays[name], atol=1e-5)
+        assert view.truth(row["truth"]).keys() == want.truth(row["truth"]).keys()
+        check_weights(view.folder, row["run"])
+
+
+def test_a_sweep_goes_on_after_any_crash(sweep, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    recorder = Recorder(out)
+    with recorder.watching():
+        want = sweep(out)
+    found = crashes(recorder)
+    assert any("lanes/" in name for crash in found for name in crash.tree)
+    random.Random(0).shuffle(found)
+    for number, (_, what, tree) in enumerate(found[:READ]):
+        folder = put(tree, tmp_path / "crash")
+        try:
+            if (folder / "manifest.json").exists():
+                check(read_journal(folder), want)
+            if number < RESUMED:
+                after = sweep(folder)
+                check(after, want)
+                assert len(after.rows) == len(RUNS)
+                for run in (row["run"] for row in after.rows):
+                    np.testing.assert_allclose(
+                        weights_of(folder, run), weights_of(out, run), atol=1e-5
+                    )
+        except Exception as error:
+            raise AssertionError(what) from error
+        shutil.rmtree(folder)
