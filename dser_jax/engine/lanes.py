@@ -7,6 +7,7 @@ all lanes are busy until the queue is empty.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +33,7 @@ from dser_jax.engine.sizing import (
 from dser_jax.engine.terms import Hooks, Judge, Terms
 from dser_jax.engine.waiting import Item, Waiting
 from dser_jax.plan import Outcome, stack_hparams
-from dser_jax.system import DserError, Interrupted, last_line
+from dser_jax.system import DserError, Interrupted, last_line, nothing_to_lose
 from dser_jax.training import HParams, Run, make_run
 
 ROUND_SECONDS = 1.0
@@ -100,9 +101,10 @@ def train_runs(
         data = data._replace(acoustic=None)
     if program is None:
         devices = affordable(devices, data)
-        lanes = lanes or choose_lanes(
-            run, config, data, count, devices, at_most, trial=bool(stream)
-        )
+        with nothing_to_lose():  # It may compile on trial.
+            lanes = lanes or choose_lanes(
+                run, config, data, count, devices, at_most, trial=bool(stream)
+            )
         devices = devices[: max(1, min(len(devices), lanes))]
         lanes = -(-lanes // len(devices)) * len(devices)
     else:
@@ -188,7 +190,9 @@ class _Engine:
 
     def _begin(self) -> None:
         if not self.compiled:
-            self.program = compile_program(self.run, self.data, self.lanes, self.devices)
+            # Once something has been trained, it may be parked, and not yet on the disk.
+            with contextlib.nullcontext() if self.lane_epochs else nothing_to_lose():
+                self.program = compile_program(self.run, self.data, self.lanes, self.devices)
             self.compiled = True
         self.state = self.program.blank()
         self.epoch, self.wait = np.zeros((2, self.lanes), int)

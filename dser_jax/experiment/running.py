@@ -29,7 +29,14 @@ from dser_jax.journal import Journal, JournalView, Row, make_row
 from dser_jax.plan import Group, Outcome, Plan, RunSpec, run_id
 from dser_jax.search import Decisions, Search, check_count, chosen
 from dser_jax.stats import Baseline, check_baselines, plan_baselines, pool_folds, update_intervals
-from dser_jax.system import check_device, enable_compile_cache, say, tell, use_all_cores
+from dser_jax.system import (
+    check_device,
+    enable_compile_cache,
+    nothing_to_lose,
+    say,
+    tell,
+    use_all_cores,
+)
 
 LANES = "lanes"
 """The folder, in a journal's, of the lanes in flight."""
@@ -145,9 +152,10 @@ def _train_groups(
             for group, pending in zip(task.groups, todo, strict=True):
                 if pending:
                     yield from _train_group(journal, prepared, group, pending, progress, options)
-        for problem in pool_folds(journal):
-            tell(problem)
-        for problem in update_intervals(chosen(journal.view())):
+        problems = pool_folds(journal)
+        with nothing_to_lose():
+            problems += update_intervals(chosen(journal.view()))
+        for problem in problems:
             tell(problem)
 
 

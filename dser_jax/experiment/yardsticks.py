@@ -11,7 +11,7 @@ from dser_jax.corpora import ATTRS
 from dser_jax.data import MARKS, Dataset, Prepared, load_dataset, mark
 from dser_jax.journal import MISSING, Journal
 from dser_jax.stats import Baseline, fit_baselines
-from dser_jax.system import DataError, Progress, tell
+from dser_jax.system import DataError, Progress, nothing_to_lose, tell
 
 
 def write_truth(journal: Journal, prepared: Prepared, dataset: Dataset) -> None:
@@ -59,7 +59,13 @@ def write_baselines(
         return
     with Progress("baselines", len(missing), "row") as progress:
         progress.go_on("baselines", "fitting")
-        for dataset, row, arrays in fit_baselines(prepared, missing):
+        fitted = fit_baselines(prepared, missing)
+        while True:
+            with nothing_to_lose():
+                found = next(fitted, None)
+            if found is None:
+                break
+            dataset, row, arrays = found
             write_truth(journal, prepared, dataset)
             journal.commit(row, arrays)
             progress.advance()

@@ -59,6 +59,12 @@ if TYPE_CHECKING:
         tell,
     )
     from dser_jax.system.progress import Progress, say, span
-    from dser_jax.system.signals import EXIT_INTERRUPTED, NAMES, Interrupted, Signals
+    from dser_jax.system.signals import (
+        EXIT_INTERRUPTED,
+        NAMES,
+        Interrupted,
+        Signals,
+        nothing_to_lose,
+    )
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

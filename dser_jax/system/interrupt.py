@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 
 @contextmanager
@@ -14,8 +16,8 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Takes note of Ctrl-C instead of raising at once; gives the function that asks for it.
 
     openSMILE calls back into Python, where a `KeyboardInterrupt` would be lost along with the
-    frame. A second Ctrl-C ends the process on the spot, which the store survives. Outside of the
-    main thread, where signals cannot be handled, nothing changes.
+    frame. A second Ctrl-C ends the process on the spot, which the store survives, and says so.
+    Outside of the main thread, where signals cannot be handled, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -25,7 +27,7 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     def handle(number, frame) -> None:
         nonlocal asked
         if asked:
-            os._exit(130)
+            end_at_once(130, "stopped at once; what was extracted is kept")
         asked = True
 
     before = signal.signal(signal.SIGINT, handle)
@@ -33,6 +35,15 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
         yield lambda: asked
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def end_at_once(code: int, text: str) -> NoReturn:
+    """Ends the process without any cleaning up, but with a word on stderr, and a cursor."""
+    with contextlib.suppress(Exception):
+        # Past Python's own buffers, at which another thread may be waiting.
+        os.write(2, b"\x1b[?25h\n" if os.isatty(2) else b"")
+        os.write(2, f"{text}\n".encode())
+    os._exit(code)
 
 
 @contextmanager

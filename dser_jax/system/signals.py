@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 
+from dser_jax.system.interrupt import end_at_once
 from dser_jax.system.progress import say
 
 EXIT_INTERRUPTED = 75
@@ -18,6 +19,9 @@ goes on. It is EX_TEMPFAIL of sysexits.h, by which a scheduler can tell it from 
 
 NAMES = ("SIGTERM", "SIGUSR1", "SIGINT")
 """What is caught, where the system has it; Windows has no SIGUSR1."""
+
+RUNS_KEPT = "finished runs are kept"
+LAST_KEPT = "finished runs and the last save of those under way are kept"
 
 ECHO_SECONDS = 0.1
 """A signal that follows the first one sooner is its echo: `timeout` sends one to its child and one
@@ -44,16 +48,22 @@ class Signals:
     """Takes note of signals during a `with`, for the work to look at between two steps.
 
     The first one is noted and answered by a line on stderr, the second one ends the process on the
-    spot, with the exit code 128 + its number. Both happen at once, even while the main thread
-    waits for XLA, which may take minutes and during which Python calls no handler: a thread reads
-    the numbers of the signals from the descriptor to which Python's own handler writes them.
+    spot, with the exit code 128 + its number, and says so. Both happen at once, even while the main
+    thread waits for XLA, which may take minutes and during which Python calls no handler: a thread
+    reads the numbers of the signals from the descriptor to which Python's own handler writes them.
+    Within `nothing_to_lose` the first one ends the process.
 
     Signals that the process was told to ignore, as a shell does for the Ctrl-C of what it runs in
     the background, stay ignored. Outside of the main thread, where signals cannot be handled,
     nothing changes and nothing is caught.
     """
 
+    _active: Signals | None = None
+    """That whose thread listens now."""
+
     def __init__(self) -> None:
+        self._idle = 0  # How often `nothing_to_lose` is entered.
+        self._turn = threading.Lock()  # For whoever looks at that, and acts on it.
         self._caught: str | None = None
         self._before: dict[signal.Signals, object] = {}
 
@@ -70,6 +80,7 @@ class Signals:
         self._wakeup_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
         self._thread.start()
+        self._outer, Signals._active = Signals._active, self
         for name in NAMES:
             number = getattr(signal, name, None)
             before = signal.SIG_IGN if number is None else signal.getsignal(number)
@@ -84,6 +95,7 @@ class Signals:
     def __exit__(self, *_: object) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
+        Signals._active = self._outer
         signal.set_wakeup_fd(self._wakeup_before)
         self._writer.close()
         self._thread.join()
@@ -105,15 +117,37 @@ class Signals:
                     continue
                 if first is None:
                     first = now
-                    self._note(number, None)
+                    with self._turn:
+                        self._note(number, None)
+                        if self._idle:
+                            stopped = Interrupted(self._caught or "", RUNS_KEPT)
+                            end_at_once(EXIT_INTERRUPTED, f"dser: {stopped}")
                     say(f"{self._caught}: finishing the step and saving; once more ends at once")
                 elif now - first > ECHO_SECONDS:
-                    _end(number)
+                    name = signal.Signals(number).name
+                    end_at_once(128 + number, f"{name}: stopped at once; {LAST_KEPT}")
 
 
-def _end(number: int) -> None:
-    """Ends the process without any cleaning up, save that a terminal gets its cursor back."""
-    with contextlib.suppress(Exception):
-        if os.isatty(2):
-            os.write(2, b"\x1b[?25h\n")
-    os._exit(128 + number)
+@contextlib.contextmanager
+def nothing_to_lose() -> Iterator[None]:
+    """Lets a signal end the process at once: for work of minutes in C that is not worth saving.
+
+    Compiling and fitting are such; what was finished before is on the disk. Without a `Signals`
+    around it, or in other threads than that of it, nothing changes.
+
+    Raises:
+      Interrupted: A signal came before.
+    """
+    signals = Signals._active
+    if signals is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with signals._turn:
+        if signals._caught:
+            raise Interrupted(signals._caught, RUNS_KEPT)
+        signals._idle += 1
+    try:
+        yield
+    finally:
+        with signals._turn:
+            signals._idle -= 1

@@ -9,13 +9,23 @@ import time
 
 import pytest
 
-from dser_jax.system.signals import ECHO_SECONDS, EXIT_INTERRUPTED, Interrupted, Signals
+from dser_jax.system.signals import (
+    ECHO_SECONDS,
+    EXIT_INTERRUPTED,
+    Interrupted,
+    Signals,
+    nothing_to_lose,
+)
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals cannot be sent on Windows")
 
 WORK = """
 import time
-from dser_jax.system.signals import EXIT_INTERRUPTED, Interrupted, Signals
+from dser_jax.system.signals import EXIT_INTERRUPTED, Interrupted, Signals, nothing_to_lose
+
+def idle():
+    with nothing_to_lose():
+        xla()
 
 def xla():
     import jax
@@ -100,6 +110,31 @@ def test_fault_2_the_first_signal_is_answered_and_the_second_one_ends(start, nam
     code, seconds = worker.ended()
     assert code == 128 + number
     assert seconds < 1
+    kept = "finished runs and the last save of those under way are kept"
+    assert worker.process.stderr.read() == f"{name}: stopped at once; {kept}\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_fault_2_where_nothing_is_lost_the_first_signal_ends(start, name):
+    worker = start("idle")
+    worker.send(getattr(signal, name))
+    code, seconds = worker.ended()
+    assert code == EXIT_INTERRUPTED
+    assert seconds < 1
+    kept = "finished runs are kept, and the same command goes on"
+    assert worker.process.stderr.read() == f"dser: stopped by {name}; {kept}\n"
+
+
+def test_what_was_told_before_is_heard_where_nothing_is_lost():
+    with Signals():
+        with nothing_to_lose(), nothing_to_lose():
+            pass
+        signal.raise_signal(signal.SIGUSR1)
+        kept = "stopped by SIGUSR1; finished runs are kept"
+        with pytest.raises(Interrupted, match=kept), nothing_to_lose():
+            pytest.fail("it began")
+    with nothing_to_lose():
+        pass
 
 
 def test_fault_2_after_saving_the_code_is_one_of_its_own(start):
