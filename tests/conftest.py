@@ -71,6 +71,7 @@ COMPILING = (
     "lanes_faults",
     "ray",
     "sizing",
+    "crash_outputs",
     "crash_sweep",
     "demo_claims",
     "faults_files",

@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from dser_jax.corpora import scale_as_json, scale_in_words
 from dser_jax.predict.pipeline import Prediction
 from dser_jax.predict.predictor import Predictor
-from dser_jax.system import DserError, csv_text, harmless, print_utf8, printable, write_text
+from dser_jax.system import (
+    TEMPORARY,
+    DserError,
+    csv_text,
+    flush_folder,
+    harmless,
+    print_utf8,
+    printable,
+    replacing_folder,
+    saying,
+    sync_folder,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -175,7 +188,23 @@ def write_audformat(folder: Path, model: Predictor, found: Sequence[Prediction])
         database.schemes[column] = audformat.Scheme("float", description=f"{attr}{what}")
         table[column] = audformat.Column(scheme_id=column)
         table[column].set([row[i] for row in values])
-    database.save(str(folder))
+    _save(database, folder)
+
+
+def _save(database: Any, folder: Path) -> None:
+    """Writes a database into a folder: its tables first, then the header that names them."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        with replacing_folder(folder) as part:
+            database.save(str(part))
+        return
+    with TemporaryDirectory(prefix=".", suffix=TEMPORARY, dir=folder) as name, saying(folder):
+        part = Path(name)
+        database.save(name)
+        flush_folder(part)
+        for path in sorted(part.iterdir(), key=lambda path: path.suffix == ".yaml"):
+            path.replace(folder / path.name)
+            sync_folder(folder)
 
 
 def show(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from dser_jax.journal import JournalView
-from dser_jax.system import DataError
+from dser_jax.system import DataError, replacing
 
 Row = Mapping[str, Any]
 
@@ -75,7 +75,8 @@ def save(figure: Figure, path: Path, endings: Sequence[str] = (".pdf", ".png")) 
     for ending in endings:
         file = path.with_name(path.name + ending)
         metadata = {"CreationDate": None} if ending == ".pdf" else None
-        figure.savefig(file, dpi=200, metadata=metadata)
+        with replacing(file) as out:
+            figure.savefig(out, format=ending[1:], dpi=200, metadata=metadata)
         written.append(file)
     return written
 
