@@ -96,7 +96,17 @@ def test_tables_by_name(saved):
 
 def test_from_the_command_line(saved, tmp_path, capsys):
     arguments = ["prepare", "--corpus", "audformat", str(saved), "--out", str(tmp_path / "out")]
-    main([*arguments, "--table", "emotion.train", "emotion.dev", "--column", "dominance=arousal"])
+    main(
+        [
+            *arguments,
+            "--yes",
+            "--table",
+            "emotion.train",
+            "emotion.dev",
+            "--column",
+            "dominance=arousal",
+        ]
+    )
     said = capsys.readouterr().out
     assert said.startswith(f"pets in {saved}: 6 utterances\n")
     assert "labels: valence 6, arousal 6, dominance 6" in said

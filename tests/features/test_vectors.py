@@ -98,7 +98,7 @@ def test_a_bad_line_is_named(tmp_path, line, message, format):
         (b"<html>\n", "glove", "not a file of word vectors"),
         (b"", "glove", "an empty file"),
         (b"PK\3\4", "glove", "a zip archive; expected the file inside; unzip it"),
-        (b"chat 1 2\n", "glove", "none of the 9 words of the corpus has a vector"),
+        (b"chat 1 2\n", "glove", "none of 9 words of the corpus has a vector"),
     ],
 )
 def test_a_file_that_has_no_vectors(tmp_path, content, format, message):

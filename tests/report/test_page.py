@@ -428,7 +428,7 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_shown(tmp_path):
     html = write_page([tmp_path]).read_text("utf-8")
     assert f"{run}.npz: damaged" in told(html)
     assert "its run has no learning curves here" in told(html)
-    assert "k.npz: missing; no predictions are shown against labels" in told(html)
+    assert "writes it anew; no predictions are shown against labels" in told(html)
     assert 'id="predictions"' not in html
     assert unpacked(html)[0]["runs"]["count"] == 6
 
