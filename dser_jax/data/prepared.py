@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -159,11 +159,14 @@ class Prepared:
         raise DataError(
             "not what was prepared: it is damaged, or something has changed it",
             file=path,
-            expected=f"the bytes whose checksum the manifest has; {self._mending(name)}",
+            expected=f"what has the checksum that the manifest has; {self._mending(name)}",
         )
 
     def _mending(self, name: str) -> str:
         """Says which command writes the files of features or vectors again."""
+        with suppress(DataError):
+            if read_manifest(self.folder) != self.manifest:
+                return "`dser prepare` has changed this folder meanwhile: give the command again"
         entry = self.manifest["features"].get(name)
         if entry is None:
             option = f"--{name} FILE"

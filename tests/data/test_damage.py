@@ -122,6 +122,17 @@ def test_what_changes_while_a_process_runs_is_found(folder):
             prepared.feature("mine")
 
 
+def test_a_folder_that_is_prepared_anew_meanwhile(folder, tmp_path):
+    """Whoever has it open gets what was there, or an error, and nothing of both."""
+    opened = load_prepared(folder)
+    np.save(tmp_path / "other.npy", np.arange(18).reshape(6, 3))
+    prepare(None, folder, acoustic={"mine": tmp_path / "other.npy"})
+    assert opened.feature("steps")[0].shape == (24, 2)
+    with pytest.raises(DataError, match="has changed this folder meanwhile: give the command ag"):
+        opened.feature("mine")
+    assert load_prepared(folder).feature("mine")[0][0].tolist() == [0, 1, 2]
+
+
 def test_a_broken_manifest_says_the_way_out(folder, tmp_path):
     path = folder / "manifest.json"
     text = path.read_text("utf-8")
@@ -199,6 +210,7 @@ def test_a_strangers_manifest_leads_nowhere_else(folder, command, change, capsys
         {"notes": [1]},
         {"utterances": True},
         {"vectors": {"glove": {"sha256": "", "dim": "2"}}},
+        {"vectors": {"glove": 3}},
         {"corpus": None},
     ],
     ids=json.dumps,
@@ -206,6 +218,14 @@ def test_a_strangers_manifest_leads_nowhere_else(folder, command, change, capsys
 def test_a_manifest_of_other_values_is_none(folder, entries):
     rewrite(folder, lambda manifest: manifest.update(entries))
     with pytest.raises(DataError, match=r"not a manifest: .* delete it and give `dser prepare"):
+        load_prepared(folder)
+
+
+@pytest.mark.parametrize("cell", ["inf", "1e999", "good"])
+def test_a_strangers_labels_are_numbers(folder, cell):
+    path = folder / "utterances.csv"
+    path.write_text(path.read_text().replace(",4.0,", f",{cell},"))
+    with pytest.raises(DataError, match=r"utterances\.csv: cannot be read"):
         load_prepared(folder)
 
 

@@ -70,15 +70,23 @@ def _utterance(row: dict[str, str]) -> Utterance:
         speaker=row["speaker"] or None,
         session=row["session"] or None,
         file=Path(row["file"]) if row["file"] else None,
-        start=float(row["start"]) if row["start"] else None,
-        end=float(row["end"]) if row["end"] else None,
+        start=_number(row["start"]),
+        end=_number(row["end"]),
         transcript=row["transcript"] or None,
-        valence=float(row["valence"] or "nan"),
-        arousal=float(row["arousal"] or "nan"),
-        dominance=float(row["dominance"] or "nan"),
+        **{attr: math.nan if (label := _number(row[attr])) is None else label for attr in ATTRS},
         split=row["split"] or None,
         source=row["source"],
     )
+
+
+def _number(cell: str) -> float | None:
+    """Reads a number; None of an empty cell."""
+    if not cell:
+        return None
+    number = float(cell)
+    if not math.isfinite(number):
+        raise ValueError(f"{cell} is no number that was written")
+    return number
 
 
 def table_sha256(utterances: Sequence[Utterance], scale: Scale) -> str:
