@@ -1,4 +1,4 @@
-# make demo   talking demo corpus -> features -> 60 runs as lanes -> tables
+# make demo   talking demo corpus -> features -> 120 runs as lanes -> tables
 # make test   the tests            make lint   style and types
 # make test-fast      what one runs while working: the tests that compile nothing
 # make test-portable  as on other people's machines: older processors, and a single core
@@ -25,6 +25,7 @@ OUT ?= runs/paper
 FEATURES ?= paa_hsf
 VECTORS ?= glove
 PROTOCOL ?= paper
+SIZE ?= paper
 FLAGS ?=
 GRID_FLAGS ?=
 
@@ -46,6 +47,7 @@ $(VENV)/.docs: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@touch $@
 
 demo: $(VENV)/.demo$(EXTRA)
+	@echo "A corpus, its features, 120 runs and two reports: five minutes of processor time."
 	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
 	$(BIN)/python experiments/modalities.py --data $(DEMO)/prepared --out $(DEMO)/modalities --size small
 	$(BIN)/python experiments/table6.py --data $(DEMO)/prepared --out $(DEMO)/table6 --size small --lanes 60
@@ -55,12 +57,13 @@ paper: $(VENV)/.demo$(EXTRA)
 	@test -n "$(DATA)" || { echo "make paper DATA=DIR: which prepared data set?"; exit 2; }
 	for each in $(EXPERIMENTS); do \
 		$(BIN)/python experiments/$$each.py --data $(DATA) --out $(OUT)/$$each \
-			--features $(FEATURES) --vectors $(VECTORS) --protocol $(PROTOCOL) $(FLAGS) || exit; \
+			--features $(FEATURES) --vectors $(VECTORS) --protocol $(PROTOCOL) \
+			--size $(SIZE) $(FLAGS) || exit; \
 	done
 	for each in $(GRIDS); do \
 		$(BIN)/python experiments/$$each.py --data $(DATA) --out $(OUT)/$$each \
 			--features $(FEATURES) --vectors $(VECTORS) --protocol $(PROTOCOL) \
-			$(FLAGS) $(GRID_FLAGS) || exit; \
+			--size $(SIZE) $(FLAGS) $(GRID_FLAGS) || exit; \
 	done
 	$(BIN)/dser report $(addprefix $(OUT)/,$(EXPERIMENTS) $(GRIDS)) --out $(OUT)/report
 
@@ -68,7 +71,7 @@ paper: $(VENV)/.demo$(EXTRA)
 paper-demo: $(VENV)/.demo$(EXTRA)
 	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
 	$(MAKE) paper DATA=$(DEMO)/prepared OUT=$(DEMO)/paper FEATURES=gemaps_hsf VECTORS=we \
-		PROTOCOL=strict FLAGS="--size small --seeds 3 --max-epochs 8" \
+		PROTOCOL=strict SIZE=small FLAGS="--seeds 3 --max-epochs 8" \
 		GRID_FLAGS="--points 0 0.25 0.5 0.75 --seeds 2"
 
 test: $(VENV)/.test$(EXTRA)

@@ -1,4 +1,4 @@
-"""Fig. 4: the mean CCC over two loss weights, alpha and beta from 0 to 1 in steps of 0.1.
+r"""Fig. 4: the mean CCC over two loss weights, alpha and beta from 0 to 1 in steps of 0.1.
 
 The paper (one run a point, the authors' code with 32-unit LSTM layers at batch 8) picks alpha .7
 and beta .2, with a mean CCC of .51, on the test session itself. Here the pick is the best mean
@@ -8,7 +8,7 @@ beta, is negative are computed, drawn hatched, and never picked.
 Command, for a prepared IEMOCAP (121 runs a seed, one program):
 
     python experiments/fig4.py --data DIR --out runs/fig4 --features paa_hsf --vectors glove \
-        --protocol paper --seeds 5
+        --protocol paper --size paper --seeds 5
 """
 
 from dser_jax.cli import guarded

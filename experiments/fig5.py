@@ -1,4 +1,4 @@
-"""Fig. 5: three loss weights, each searched alone from 0 to 1 while the other two are 1.
+r"""Fig. 5: three loss weights, each searched alone from 0 to 1 while the other two are 1.
 
 The paper (one run a point) reads .9, .9 and .2 off the test session. Here each weight is picked on
 validation, by its mean over seeds, and the test score is stated.
@@ -6,7 +6,7 @@ validation, by its mean over seeds, and the test score is stated.
 Command, for a prepared IEMOCAP (31 runs a seed, one program; the point 1/1/1 is in all three):
 
     python experiments/fig5.py --data DIR --out runs/fig5 --features paa_hsf --vectors glove \
-        --protocol paper --seeds 5
+        --protocol paper --size paper --seeds 5
 """
 
 from dser_jax.cli import guarded

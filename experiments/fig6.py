@@ -1,4 +1,4 @@
-"""Fig. 6: dropout of the acoustic and of the text network before they are concatenated.
+r"""Fig. 6: dropout of the acoustic and of the text network before they are concatenated.
 
 The paper (one run a point) picks .1 for speech and .4 for text, with a mean CCC of .51, on the
 test session itself; in the authors' grid of the same figure that point has .40, so a single run
@@ -11,7 +11,7 @@ The published scores along the text line are not, so ours along it are held agai
 Command, for a prepared IEMOCAP (100 runs a seed, one program):
 
     python experiments/fig6.py --data DIR --out runs/fig6 --features paa_hsf --vectors glove \
-        --protocol paper --seeds 5
+        --protocol paper --size paper --seeds 5
 """
 
 from dser_jax.cli import guarded

@@ -1,4 +1,4 @@
-"""Speech alone, text alone, and both: the paper's claim of Sections VI.B and VI.C.1.
+r"""Speech alone, text alone, and both: the paper's claim of Sections VI.B and VI.C.1.
 
 The paper finds speech ahead on arousal and dominance, text on valence, and both together ahead of
 either: mean CCC .400 (speech, Table 3), .392 (text, Table 4), .508 (both, Table 6), with the loss
@@ -7,7 +7,7 @@ weights .1/.5/.4, .7/.2/.1 and .7/.2/.1, all as means over 32-row batches of the
 Command, for a prepared IEMOCAP:
 
     python experiments/modalities.py --data DIR --out runs/modalities --features paa_hsf \
-        --vectors glove --protocol paper
+        --vectors glove --protocol paper --size paper
 """
 
 from dser_jax.cli import guarded

@@ -9,7 +9,7 @@ ahead of GeMAPS, and LSTM ahead of CNN. Its mean CCC, as means over 32-row batch
 
 Command, for a prepared IEMOCAP (eight programs; frames are 3,400 steps long and want a GPU):
 
-    python experiments/table3.py --data DIR --out runs/table3 --protocol paper
+    python experiments/table3.py --data DIR --out runs/table3 --protocol paper --size paper
 """
 
 from dser_jax.cli import guarded

@@ -9,7 +9,7 @@ CCC, as means over 32-row batches of the test set:
 
 Command, for a prepared IEMOCAP with the vectors of GloVe 840B and FastText crawl, 300 dimensions:
 
-    python experiments/table4.py --data DIR --out runs/table4 --protocol paper
+    python experiments/table4.py --data DIR --out runs/table4 --protocol paper --size paper
 """
 
 from dser_jax.cli import guarded

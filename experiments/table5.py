@@ -1,4 +1,4 @@
-"""Table 5: eight pairs of an acoustic and a text network.
+r"""Table 5: eight pairs of an acoustic and a text network.
 
 The paper (20 repeats, no loss weights, batch 8) finds LSTM + LSTM ahead of every other pair, with
 p < .005. Its mean CCC, as means over 32-row batches of the test set:
@@ -14,7 +14,7 @@ authors' code), so they do not compare.
 Command, for a prepared IEMOCAP (160 runs, eight programs):
 
     python experiments/table5.py --data DIR --out runs/table5 --features paa_hsf --vectors glove \
-        --protocol paper
+        --protocol paper --size paper
 """
 
 from dser_jax.cli import guarded

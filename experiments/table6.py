@@ -1,4 +1,4 @@
-"""Table 6: no weights against two and three weights in the multitask loss.
+r"""Table 6: no weights against two and three weights in the multitask loss.
 
 The paper (LSTM + LSTM on pyAudioAnalysis functionals and GloVe, batch 256, 20 repeats) finds two
 weights ahead on the mean: CCC, V / A / D / mean, as means over 32-row batches of the test set:
@@ -10,7 +10,7 @@ weights ahead on the mean: CCC, V / A / D / mean, as means over 32-row batches o
 Command, for a prepared IEMOCAP with these features (60 runs, one compiled program):
 
     python experiments/table6.py --data DIR --out runs/table6 --features paa_hsf --vectors glove \
-        --protocol paper --lanes 60
+        --protocol paper --size paper --lanes 60
 """
 
 from dser_jax.cli import guarded
