@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import re
@@ -15,7 +16,11 @@ PyTree = Any
 
 
 def save_tree(folder: Path, tree: PyTree) -> None:
-    """Saves nested arrays as an Orbax checkpoint; one that is there already is replaced."""
+    """Saves nested arrays as an Orbax checkpoint; one that is there already is replaced.
+
+    Raises:
+      OSError: The disk is full, which Orbax says in a page of its own.
+    """
     from orbax.checkpoint import v1 as ocp  # Takes a second to import.
 
     context = ocp.Context()
@@ -23,7 +28,13 @@ def save_tree(folder: Path, tree: PyTree) -> None:
     context.array.saving.use_compression = False
     context.memory.deepcopy_host_arrays = False
     with context, _silent(), _plain(folder) as path:
-        ocp.save(path, tree, overwrite=True)
+        try:
+            ocp.save(path, tree, overwrite=True)
+        except Exception as error:
+            for number in (errno.ENOSPC, errno.EDQUOT):
+                if os.strerror(number) in str(error):
+                    raise OSError(number, os.strerror(number)) from error
+            raise
 
 
 def load_tree(folder: Path) -> PyTree:

@@ -15,7 +15,8 @@ class Options:
       keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
       baselines: Whether the mean, ridge and SVR are fitted first, as rows to hold the runs against.
       extend: Whether a journal that was made for fewer runs takes the new ones in.
-      retry_failed: Whether runs that failed are trained again; their rows are dropped.
+      retry_failed: Whether runs that failed, or whose rows, arrays or weights are damaged or lost,
+        are trained again; their rows are dropped.
       skip_missing: Whether groups that the data set cannot train are left out, and said, unless
         that is all of them; else they are an error.
       part: I and N, to train the I-th of N parts of the runs alone.

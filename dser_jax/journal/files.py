@@ -147,7 +147,47 @@ def _parse_row(line: bytes, planned: Collection[str] | None) -> Row:
         raise ValueError(f"{run!r} is the id of no run")
     if planned is not None and run not in planned and row.get("kind") is None:
         raise ValueError(f"the run {run} was not planned")
+    if odd := _odd(row):
+        raise ValueError(f"{odd} is nothing that a row has there")
     return row
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("name", "network", "features", "corpus", "protocol", "split"), (str,)),
+    **dict.fromkeys(("truth", "kind", "traceback"), (str,)),
+    **dict.fromkeys(("config", "hparams", "validation", "test"), (dict,)),
+    **dict.fromkeys(("epochs", "best_epoch"), (int,)),
+    "seed": (int, str),
+    "paper": (dict, list),
+}
+_STATUS = ("ok", "diverged", "pruned", "failed")
+
+
+def _odd(row: Row) -> str:
+    """Returns what of a row cannot be what it stands for, which its readers need not think of."""
+    if "name" not in row:
+        return "a row without a name"
+    for name, types in _TYPES.items():
+        if not isinstance(row.get(name, types[0]()), types):
+            return f"{name} {row.get(name)!r}"[:60]
+    if row.get("status", "ok") not in _STATUS:
+        return f"status {row['status']!r}"[:60]
+    weights = (row.get("hparams") or {}).get("loss_weights")
+    if weights is not None and not (isinstance(weights, list) and all(map(_is_number, weights))):
+        return f"loss_weights {weights!r}"[:60]
+    for part in ("validation", "test"):
+        for measure, scores in (row.get(part) or {}).items():
+            if not isinstance(scores, dict) or not all(map(_is_score, scores.values())):
+                return f"{measure} {scores!r}"[:60]
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_score(value: object) -> bool:
+    return value is None or _is_number(value)
 
 
 def is_file_name(name: object) -> bool:

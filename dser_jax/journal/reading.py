@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal.files import (
+    MANIFEST_LOST,
     RUN_LOST,
     TRUTH_LOST,
     Arrays,
@@ -116,6 +117,35 @@ def check_schema(folder: Path, manifest: Mapping[str, Any]) -> None:
             value=found,
             expected=f"schema {SCHEMA}",
         )
+    for name, value in manifest.items():
+        if value is not None and not _is_usual(name, value):
+            raise DataError(
+                f"nothing that a journal has under {name!r}",
+                file=folder / "manifest.json",
+                value=repr(value)[:60],
+                expected=MANIFEST_LOST,
+            )
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("planned_whole", "part", "parts", "resumed", "extended"), (list,)),
+    **dict.fromkeys(("skipped", "configs"), (list,)),
+    **dict.fromkeys(("plan", "search", "versions", "inputs", "imported"), (dict,)),
+    **dict.fromkeys(("command", "created", "data"), (str,)),
+    "planned": (int, list),
+}
+"""What a manifest may have, as its readers take it."""
+_EACH = {"planned": str, "planned_whole": str, "part": int, "resumed": dict, "parts": dict}
+"""And in the lists of it."""
+
+
+def _is_usual(name: str, value: object) -> bool:
+    if name == "part" and isinstance(value, list) and len(value) != 2:
+        return False
+    each = value if name in _EACH and isinstance(value, list) else ()
+    return isinstance(value, _TYPES.get(name, object)) and all(
+        isinstance(one, _EACH[name]) for one in each
+    )
 
 
 def as_planned(rows: Sequence[Row], manifest: Mapping[str, Any]) -> tuple[Row, ...]:

@@ -147,11 +147,19 @@ def _next(view: JournalView, groups: Sequence[Table], page: bool) -> tuple[str, 
 
 
 def _same_command(command: str) -> str:
-    """Returns a manifest's command as it is typed; nothing where it was none."""
-    program, _, rest = command.partition(" ")
+    """Returns a manifest's command as it is typed; nothing where it was none.
+
+    A stranger's may hold what a shell would obey: each part is quoted anew.
+    """
+    try:
+        program, *parts = shlex.split(command)
+    except ValueError:
+        return ""
+    rest = shlex.join(parts)
     if Path(program).name == "dser":
         return f"dser {rest}"
-    return f"python {command}" if program.endswith(".py") and rest else ""
+    script = program.endswith(".py") and rest
+    return f"python {shlex.quote(program)} {rest}" if script else ""
 
 
 def verdict(table: Table) -> str:

@@ -28,10 +28,10 @@ def value_of(row: Row, attrs: Sequence[str] = ATTRS) -> float | None:
     Returns:
       0 where it diverged, which is what a constant prediction has; None where it failed.
     """
-    status = row["status"]
+    status = row.get("status", "ok")
     if status not in ("ok", "pruned"):
         return 0.0 if status == "diverged" else None
-    ccc = row["validation"]["ccc"]
+    ccc = (row.get("validation") or {}).get("ccc") or {}
     values = [ccc[attr] for attr in attrs if attr in ccc]
     if not values or not all(v is not None and math.isfinite(v) for v in values):
         return 0.0
@@ -53,7 +53,7 @@ def about(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def ranked(rows: Sequence[Row], attrs: Sequence[str] = ATTRS) -> list[tuple[float, Row]]:
     """Returns the trials that went on to their end with their values, the highest first."""
-    found = [(value_of(row, attrs), row) for row in rows if row["status"] == "ok"]
+    found = [(value_of(row, attrs), row) for row in rows if row.get("status", "ok") == "ok"]
     usual = [(v, row) for v, row in found if v is not None and row.get("kind") != "baseline"]
     return sorted(usual, key=lambda pair: -pair[0])
 

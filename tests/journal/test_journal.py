@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rewritten import rewrite
+from rewritten import rewrite, rewrite_rows
 
 import dser_jax
 from dser_jax.journal import journal as journal_module
@@ -331,6 +331,57 @@ def test_a_damaged_manifest_is_named(folder, text):
         Journal.open(folder, MANIFEST)
 
 
+# Strangers' journals
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"run": "../up"}, {"run": "/etc/x"}, {"run": 3}, {"name": ["a"]}, {"seed": {}}),
+        *({"status": "fine"}, {"truth": 1}, {"config": []}, {"hparams": {"loss_weights": ["x"]}}),
+        *({"test": {"ccc": {"mean": "high"}}}, {"validation": {"ccc": 0.5}}, {"epochs": "3"}),
+    ],
+)
+def test_rows_that_hold_something_else_are_refused(folder, odd):
+    with Journal.open(folder, MANIFEST) as journal:
+        journal.commit(row("r0"), arrays())
+        journal.commit(row("r1"), arrays())
+    rewrite_rows(folder / "rows.jsonl", lambda row: row | odd if row["run"] == "r0" else row)
+    for act in (lambda: read_journal(folder), lambda: Journal.open(folder, MANIFEST)):
+        with pytest.raises(DataError, match=r"rows\.jsonl:1: a damaged row"):
+            act()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(
+            {"planned": [3]},
+            {"planned": "4"},
+            {"part": [1]},
+            {"part": ["a", "b"]},
+            {"resumed": ["x"]},
+        ),
+        *({"versions": []}, {"command": 3}, {"search": [1]}, {"skipped": {}}, {"parts": [1]}),
+    ],
+)
+def test_manifests_that_hold_something_else_are_refused(folder, odd):
+    Journal.open(folder, MANIFEST).close()
+    rewrite(folder / "manifest.json", **odd)
+    with pytest.raises(DataError, match=r"manifest\.json: nothing that a journal has"):
+        read_journal(folder)
+
+
+def test_arrays_that_would_fill_the_memory_are_refused(journal, folder):
+    journal.commit(row(), arrays())
+    np.savez_compressed(folder / "arrays/r0.npz", test_pred=np.zeros(10**7))
+    with pytest.raises(DataError, match="compressed arrays"):
+        read_journal(folder).arrays("r0")
+    np.savez(folder / "arrays/r0.npz", test_pred=np.array([{}], object))
+    with pytest.raises(DataError, match="not an array of plain values"):
+        read_journal(folder).arrays("r0")
+
+
 # Faults
 
 
@@ -494,7 +545,7 @@ with Journal.open(sys.argv[1], {"data_fingerprint": "aa"}) as journal:
     print("open", len(journal.finished), flush=True)
     for number in range(10**6):
         run = f"r{number}"
-        if journal.commit({"run": run, "text": "x" * 2000}, {"x": np.full(500, number)}):
+        if journal.commit({"run": run, "name": "a", "text": "x" * 99}, {"x": np.full(500, number)}):
             print("committed", flush=True)
 """
 

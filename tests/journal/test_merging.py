@@ -184,6 +184,21 @@ def test_an_equal_row_in_two_parts_counts_once_and_another_is_refused(parts, tmp
         merge(parts[1:], tmp_path / "out")
 
 
+def test_a_part_writes_nowhere_but_in_the_whole(parts, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "x").write_text("theirs")
+    out = tmp_path / "a" / "b" / "out"
+    first = read_journal(parts[0]).rows[0]["run"]
+    outside = "../../outside"
+    rewrite_rows(
+        parts[0] / "rows.jsonl", lambda row: row | {"run": outside} if row["run"] == first else row
+    )
+    rewrite(parts[0] / "manifest.json", planned_whole=[*WHOLE, outside])
+    with pytest.raises(DserError, match=r"p1/rows\.jsonl:1: .*'\.\./\.\./outside' is the id of no"):
+        merge(parts, out)
+    assert not out.exists()
+
+
 def test_other_versions_and_devices_are_kept_and_said(tmp_path):
     first = make(tmp_path / "p1", 1)
     second = make(tmp_path / "p2", 2, device="gpu", versions={"jax": "2"})

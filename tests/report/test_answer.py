@@ -17,7 +17,7 @@ from dser_jax.cli import main
 from dser_jax.journal.intervals import Difference, Interval, interval_key, write_intervals
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
-from dser_jax.report.answer import answer
+from dser_jax.report.answer import _same_command, answer
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.table import tables
@@ -191,3 +191,14 @@ def test_the_tables_for_latex_are_typeset(journal, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull \\hbox" not in done.stdout + done.stderr
+
+
+def test_a_stranger_s_command_is_nothing_that_a_shell_obeys(tmp_path):
+    for command, shown in (
+        ("dser sweep --out x; rm -rf y", "dser sweep --out 'x;' rm -rf y"),
+        ("dser sweep $(reboot)", "dser sweep '$(reboot)'"),
+        ("a;b.py --x", "python 'a;b.py' --x"),
+        ("dser sweep 'unclosed", ""),
+        ("", ""),
+    ):
+        assert _same_command(command) == shown

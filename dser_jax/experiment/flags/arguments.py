@@ -175,7 +175,9 @@ def _add_engine(group: Adder) -> None:
         "--extend", action="store_true", help="add runs to a folder that was made for fewer"
     )
     group.add_argument(
-        "--retry-failed", action="store_true", help="train again what failed with an error"
+        "--retry-failed",
+        action="store_true",
+        help="train again what failed with an error, and what was lost or damaged on disk",
     )
     group.add_argument(
         "--part",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -69,7 +70,11 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             os.rename(made, folder)
             sync_folder(folder.parent)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        for seconds in (0.0, 0.1, 0.3, 1.0):  # Threads of a library may still be writing there.
+            time.sleep(seconds)
+            shutil.rmtree(part, ignore_errors=True)
+            if not part.exists():
+                break
 
 
 def flush_folder(folder: Path) -> None:
