@@ -94,6 +94,7 @@ COMPILING = (
     "decisions",
     "search_cli",
     "exporting",
+    "usual",
     "baselines",
     "bootstrap",
     "pooling",

@@ -15,7 +15,7 @@ from dser_jax.data.inputs import check_width, feature_name, folds_signs, need_tr
 from dser_jax.data.parts.labels import check_labels, without_constants
 from dser_jax.data.prepared import Offsets, Prepared
 from dser_jax.data.splits import Split, make_split
-from dser_jax.features import Tokenizer
+from dser_jax.features import Tokenizer, hsf
 from dser_jax.system import DserError
 
 
@@ -197,6 +197,27 @@ def has_features(
     if offsets is None:
         return np.asarray(~np.isnan(values).all(axis=1))
     return np.diff(offsets) > 0
+
+
+def functionals(
+    values: Float[np.ndarray, "rows feat"], offsets: Offsets | None
+) -> tuple[Float[np.ndarray, "utt column"], Bool[np.ndarray, " utt"]]:
+    """Returns functionals, of sequences the means and deviations over frames; and who has some.
+
+    Args:
+      values: As `Prepared.feature` opens them.
+      offsets: Likewise.
+
+    Returns:
+      Rows of NaN for utterances that have none; and which have some.
+    """
+    there = has_features(values, offsets)
+    if offsets is None:
+        return np.asarray(values, np.float64), there
+    found = np.full((len(there), 2 * values.shape[1]), np.nan)
+    for i in np.flatnonzero(there):
+        found[i] = hsf(np.asarray(values[offsets[i] : offsets[i + 1]]))
+    return found, there
 
 
 def _fit_scaler(values: np.ndarray) -> Scaler:

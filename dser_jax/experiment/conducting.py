@@ -13,7 +13,7 @@ from dser_jax.experiment.flags.sweep_file import write_flags
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
 from dser_jax.report import write_report
-from dser_jax.system import Signals, settle, tell
+from dser_jax.system import DserError, Signals, settle, tell
 
 
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
@@ -30,6 +30,8 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
       DserError: The data set cannot be used as asked, or the plan looks wrong and nobody says
         that it is meant.
     """
+    if not (args.baselines or any(group.runs or group.search for group in groups)):
+        raise DserError("--seeds 0 is for the baselines alone, and --no-baselines leaves none")
     prepared = load_prepared(args.data)
     groups = in_folds(groups, prepared, args.split)
     grid = any(text.startswith("alpha") for text in getattr(args, "grid", ()))

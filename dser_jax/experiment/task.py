@@ -60,8 +60,6 @@ def make_task(
     groups, skipped = usable_groups(groups, prepared, options.skip_missing)
     plans = [plan_runs(group, prepared) for group in groups]
     whole = list(dict.fromkeys(run for plan in plans for run in plan))
-    if not (whole or search or options.baselines):
-        raise DserError("--seeds 0 is for the baselines alone, and --no-baselines leaves none")
     if options.part is not None:
         plans = [_part(plan, *options.part) for plan in plans]
     inputs = sorted({name for group in groups for name in group.config.prepared_inputs})

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dser_jax.corpora import scale_as_json, scale_in_words
 from dser_jax.predict.pipeline import Prediction
 from dser_jax.predict.predictor import Predictor
@@ -92,7 +94,8 @@ def as_csv(
     Where an utterance has no values, the last column, `problem`, says why. What the CSV brings
     stays as it is; what comes from elsewhere is nothing that a spreadsheet would compute.
     """
-    names = columns(model)
+    distant = any(each.far is not None for each in found)
+    names = [*columns(model), *(["far"] if distant else [])]
     words = any(each.piece.text is not None for each in found)
     first = list(header or ["file", "start", "end", *(["transcript"] if words else [])])
     problems = any(each.piece.problem is not None for each in found)
@@ -105,7 +108,10 @@ def as_csv(
         piece, values = each.piece, _values(each)
         times = ["" if time is None else f"{time:.3f}" for time in (piece.start, piece.end)]
         own = [str(piece.file or ""), *times, *([piece.text or ""] if words else [])]
-        cells = [""] * len(names) if values is None else [f"{value:.6f}" for value in values]
+        cells = [""] * len(names)
+        if values is not None:
+            numbers = [*values, *([each.far] if distant else [])]
+            cells = ["" if number is None else f"{number:.6f}" for number in numbers]
         told = [harmless(piece.problem or "")] if problems else []
         lines.append([*(piece.row or map(harmless, own)), *cells, *told])
     return csv_text(lines)
@@ -143,6 +149,8 @@ def _as_dict(
     for i, attr in enumerate(attrs):
         keys = ("value", "unit", "spread")
         entry[attr] = dict(zip(keys, (round(v, 6) for v in values[i :: len(attrs)]), strict=False))
+    if prediction.far is not None:
+        entry["far"] = round(prediction.far, 6)
     return entry
 
 
@@ -188,6 +196,11 @@ def write_audformat(folder: Path, model: Predictor, found: Sequence[Prediction])
         database.schemes[column] = audformat.Scheme("float", description=f"{attr}{what}")
         table[column] = audformat.Column(scheme_id=column)
         table[column].set([row[i] for row in values])
+    if any(each.far is not None for each in done):
+        what = "distance of the features from those of training; above 1 unusual there"
+        database.schemes["far"] = audformat.Scheme("float", description=what)
+        table["far"] = audformat.Column(scheme_id="far")
+        table["far"].set(np.array([each.far for each in done], float))
     _save(database, folder)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from dser_jax.corpora import Utterance
 from dser_jax.features import HOP, RATE, Store, extract, find_loud, read
 from dser_jax.predict.estimate import Estimate
-from dser_jax.predict.predictor import Predictor, Rows
+from dser_jax.predict.predictor import Predictor, Rows, say_far
 from dser_jax.predict.recordings import Asked, Piece
 from dser_jax.predict.segment import LONGEST, cut
 from dser_jax.predict.transcribe import Transcriber
@@ -29,10 +29,13 @@ class Prediction:
     Attributes:
       piece: Which; with `problem`, if it could not be predicted.
       estimate: Of one utterance; None where there is a problem.
+      far: How far its features lie from those of training: above 1, further than all but a few of
+        the same corpus do. None where the model does not know, or there is no recording.
     """
 
     piece: Piece
     estimate: Estimate | None
+    far: float | None = None
 
 
 def predict(
@@ -87,8 +90,10 @@ def predict(
     if usable:
         texts = [pieces[i].text or "" for i in usable] if model.reads_text else None
         estimate = model.predict(speech, texts)
+        far = [None] * len(usable) if speech is None else model.far(speech)
         for row, i in enumerate(usable):
-            found[i] = Prediction(pieces[i], estimate[row])
+            found[i] = Prediction(pieces[i], estimate[row], far[row])
+        model.notices += say_far((p.piece.file, p.far) for p in found)
     return found
 
 

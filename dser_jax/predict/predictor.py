@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -28,11 +28,14 @@ from dser_jax.features import (
 )
 from dser_jax.predict.estimate import Estimate
 from dser_jax.share import Bundle, Networks, encode, gather, is_bundle, read_bundle
-from dser_jax.system import DataError, DserError
+from dser_jax.system import DataError, DserError, plural
 
 Recording = str | Path | np.ndarray
 """A wav file, 16 kHz and mono; or its samples, floats on [-1, 1], as a vector."""
 
+
+NAMED = 10
+"""So many recordings are named where something holds for more of them."""
 
 Rows = Float32[np.ndarray, "_ column"]
 """Unscaled features of an utterance: one row of functionals, or its frames."""
@@ -110,6 +113,9 @@ class Predictor:
         if recordings is not None and texts is not None and len(recordings) != len(texts):
             raise DserError(f"{len(recordings)} recordings and {len(texts)} texts: one for each")
         speech = None if recordings is None else [self.read(r, convert) for r in recordings]
+        if recordings is not None and speech is not None:
+            files = [None if isinstance(each, np.ndarray) else Path(each) for each in recordings]
+            self.notices += say_far(zip(files, self.far(speech), strict=True))
         estimate = self.predict(speech, texts)
         return estimate[0] if one else estimate
 
@@ -125,6 +131,20 @@ class Predictor:
         pred = self._networks(encode(self.bundle, speech, texts))
         columns = [ATTRS.index(attr) for attr in self.bundle.attrs]
         return Estimate(self.bundle.attrs, self.bundle.scale, pred[..., columns])
+
+    def far(self, speech: Sequence[Rows]) -> list[float | None]:
+        """Returns how far each utterance's features lie from those of the training rows.
+
+        Args:
+          speech: As of `predict`.
+
+        Returns:
+          Above 1, further than all but a few of the same corpus do; None where there are no
+          features, or the model comes from a version that did not keep what is usual.
+        """
+        if (usual := self.bundle.usual) is None:
+            return [None] * len(speech)
+        return [None if np.isnan(each) else float(each) for each in usual.far(speech)]
 
     @cached_property
     def feature(self) -> Feature:
@@ -180,6 +200,25 @@ class Predictor:
     def known_words(self, text: str) -> int:
         """Returns how many words of a text the model knows."""
         return 0 if self.bundle.tokenizer is None else len(self.bundle.tokenizer.numbers(text))
+
+
+def say_far(found: Iterable[tuple[Path | None, float | None]]) -> list[str]:
+    """Warns of recordings that lie far from all that a model was trained on.
+
+    Args:
+      found: Recordings, None for samples without a file, and what `Predictor.far` gave of each.
+    """
+    beyond = [(far, file) for file, far in found if far is not None and far > 1]
+    if not beyond:
+        return []
+    names = list(dict.fromkeys(str(file or "an array") for _, file in beyond))
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    verb = "lies" if len(beyond) == 1 else "lie"
+    return [
+        f"{plural(len(beyond), 'utterance')} {verb} far from all that the model was trained on, by "
+        f"up to {max(beyond)[0]:.1f} times what is usual there, and may be worth nothing: "
+        f"{', '.join(names[:NAMED])}{more}"
+    ]
 
 
 def _heard(samples: np.ndarray) -> Heard:

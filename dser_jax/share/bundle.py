@@ -18,6 +18,7 @@ from dser_jax.config import Config
 from dser_jax.corpora import ATTRS, Scale, as_scale, scale_as_json
 from dser_jax.data import Scaler
 from dser_jax.features import Tokenizer, shown_name
+from dser_jax.share.usual import Usual
 from dser_jax.system import (
     DataError,
     check_digests,
@@ -30,6 +31,7 @@ from dser_jax.system import (
 FORMAT, SCHEMA, SCHEMA_OF_SCALES = "dser_jax model", 1, 2
 """The second schema is that of models whose attributes differ in their scale."""
 CONFIG, SCALER, TOKENIZER = "config.json", "scaler.json", "tokenizer.json"
+USUAL = "usual.json"
 
 Weights = dict[str, np.ndarray]
 """Arrays by the path of their leaf: `params/text/lstm_0/kernel`, `batch_stats/...`."""
@@ -86,6 +88,7 @@ class Bundle:
       members: The networks.
       scores: What it reached, and on what (see `share.export`).
       made_with: Versions, commit and command.
+      usual: What its training rows sound like; None for text alone, and of older versions.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Bundle:
     members: tuple[Member, ...]
     scores: dict[str, Any]
     made_with: dict[str, Any]
+    usual: Usual | None = None
 
     @property
     def title(self) -> str:
@@ -155,6 +159,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
         }
         text = json.dumps(scaler, indent=1, ensure_ascii=False) + "\n"
         (folder / SCALER).write_text(text, "utf-8")
+    if bundle.usual is not None:
+        (folder / USUAL).write_text(json.dumps(bundle.usual.to_json()) + "\n", "utf-8")
     if bundle.tokenizer is not None:
         (folder / TOKENIZER).write_text(bundle.tokenizer.to_json() + "\n", "utf-8")
     digests = digests_of(folder)
@@ -183,7 +189,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
 def _checked(bundle: Bundle) -> set[str]:
     """Names the files that are to stay as they are; the model card is for its owner to edit."""
     count = len(bundle.members)
-    return {SCALER, TOKENIZER, *weights_names(count), *program_names(count)}
+    return {SCALER, USUAL, TOKENIZER, *weights_names(count), *program_names(count)}
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -214,6 +220,7 @@ def read_bundle(folder: Path) -> Bundle:
         if [member["weights"] for member in members] != files:
             raise ValueError(f"its weights are expected in {', '.join(files)}")
         files += [SCALER] * (features is not None) + [TOKENIZER] * bool(config.text)
+        files += [USUAL] * (USUAL in settings.get("files", {}))
         if "files" in settings:  # Older versions wrote no digests.
             check_digests(folder, {name: settings["files"][name] for name in files})
         return Bundle(
@@ -231,6 +238,7 @@ def read_bundle(folder: Path) -> Bundle:
             ),
             scores=settings["scores"],
             made_with=settings["made_with"],
+            usual=_read_usual(folder / USUAL, features) if USUAL in files else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"not a model that can be read ({type(error).__name__}: {error})"
@@ -258,6 +266,10 @@ def _read_scaler(path: Path, features: Features) -> Scaler:
     if not (mean.shape == scale.shape == wanted and np.isfinite([mean, scale]).all()):
         raise DataError("not of the columns that the model reads", file=path)
     return Scaler(mean, scale)
+
+
+def _read_usual(path: Path, features: Features | None) -> Usual:
+    return Usual.from_json(_read_json(path), 0 if features is None else len(features.columns))
 
 
 def _read_tokenizer(path: Path) -> Tokenizer:

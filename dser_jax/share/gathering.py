@@ -14,6 +14,7 @@ from dser_jax.journal import JournalView, Row, environment, read_journal, weight
 from dser_jax.share.bundle import Bundle, Features, Member, Weights
 from dser_jax.share.choice import Choice, choose
 from dser_jax.share.forward import Networks, flat, rows_of
+from dser_jax.share.usual import fit_usual
 from dser_jax.system import DataError, DserError
 from dser_jax.training import scores
 
@@ -62,6 +63,9 @@ def gather(
         members=tuple(Member(row["run"], row["seed"], weights[row["run"]]) for row in rows),
         scores={},
         made_with={**environment(), "journal_versions": view.manifest.get("versions", {})},
+        usual=None
+        if config.acoustic is None
+        else fit_usual(prepared, dataset, feature_name(prepared, config)),
     )
     networks = Networks(bundle)
     pred = {

@@ -13,7 +13,7 @@ import soundfile
 from sweeping import TINY, draw_nothing, rows_of
 
 from dser_jax.cli import main
-from dser_jax.experiment.yardsticks import write_truth
+from dser_jax.engine import SweepProgress
 
 NAME = """-a [v2]*?{x,y}\\n'so' "b"\t\n日é%20 100%#$HOME~:;&|<>!@`=^+\x01\x1b[31m."""
 """Everything but the slash, and bytes that are no text."""
@@ -40,14 +40,16 @@ def recordings(tmp_path, monkeypatch) -> Path:
 
 
 def interrupted(monkeypatch, arguments: list[str]) -> None:
-    """Runs a sweep that is told to stop before its first epoch, after which it does."""
+    """Runs a sweep that is told to stop after its first epoch."""
+    advance, told = SweepProgress.__call__, []
 
-    def told(*given):
-        os.kill(os.getpid(), signal.SIGTERM)
-        write_truth(*given)
+    def tell(self, *tick):
+        if not told:
+            told.append(os.kill(os.getpid(), signal.SIGTERM))
+        advance(self, *tick)
 
     with monkeypatch.context() as patch:
-        patch.setattr("dser_jax.experiment.running.write_truth", told)
+        patch.setattr(SweepProgress, "__call__", tell)
         with pytest.raises(SystemExit) as caught:
             main(arguments)
     assert caught.value.code == 75

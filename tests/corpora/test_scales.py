@@ -83,9 +83,11 @@ def test_scales_that_differ_are_kept_in_a_folder_of_another_schema(table, capsys
     assert prepared.manifest["schema"] == SCHEMA_OF_SCALES
     assert prepared.manifest["scale"] == {"valence": [-3, 3], "arousal": [1, 5]}
     config = Config(acoustic=None, split="column")
-    gold = load_dataset(prepared, config).data.gold
+    gold = prepared.labels
     np.testing.assert_allclose(gold[:, 0], [-1, 0, 1, 0.5, 0, -0.5])
     np.testing.assert_allclose(gold[:, 1], [1, -1, 0.5, 0, -0.5, 0])
+    known = load_dataset(prepared, config).data.known
+    assert known[:, 1].tolist() == [True, True, False, False, True, True]  # One does not vary.
     main(["inspect", str(prepared.folder)])
     out = " ".join(capsys.readouterr().out.split())
     assert "labels from -3 to 3 (valence), 1 to 5 (arousal), fingerprint" in out

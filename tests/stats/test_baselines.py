@@ -15,7 +15,7 @@ from sklearn.svm import SVR
 from tiny import CONFIG
 
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.data.dataset import load_dataset
+from dser_jax.data.dataset import functionals, load_dataset
 from dser_jax.data.preparing import prepare
 from dser_jax.experiment import running as experiment
 from dser_jax.experiment.running import run_experiment
@@ -27,7 +27,7 @@ from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.baselines import fitting, models
 from dser_jax.stats.baselines.fitting import fit_baselines, stretch
-from dser_jax.stats.baselines.inputs import _functionals, blocks_of
+from dser_jax.stats.baselines.inputs import blocks_of
 from dser_jax.stats.baselines.models import ALPHAS, COSTS, EPSILON, MODELS
 from dser_jax.stats.baselines.planning import check_baselines, plan_baselines
 from dser_jax.stats.table import tables
@@ -276,7 +276,7 @@ def test_scaler_and_vocabulary_are_fitted_where_the_protocol_says(prepared, prot
 def test_sequences_are_taken_by_mean_and_deviation_over_frames(prepared):
     config = dataclasses.replace(SPEECH, features="toy_lld")
     values, offsets = prepared.feature("toy_lld")
-    found, there = _functionals(prepared, config)
+    found, there = functionals(*prepared.feature(config.features))
     assert there.all()
     assert found.shape == (SESSIONS * EACH, 6)
     frames = np.asarray(values[offsets[4] : offsets[5]])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Int
 from scipy import sparse
 
 from dser_jax.config import Config
-from dser_jax.data import Dataset, Prepared, feature_name, folds_signs, has_features, rows_to_fit
-from dser_jax.features import Tokenizer, hsf
+from dser_jax.data import Dataset, Prepared, feature_name, folds_signs, functionals, rows_to_fit
+from dser_jax.features import Tokenizer
 from dser_jax.system import DserError
 
 Block = np.ndarray | sparse.csr_matrix
@@ -28,7 +28,7 @@ def blocks_of(
     fit_rows = rows_to_fit(dataset.split, len(dataset.ids), config.protocol)
     blocks: list[Any] = []
     if speech:
-        values, there = _functionals(prepared, config)
+        values, there = functionals(*prepared.feature(feature_name(prepared, config)))
         known = values[fit_rows[there[fit_rows]]]
         mean, deviation = known.mean(0), known.std(0)
         varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
@@ -37,20 +37,6 @@ def blocks_of(
     if text:
         blocks.append(_tf_idf(prepared, fit_rows, folds_signs(prepared, config)))
     return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
-
-
-def _functionals(
-    prepared: Prepared, config: Config
-) -> tuple[Float[np.ndarray, "utt feat"], Bool[np.ndarray, " utt"]]:
-    """Returns functionals, and which utterances have some."""
-    values, offsets = prepared.feature(feature_name(prepared, config))
-    there = has_features(values, offsets)
-    if offsets is None:
-        return np.asarray(values, np.float64), there
-    found = np.full((len(there), 2 * values.shape[1]), np.nan)
-    for i in np.flatnonzero(there):
-        found[i] = hsf(np.asarray(values[offsets[i] : offsets[i + 1]]))
-    return found, there
 
 
 def _tf_idf(
