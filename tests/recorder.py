@@ -217,23 +217,31 @@ Loose = tuple[str, int]
 
 def _unflushed(steps: list[Step]) -> list[Loose]:
     """Returns what is not flushed; locks are what they are for as long as a process lives."""
-    loose: dict[Loose, str] = {}
+    loose: dict[Loose, str] = {}  # Of names, what they name.
     locks: set[int] = set()
     for place, step in enumerate(steps):
-        parent = str(PurePosixPath(step.path).parent)
         if step.kind == "flush":
             loose.pop(("bytes", step.number), None)
         elif step.kind == "flush names":
-            loose = {key: folder for key, folder in loose.items() if folder != step.path}
+            loose = {key: name for key, name in loose.items() if _parent(name) != step.path}
         elif PurePosixPath(step.path).name.startswith(("lock", ".lock")):
             locks.add(step.number)
         elif step.kind != "write":
-            if step.kind == "rename" and step.number == 0:  # Names in it are in it still.
-                loose = {key: _moved(at, step.source, step.path) for key, at in loose.items()}
-            loose["name", place] = parent
+            if step.kind == "rename" and step.number == 0:
+                # Its new name holds, whether or not the older did; what is in it is in it still.
+                loose = {
+                    key: _moved(name, step.source, step.path)
+                    for key, name in loose.items()
+                    if name != step.source
+                }
+            loose["name", place] = step.path
         elif step.number not in locks:
-            loose["bytes", step.number] = "bytes"
+            loose["bytes", step.number] = ""
     return list(loose)
+
+
+def _parent(name: str) -> str:
+    return str(PurePosixPath(name).parent) if name else ""
 
 
 def _replay(
@@ -245,7 +253,7 @@ def _replay(
     flushed: dict[int, bytes] = {}
     data: dict[int, bytes] = {}
     for place, step in enumerate([*before, *steps], start=-len(before)):
-        parent = str(PurePosixPath(step.path).parent)
+        parent = _parent(step.path)
         if step.kind == "write":
             data[step.number] = step.data
             if place < 0:

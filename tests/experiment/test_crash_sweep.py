@@ -16,34 +16,44 @@ from sixty import prepare_sixty
 from tiny import CONFIG
 
 from dser_jax.engine import lanes as engine
+from dser_jax.engine.program import Program
 from dser_jax.experiment.running import run_experiment
 from dser_jax.experiment.saved_weights import load_weights
 from dser_jax.journal.files import check_weights
 from dser_jax.journal.reading import JournalView, read_journal
 from dser_jax.plan import Group, product
+from dser_jax.search.random import random_search
+from dser_jax.search.space import Range, Space
 
-READ, RESUMED = 100, 6
+READ, RESUMED = 60, 4
 """So many of the states are read, and with so many of those the sweep goes on."""
-RUNS = product(seed=range(3))
+NETWORK = dataclasses.replace(CONFIG, acoustic="dense", text="dense")
+SPACE = Space({"learning_rate": Range(3e-4, 3e-2, log=True)})
+GROUPS = {
+    "grid": Group(NETWORK, product(seed=range(3))),
+    "search": Group(NETWORK, search=random_search(SPACE, 3, 0)),
+}
 
 Sweep = Callable[[Path], JournalView]
 
 
-@pytest.fixture
-def sweep(tmp_path, monkeypatch) -> Sweep:
+PROGRAMS: dict[int, Program] = {}
+
+
+@pytest.fixture(params=GROUPS)
+def sweep(request, tmp_path, monkeypatch) -> Sweep:
     """Trains three runs in two lanes, with a checkpoint at each turn; compiles no program twice."""
-    make, programs = engine.compile_program, {}
+    make = engine.compile_program
 
     def compile_once(run, data, lanes, devices):
-        if lanes not in programs:
-            programs[lanes] = make(run, data, lanes, devices)
-        return programs[lanes]
+        if lanes not in PROGRAMS:
+            PROGRAMS[lanes] = make(run, data, lanes, devices)
+        return PROGRAMS[lanes]
 
     monkeypatch.setattr(engine, "compile_program", compile_once)
     data = prepare_sixty(tmp_path)
-    config = dataclasses.replace(CONFIG, acoustic="dense", text="dense")
     options = {"lanes": 2, "baselines": False, "keep_weights": True, "save_seconds": 0.0}
-    return lambda out: run_experiment(data, out, [Group(config, RUNS)], **options)
+    return lambda out: run_experiment(data, out, [GROUPS[request.param]], **options)
 
 
 def weights_of(folder: Path, run: str) -> np.ndarray:
@@ -81,7 +91,7 @@ def test_a_sweep_goes_on_after_any_crash(sweep, tmp_path, capsys):
             if number < RESUMED:
                 after = sweep(folder)
                 check(after, want)
-                assert len(after.rows) == len(RUNS)
+                assert len(after.rows) == 3
                 for run in (row["run"] for row in after.rows):
                     np.testing.assert_allclose(
                         weights_of(folder, run), weights_of(out, run), atol=1e-5

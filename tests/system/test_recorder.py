@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from recorder import Recorder, crashes, put
 
-from dser_jax.system.files.atomic import replacing
+from dser_jax.system.files.atomic import replacing, replacing_folder
 
 
 def left(root: Path, act) -> set[str | None]:
@@ -85,6 +85,23 @@ def test_a_folder_is_renamed_whole(tmp_path):
     for number, (_, _, tree) in enumerate(crashes(recorder)):
         folder = put(tree, tmp_path / "put" / str(number))
         assert (next(folder.rglob("3"))).read_text() == "y/3"
+
+
+def test_a_folder_that_is_flushed_and_renamed_is_there(tmp_path):
+    def act():
+        with replacing_folder(tmp_path / "a") as made:
+            (made / "b").mkdir()
+            (made / "b" / "c").write_text("new")
+
+    recorder = Recorder(tmp_path)
+    with recorder.watching():
+        act()
+    found = crashes(recorder)
+    for crash in found:
+        if "a" in crash.tree:
+            assert crash.tree["a/b/c"] == b"new", crash.what
+    assert all("a" in crash.tree for crash in found if crash.step == len(recorder.steps))
+    assert not all("a" in crash.tree for crash in found)
 
 
 def test_what_is_removed_may_be_there_still(older):
