@@ -6,7 +6,13 @@ import argparse
 import itertools
 
 from dser_jax.commands.base import Commands, add_command
-from dser_jax.experiment import SEEDS, add_arguments, add_search_arguments
+from dser_jax.experiment import (
+    OWN,
+    SEEDS,
+    add_arguments,
+    add_search_arguments,
+    asked_flags,
+)
 from dser_jax.system import DserError
 
 _HELP = """\
@@ -26,6 +32,11 @@ examples:
       --range alpha=0:1 --range beta=0:1 --range learning_rate=1e-4:1e-2:log
   dser sweep --data runs/demo --out runs/search-best --best-of runs/search
 """
+
+_BESIDE_BEST = frozenset(
+    ("data", "best-of", "best", "seeds", "lanes", "keep-weights", "no-baselines", "skip-missing")
+)
+"""What may be asked for when the best of a search are trained, beside how it is carried out."""
 
 
 def add(commands: Commands) -> None:
@@ -103,15 +114,10 @@ def run(args: argparse.Namespace) -> None:
 
 def _sweep_best(args: argparse.Namespace) -> None:
     """Trains the best trials of a search with several seeds each."""
-    for flag, value in {
-        "--weights": args.weights,
-        "--grid": args.grid,
-        "--random": args.random,
-        "--optuna": args.optuna,
-        "--range": args.ranges,
-    }.items():
-        if value:
-            raise DserError(f"--best-of has its settings from {args.best_of}; leave out {flag}")
+    chosen = [f"--{flag}" for flag in asked_flags(args) if flag not in OWN | _BESIDE_BEST]
+    if chosen:
+        left = ", ".join(chosen)
+        raise DserError(f"--best-of has its settings from {args.best_of}; leave out {left}")
     from dser_jax.config import Config
     from dser_jax.experiment import conduct
     from dser_jax.journal import read_journal

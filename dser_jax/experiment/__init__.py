@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dser_jax.experiment.flags.parser import Parser
     from dser_jax.experiment.flags.search import add_search_arguments, make_search
     from dser_jax.experiment.flags.settings import make_config, make_hparams
+    from dser_jax.experiment.flags.sweep_file import OWN, asked_flags
     from dser_jax.experiment.options import Options
     from dser_jax.experiment.running import LANES, run_experiment, sweep, train_groups
     from dser_jax.experiment.saved_weights import load_weights

@@ -149,6 +149,13 @@ def test_the_best_are_trained_with_new_seeds(searched, data, tmp_path, monkeypat
     assert not {run.seed for run in group.runs} & {row["seed"] for row in rows_of(folder)}
 
 
+def test_the_best_of_nowhere_and_settings_beside_them_are_refused(data, tmp_path, capsys):
+    given = ["sweep", "--data", str(data / "text"), "--out", str(tmp_path), "--best-of", "nowhere"]
+    said = fails(capsys, [*given, "--weights", "none", "--size", "small", "--yes", "--lanes", "2"])
+    assert said == "dser: --best-of has its settings from nowhere; leave out --size, --weights\n"
+    assert "nowhere holds no journal" in fails(capsys, given)
+
+
 def test_the_same_search_goes_on_after_a_signal_in_python(searched, data, tmp_path):
     folder, _ = searched
     config = Config.from_json(rows_of(folder)[0]["config"])
@@ -224,8 +231,6 @@ A = "--range alpha=0:1 --range beta=0:1"
         (f"--random 5 {A} --split leave_one_session_out", "a search is over one configuration"),
         (f"--random 5 {A} --vectors we,glove", "a search is over one configuration"),
         (f"--random 5 {A} --search-seed -1", "seed -1: expected"),
-        ("--best-of somewhere --weights none", "leave out --weights"),
-        ("--best-of somewhere", "somewhere holds no journal"),
         ("--best 3", "--best belongs to --best-of"),
     ],
 )

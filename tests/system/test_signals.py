@@ -153,6 +153,32 @@ def test_fault_2_nobody_reads_stderr_any_more(start):
     assert worker.process.wait(10) == EXIT_INTERRUPTED
 
 
+EXTRACTION = """
+import time
+from dser_jax.system.interrupt import deferred_interrupt
+with deferred_interrupt() as interrupted:
+    print("started", flush=True)
+    while not interrupted():
+        time.sleep(0.01)
+    print("noted", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_ctrl_c_in_an_extraction_says_what_is_kept():
+    with subprocess.Popen(
+        [sys.executable, "-c", EXTRACTION],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in ("started\n", "noted\n"):
+            assert process.stdout.readline() == line
+            process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr.read() == "stopped at once; what was extracted is kept\n"
+
+
 def test_fault_2_an_echo_is_no_second_signal(start):
     """`timeout` sends its signal to the process and to the group of the process."""
     worker = start("steps")

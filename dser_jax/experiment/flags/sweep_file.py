@@ -136,15 +136,12 @@ def flags_text(args: argparse.Namespace) -> str:
     Args:
       args: As `add_arguments` has them, the size settled.
     """
-    given, rest = [], []
+    asked, given, rest = asked_flags(args), [], []
     for name, action in flags_of(args.parser).items():
-        value, default = getattr(args, action.dest), args.parser.get_default(action.dest)
-        asked = value != default and action.dest not in args.from_size
-        if action.nargs == 0:
-            value = asked
+        value = name in asked if action.nargs == 0 else getattr(args, action.dest)
         if name in OWN or value in (None, [], ""):
             continue
-        (given if asked else rest).append(f"{name} = {_toml(value)}")
+        (given if name in asked else rest).append(f"{name} = {_toml(value)}")
     return "\n".join(
         [
             f"# What was asked for, with dser_jax {__version__}. The same in another folder:",
@@ -157,6 +154,16 @@ def flags_text(args: argparse.Namespace) -> str:
             "",
         ]
     )
+
+
+def asked_flags(args: argparse.Namespace) -> list[str]:
+    """Returns the flags, without dashes, that are not as they are by default or by `--size`."""
+    return [
+        name
+        for name, action in flags_of(args.parser).items()
+        if action.dest not in args.from_size
+        and getattr(args, action.dest) != args.parser.get_default(action.dest)
+    ]
 
 
 def _toml(value: Any) -> str:
