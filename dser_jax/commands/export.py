@@ -16,7 +16,7 @@ The choice is made by the scores on validation, never by those on test.
 
 examples:
   dser export runs/weights --best --out model
-  dser export runs/weights --ensemble --out model          # all seeds of the best row
+  dser export runs/weights --ensemble --out model   # all seeds of the best row
   dser export runs/weights --ensemble --row 0.7/0.2/0.1 --retrain --out model
 """
 

@@ -13,7 +13,7 @@ Joins the parts of a sweep that `dser sweep --part I/N` trained, e.g. each on
 another machine, into one. It can be done again when more parts have finished.
 
 examples:
-  dser merge runs/weights                       # all of runs/weights/part-*-of-*
+  dser merge runs/weights                 # all of runs/weights/part-*-of-*
   dser merge here/part-1-of-2 there/part-2-of-2 --out runs/weights
 """
 

@@ -26,10 +26,10 @@ is kept, and an interrupted extraction goes on.
 examples:
   dser prepare --corpus demo data/demo --features gemaps_hsf --out runs/demo
   dser prepare --corpus iemocap IEMOCAP_full_release \\
-      --features gemaps_hsf,paa_hsf --glove glove.840B.300d.txt --out runs/iemocap
+      --features paa_hsf --glove glove.840B.300d.txt --out runs/iemocap
   dser prepare --corpus table labels.csv --scale 1 7 --column valence=EmoVal \\
-      arousal=EmoAct dominance=EmoDom file=FileName --audio-root wavs --out runs/mine
-  dser prepare --corpus audformat database --table emotion.train emotion.test --out runs/mine
+      arousal=EmoAct dominance=EmoDom file=FileName --out runs/mine
+  dser prepare --corpus audformat database --table emotion.test --out runs/mine
   dser prepare --acoustic wav2vec=embeddings.npy --out runs/demo
 """
 

@@ -9,16 +9,17 @@ from dser_jax.commands.base import Commands, add_command
 from dser_jax.system import DserError, tell
 
 DESCRIPTION = """\
-Prints the tables of a sweep, and writes them with figures to a folder. Or writes
-one page with all of it to open in a browser, mail or publish; of two sweeps, one
-that compares them. Or hands the runs to TensorBoard or Weights & Biases.
+Prints the tables of a sweep, and writes them with figures to a folder. Or
+writes one page with all of it to open in a browser, mail or publish; of two
+sweeps, one that compares them. Or hands the runs to TensorBoard or Weights &
+Biases.
 
 examples:
   dser report runs/weights
-  dser report runs/weights --all                   # with every baseline
-  dser report runs/weights --html                  # runs/weights/report/report.html
+  dser report runs/weights --all           # with every baseline
+  dser report runs/weights --html          # runs/weights/report/report.html
   dser report runs/before runs/after --html compared.html
-  dser report runs/weights --tensorboard logs      # tensorboard --logdir logs
+  dser report runs/weights --tensorboard logs   # tensorboard --logdir logs
   dser report runs/weights --wandb emotions
 """
 

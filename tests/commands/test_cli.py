@@ -507,14 +507,20 @@ def test_the_lines_of_an_error_are_kept(capsys):
     assert said == "dser: runs/x was planned as another sweep:\n  new: 'a', 2 runs\nChoose\n"
 
 
-def test_the_help_of_a_sweep_fits_a_terminal_and_begins_with_what_is_used_first(
-    capsys, monkeypatch
-):
+@pytest.mark.parametrize(
+    "command", [[], *([each.__name__.rpartition(".")[2]] for each in COMMANDS)], ids=str
+)
+def test_help_fits_a_terminal(capsys, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command, "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_the_help_of_a_sweep_begins_with_what_is_used_first(capsys):
     with pytest.raises(SystemExit):
         main(["sweep", "--help"])
     text = capsys.readouterr().out
-    assert max(map(len, text.splitlines())) <= 80
     first, *groups = re.split(r"\n\n(?=[a-z ,]+:\n)", text.partition("options:\n")[2])
     flags = re.findall(r"^  (--[a-z-]+)", first, re.MULTILINE)
     eight = "--data --out --seeds --features --vectors --size --weights --grid"
