@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +65,8 @@ def meant(word: str, words: Iterable[str]) -> str:
     >>> meant("swep", ["sweep", "report"])
     '; did you mean sweep?'
     """
+    import difflib
+
     near = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

@@ -6,7 +6,6 @@ import argparse
 import copy
 import json
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +78,8 @@ def read_size(out: Path) -> str | None:
 
 
 def _load(path: str | Path) -> tuple[str, dict[str, Any]]:
+    import tomllib
+
     try:
         text = Path(path).read_text("utf-8")
         return text, tomllib.loads(text)
