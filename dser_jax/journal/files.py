@@ -27,7 +27,8 @@ Arrays = dict[str, NDArray]
 
 MANIFEST_LOST = (
     "remove it, and repeat the command of the sweep, which writes it anew where all runs that are "
-    "here are its own; or take it from a backup"
+    "here are its own (of a search that is not known: choose another --out); or take it from a "
+    "backup"
 )
 RUN_LOST = "what its run left; a sweep with --retry-failed has it done again"
 TRUTH_LOST = "what the sweep wrote; its command, again, writes it anew"

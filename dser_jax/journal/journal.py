@@ -145,7 +145,11 @@ class Journal:
         if older is None:
             older = {**manifest, "created": now()}
             if data and planned_runs(older) is None:
-                raise DserError(f"{self.folder} holds rows but no manifest.json; move it away")
+                raise DserError(
+                    f"{self.folder} holds rows but no manifest.json, and only the number of runs "
+                    "is planned, so whose rows they are is not known; choose another --out, or "
+                    "move it away"
+                )
         check_schema(self.folder, older)
         check_match(self.folder, older, manifest, must_match)
         change = check_plan(self.folder, older, manifest, extend=extend)

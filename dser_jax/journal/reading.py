@@ -61,6 +61,11 @@ def read_journal(folder: str | os.PathLike) -> JournalView:
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
+    if manifest is None and (folder / "rows.jsonl").exists():
+        raise DserError(
+            f"{folder / 'manifest.json'} is missing, and there are rows; the command "
+            "of the sweep, again, writes it anew where all of them are its own"
+        )
     if manifest is None:
         raise DserError(
             f"{folder} holds no journal: {folder / 'manifest.json'} is missing; expected what "

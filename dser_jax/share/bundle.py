@@ -274,7 +274,10 @@ def _read_usual(path: Path, features: Features | None) -> Usual:
 
 def _read_tokenizer(path: Path) -> Tokenizer:
     found = _read_json(path)
-    return Tokenizer(tuple(found["words"]), bool(found.get("folds", False)))
+    words = found.get("words")
+    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise DataError("not what was written", file=path, expected="a list of words")
+    return Tokenizer(tuple(words), bool(found.get("folds", False)))
 
 
 def _read_weights(path: Path) -> Weights:
