@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,24 @@ FLIPS = int(os.environ.get("DSER_FLIPS", "8"))
 
 Look = Callable[[Path], tuple[Any, list[str]]]
 """Reads a folder as the product does: what it says, without a doubt equal or not, and notices."""
+
+
+def flips_of(data: bytes, count: int = FLIPS) -> Iterator[tuple[int, bytes]]:
+    """Yields bits, drawn from the length of the data, and the data with that bit flipped."""
+    random, bits = np.random.default_rng(len(data)), 8 * len(data)
+    for bit in random.choice(bits, min(count, bits), replace=False).tolist():
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        yield bit, bytes(flipped)
+
+
+def flipped(path: Path, count: int) -> Iterator[int]:
+    """Flips one bit of a file after the other; the file is whole again in the end."""
+    data = path.read_bytes()
+    for bit, damaged in flips_of(data, count):
+        path.write_bytes(damaged)
+        yield bit
+    path.write_bytes(data)
 
 
 def assert_no_flip_is_silent(folder: Path, work: Path, look: Look) -> dict[str, int]:
@@ -46,13 +64,9 @@ def assert_no_flip_is_silent(folder: Path, work: Path, look: Look) -> dict[str, 
         if not data:
             continue
         found[name.as_posix()] = 0
-        random = np.random.default_rng(len(data))
-        bits = 8 * len(data)
-        for bit in random.choice(bits, min(FLIPS, bits), replace=False).tolist():
-            flipped = bytearray(data)
-            flipped[bit // 8] ^= 1 << bit % 8
+        for bit, damaged in flips_of(data):
             try:
-                said, notices = of_copy(lambda copy, f=flipped, n=name: (copy / n).write_bytes(f))
+                said, notices = of_copy(lambda copy, d=damaged, n=name: (copy / n).write_bytes(d))
                 silent = not notices and said != sound[0]
             except DserError:
                 silent, notices = False, ["an error"]

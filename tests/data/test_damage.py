@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flipper import flipped
 from vouched import content, rewrite, vouch
 
 from dser_jax.cli import main
@@ -53,18 +54,6 @@ def folder(whole, tmp_path) -> Path:
 
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "lock")
-
-
-def flipped(path: Path, flips: int, seed: int = 0):
-    """Flips one bit of a file after the other; the file is whole again in the end."""
-    data = path.read_bytes()
-    random = np.random.default_rng(seed)
-    for bit in random.choice(8 * len(data), min(flips, 8 * len(data)), replace=False).tolist():
-        damaged = bytearray(data)
-        damaged[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(damaged)
-        yield bit
-    path.write_bytes(data)
 
 
 def test_a_flipped_bit_is_found_or_changes_nothing(folder):

@@ -309,6 +309,10 @@ def test_fault_06_a_lost_manifest_is_written_anew_if_all_runs_are_of_this_sweep(
         with pytest.raises(DataError, match=r"manifest\.json: damaged .*remove it, and repeat"):
             act()
     manifest.unlink()
+    with pytest.raises(DserError, match=r"manifest\.json is missing, and there are rows; the comm"):
+        read_journal(tmp_path / "j")
+    with pytest.raises(DserError, match="whose rows they are is not known; choose another --out"):
+        Journal.open(tmp_path / "j", MANIFEST | {"planned": 4})
     other = MANIFEST | {"planned": [RUNS[0]]}
     for mend in (False, True):
         with pytest.raises(DserError, match=r"was not planned.*has no manifest\.json"):
