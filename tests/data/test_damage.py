@@ -186,6 +186,17 @@ def test_a_strangers_manifest_leads_nowhere_else(folder, command, change, capsys
     assert after == before
 
 
+def test_a_link_where_files_are_staged_leads_nowhere_else(folder, tmp_path):
+    other = tmp_path / "other"
+    (other / "features").mkdir(parents=True)
+    (other / "features" / "mine.npy").write_bytes(b"not ours")
+    (folder / ".new").symlink_to(other)
+    np.save(tmp_path / "mine.npy", np.ones((6, 3)))
+    after = prepare(None, folder, acoustic={"mine": tmp_path / "mine.npy"})
+    assert after.feature("mine")[0].min() == 1
+    assert (other / "features" / "mine.npy").read_bytes() == b"not ours"
+
+
 @pytest.mark.parametrize(
     "entries",
     [

@@ -15,7 +15,7 @@ import pytest
 
 from dser_jax.system.errors import DserError
 from dser_jax.system.files import holder, lock
-from dser_jax.system.files.lock import FolderLock
+from dser_jax.system.files.lock import FolderLock, held
 
 
 @pytest.fixture(autouse=True)
@@ -315,3 +315,24 @@ def test_many_take_turns_and_never_meet(tmp_path, kernel):
     assert 0 in {process.exitcode for process in crowd}
     assert "alone" not in files(tmp_path)
     assert not [name for name in files(tmp_path) if name.startswith("lock")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 4000,
+        "[]",
+        "3",
+        '{"pid": "1", "host": "a"}',
+        '{"pid": -1, "host": "a"}',
+        '{"pid": 1e99, "host": ["a"]}',
+        '{"pid": 1, "host": "a", "token": {}}',
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_lock_that_nobody_signed_holds_nobody_up(tmp_path, text):
+    (tmp_path / "lock").write_text(text)
+    assert not held(tmp_path)
+    with FolderLock(tmp_path) as lock:
+        assert lock.notice is None
+        assert held(tmp_path)
