@@ -76,6 +76,8 @@ COMPILING = (
     "demo_claims",
     "faults_files",
     "faults_kills",
+    "interrupts",
+    "sweep_file",
     "running",
     "plans",
     "extraction",

@@ -42,34 +42,42 @@ def data(tmp_path_factory) -> Path:
     return prepare_sentences(tmp_path_factory.mktemp("data"))
 
 
-@pytest.mark.parametrize("where", ["fit", "compile"])
-def test_ctrl_c_ends_a_sweep_at_once_and_what_was_finished_is_kept(
-    data, tmp_path, capsys, monkeypatch, where
-):
-    given = [each for each in sweep_arguments(data, tmp_path) if each != "--no-baselines"]
-    given += ["--seeds", "1"]
-    process = subprocess.Popen(
+def stopped(where: str, given: list[str]) -> str:
+    """Starts a sweep, and presses Ctrl-C where it is deep in C; returns what it said."""
+    with subprocess.Popen(
         [sys.executable, "-c", SWEEP, where, *given],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    while (line := process.stdout.readline()) != "deep\n":
-        assert line, process.stderr.read()
-    start = time.monotonic()
-    os.killpg(process.pid, signal.SIGINT)  # As a terminal does.
-    _, said = process.communicate(timeout=60)
-    assert time.monotonic() - start < 5
+    ) as process:
+        while (line := process.stdout.readline()) != "deep\n":
+            assert line, process.stderr.read()
+        start = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)  # As a terminal does.
+        _, said = process.communicate(timeout=60)
+        assert time.monotonic() - start < 5
     assert process.returncode == EXIT_INTERRUPTED
-    kept = "finished runs are kept, and the same command goes on"
-    assert said.endswith(f"dser: stopped by SIGINT; {kept}\n")
     with pytest.raises(ProcessLookupError):  # Nobody is left behind.
         os.killpg(process.pid, 0)
-    before = rows_of(tmp_path)
-    assert {"fit": 3, "compile": 5}[where] == len(before)
+    return said
+
+
+def test_ctrl_c_ends_a_sweep_at_once_and_what_was_finished_is_kept(
+    data, tmp_path, capsys, monkeypatch
+):
+    given = [each for each in sweep_arguments(data, tmp_path) if each != "--no-baselines"]
+    given += ["--seeds", "1"]
+    kept = "finished runs are kept, and the same command goes on"
+    before = []
+    for where, rows in {"fit": 3, "compile": 5}.items():
+        assert stopped(where, given).endswith(f"dser: stopped by SIGINT; {kept}\n")
+        after = rows_of(tmp_path)
+        assert after[: len(before)] == before
+        assert len(after) == rows
+        before = after
     draw_nothing(monkeypatch)
     main(given)
     after = rows_of(tmp_path)
-    assert after[: len(before)] == before
+    assert after[:5] == before
     assert len(after) == 6
