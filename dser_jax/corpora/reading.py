@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -198,7 +199,7 @@ def found(utterances: Sequence[Utterance]) -> Iterator[str]:
     yield f"labels: {', '.join(labelled)}"
     files = {utterance.file for utterance in utterances if utterance.file is not None}
     if files:
-        there = sum(file.is_file() for file in files)
+        there = sum(map(os.path.isfile, files))  # No name is too long for it, unlike `Path`'s.
         yield f"recordings: {len(files)}, of which {there} are there"
     if any(utterance.transcript is not None for utterance in utterances):
         yield f"transcripts: {sum(bool(utterance.transcript) for utterance in utterances)}"

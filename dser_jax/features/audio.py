@@ -43,7 +43,7 @@ def check_file(file: Path | None, source: str = "") -> Path:
     except OSError:
         size = None
     if size is None:
-        what = "a folder, not a recording" if file.is_dir() else "no such recording"
+        what = "a folder, not a recording" if os.path.isdir(file) else "no such recording"
         raise DataError(f"{what}{_named(source)}", file=file, expected="an existing wav file")
     if size == 0:
         raise DataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +123,7 @@ def find(
 
 def _files(path: Path) -> list[Path]:
     """Lists the recordings that a path stands for."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # No name is too long for it, unlike `Path`'s.
         return [path]
     found = find_files(path, SUFFIXES)
     if not found:
@@ -133,7 +134,7 @@ def _files(path: Path) -> list[Path]:
 def _with_file_beside(piece: Piece, file: Path, encoding: str | None) -> Piece:
     """Reads the words from the file beside the recording, if there is one."""
     beside = file.with_suffix(".txt")
-    if not beside.is_file():
+    if not os.path.isfile(beside):
         return piece
     try:
         data = beside.read_bytes()

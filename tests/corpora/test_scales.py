@@ -85,7 +85,7 @@ def test_scales_that_differ_are_kept_in_a_folder_of_another_schema(table, capsys
     config = Config(acoustic=None, split="column")
     gold = prepared.labels
     np.testing.assert_allclose(gold[:, 0], [-1, 0, 1, 0.5, 0, -0.5])
-    np.testing.assert_allclose(gold[:, 1], [1, -1, 0.5, 0, -0.5, 0])
+    np.testing.assert_allclose(gold[:, 1], [1, -1, 0.5, math.nan, -0.5, 0])
     known = load_dataset(prepared, config).data.known
     assert known[:, 1].tolist() == [True, True, False, False, True, True]  # One does not vary.
     main(["inspect", str(prepared.folder)])
