@@ -90,7 +90,8 @@ class SweepProgress(Progress):
                 recent.popleft()
             epochs, seconds = recent[0][1], now - recent[0][0]
             self._rate = (tick.epochs - epochs) / seconds if seconds else None
-        self._show(now)
+        if tick.epochs:  # Before that a line of a log would tell nothing, and the next is far.
+            self._show(now)
 
     def committed(self, row: Mapping[str, Any]) -> None:
         """Counts a run whose row is on disk."""

@@ -153,6 +153,20 @@ def test_until_a_run_has_ended_the_time_is_told_at_most(clock):
     assert progress.time_left(0).startswith("at most ")
 
 
+def test_the_first_line_of_a_log_waits_for_the_first_epoch(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    progress = SweepProgress(2)
+    progress.start("lstm", max_epochs=10)
+    now = 25.0  # It was compiled until then.
+    progress(Tick(2, 2, 0, 0, NAN))
+    now = 27.0
+    progress(Tick(2, 2, 2, 2, NAN))
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "lstm: 0 of 2 runs, 2/2 lanes busy, 1 epochs/s, at most 18 s left, 27 s so far"
+    ]
+
+
 def test_a_single_run_is_one_run(capsys):
     with SweepProgress(1, before=1) as progress:
         assert progress.line(0.0).startswith("trained: 0 of 1 run, ")
