@@ -195,7 +195,7 @@ class Journal:
                     check_weights(self.folder, row["run"])
             except DataError as error:
                 lost.add(row["run"])
-                self.notices.append(f"{error}; its run counts as not finished")
+                self.notices.append(f"{error.file}: {error.problem}; its run is not finished")
         return failed | lost
 
     def _write_manifest(self, manifest: dict[str, Any]) -> None:
