@@ -109,7 +109,7 @@ def test_what_the_command_says_of_labels(tmp_path, capsys):
     table = csv(tmp_path, {**words, **labels}, "labels.csv")
     features = csv(tmp_path, {"index": np.arange(COUNT), **NUMBERS, **labels}, "mine.csv")
     out = str(tmp_path / "out")
-    given = ["prepare", "--corpus", "table", str(table), "--scale", "1", "5", "--out", out]
+    given = ["prepare", "--yes", "--corpus", "table", str(table), "--scale", "1", "5", "--out", out]
     given += ["--acoustic", f"mine={features}"]
     with pytest.raises(SystemExit) as caught:
         main(given)
@@ -132,7 +132,10 @@ def test_rows_that_are_left_out_of_the_table_keep_their_places_in_the_features(t
     table = tmp_path / "labels.csv"
     table.write_text("\n".join(["transcript,valence", *rows]) + "\n")
     path = npy(tmp_path, NOISE)
-    out, common = tmp_path / "out", ["prepare", "--skip-bad", "--out", str(tmp_path / "out")]
+    out, common = (
+        tmp_path / "out",
+        ["prepare", "--yes", "--skip-bad", "--out", str(tmp_path / "out")],
+    )
     source = ["--corpus", "table", str(table), "--scale", "1", "5"]
     main([*common, *source, "--acoustic", f"mine={path}"])
     main([*common, "--acoustic", f"later={path}"])

@@ -143,7 +143,7 @@ def test_a_table_with_an_empty_transcript_by_the_command(tmp_path, capsys):
     table = tmp_path / "labels.csv"
     lines = [f"r{i}.wav,{'' if i == 5 else 'a word'},{2 + i % 3}" for i in range(20)]
     table.write_text("\n".join(["file,transcript,valence", *lines]) + "\n")
-    given = ["prepare", "--corpus", "table", str(table), "--scale", "1", "5"]
+    given = ["prepare", "--yes", "--corpus", "table", str(table), "--scale", "1", "5"]
     for name, more, rows, words in (
         ("plain", [], 20, 19),
         ("none", ["--no-transcripts"], 20, 0),
