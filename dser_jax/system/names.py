@@ -25,8 +25,7 @@ FORMER = {
     "stats": "baselines=baselines+baselines.planning+baselines.fitting+baselines.models"
     "+baselines.inputs bootstrap run_settings=settings searches=searched subsets "
     "tables=table+rows",
-    "report": "collection figures page published "
-    "published.compare=published.compare+published.held report_files=files "
+    "report": "collection figures page published report_files=files "
     "report_leaks=sections.leaks report_paper=sections.paper report_search=sections.trials "
     "report_searches=sections.searches report_sections=sections.section "
     "report_text=text trackers watch=watching",

@@ -28,8 +28,8 @@ from dser_jax.report.published import (
     load,
     patterns,
 )
-from dser_jax.report.published.compare import TOLERANCE, WIDEST, Difference, difference, judge
 from dser_jax.report.published.patterns import ranks, share_of_orders, spearman
+from dser_jax.report.published.verdicts import TOLERANCE, WIDEST, Difference, difference, judge
 from dser_jax.report.sections.paper import order_sentences, paper_csv, paper_sections
 from dser_jax.report.writing import write_report
 from dser_jax.stats.means import summary

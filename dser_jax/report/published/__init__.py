@@ -1,6 +1,9 @@
 """The published results of the paper as data, and what a journal's results are against them."""
 
-from dser_jax.report.published.compare import (
+from dser_jax.report.published.held import Group, Held, compared_with, hold
+from dser_jax.report.published.numbers import METRIC, SOURCES, PublishedRow, Score, Source, load
+from dser_jax.report.published.patterns import Pattern, pattern, patterns
+from dser_jax.report.published.verdicts import (
     AGREES,
     DIFFERS,
     NOT_COMPARABLE,
@@ -10,9 +13,6 @@ from dser_jax.report.published.compare import (
     compare,
     diff,
 )
-from dser_jax.report.published.held import Group, Held, compared_with, hold
-from dser_jax.report.published.numbers import METRIC, SOURCES, PublishedRow, Score, Source, load
-from dser_jax.report.published.patterns import Pattern, pattern, patterns
 
 __all__ = [
     "AGREES",
