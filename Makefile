@@ -3,6 +3,7 @@
 # make test-fast      what one runs while working: the tests that compile nothing
 # make test-portable  as on other people's machines: older processors, and a single core
 # make docs   the documentation, in site/
+# make docs-check     follows README and documents, and holds their numbers against what comes
 # make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
 # make bench  what two cores can measure of docs/speed.md; EXTRA=bench compares with PyTorch, too
 # make bench-gpu  all of it, e.g. with EXTRA=cuda13,bench
@@ -29,7 +30,7 @@ SIZE ?= paper
 FLAGS ?=
 GRID_FLAGS ?=
 
-.PHONY: demo paper paper-demo test test-fast test-portable lint format docs bench bench-gpu clean
+.PHONY: demo paper paper-demo test test-fast test-portable lint format docs docs-check bench bench-gpu clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -98,6 +99,10 @@ format: $(VENV)/.test$(EXTRA)
 # Nothing is fetched; each link is checked.
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# As a reader would who pastes each block, in a temporary folder; about a quarter of an hour on two cores.
+docs-check: $(VENV)/.test$(EXTRA)
+	$(BIN)/python docs/check.py
 
 bench: $(VENV)/.test$(EXTRA)
 	$(BIN)/python benchmarks/all.py

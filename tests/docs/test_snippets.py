@@ -79,7 +79,7 @@ def test_python_of_the_readme_runs(folder, monkeypatch, capsys):
     assert len(snippet.splitlines()) <= 12
     exec(smaller(snippet), {})
     said = capsys.readouterr().out
-    assert "alpha=0.9 beta=0.3 0 " in said
+    assert "alpha=0.7 beta=0.3 learning rate=0.004 0 " in said
     assert "mean" in said
 
 

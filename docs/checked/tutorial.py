@@ -1,0 +1,21 @@
+"""What the tutorial shows."""
+
+from checked.blocks import Followed
+from checked.parts import Shown, fenced
+
+PAGE = "docs/tutorial.md"
+FOLDER = "tutorial"
+STAND_INS: dict[str, str] = {}
+
+
+def show(page: Followed) -> dict[str, Shown]:
+    """Returns how preparing ends, how the report begins, and the scores that Python reads."""
+    prepared = page.said("--corpus table").splitlines()
+    report, _, _ = page.said("dser report runs/first").partition("\n\nPaired")
+    means = page.said('groupby("name")["test_ccc_mean"]').splitlines()
+    networks = [line for line in means if line.startswith(("name", "0.7/0.2", "no weights", " "))]
+    return {
+        "prepared": Shown(fenced(prepared[-2:])),
+        "report": Shown(fenced(report.splitlines()), within=0.1),
+        "means": Shown(fenced(networks), within=0.1),
+    }
