@@ -8,11 +8,18 @@ import logging
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 PyTree = Any
+
+TRIES = 5
+"""How often a save is tried that gets in its own way."""
+
+_ALONE = threading.Lock()
+"""Held while Orbax works: of two saves at once one now and then finds its event loop closed."""
 
 
 def save_tree(folder: Path, tree: PyTree) -> None:
@@ -27,21 +34,25 @@ def save_tree(folder: Path, tree: PyTree) -> None:
     # Weights in training do not compress, and trying takes six times as long.
     context.array.saving.use_compression = False
     context.memory.deepcopy_host_arrays = False
-    with context, _silent(), _plain(folder) as path:
-        try:
-            ocp.save(path, tree, overwrite=True)
-        except Exception as error:
-            for number in (errno.ENOSPC, errno.EDQUOT):
-                if os.strerror(number) in str(error):
-                    raise OSError(number, os.strerror(number)) from error
-            raise
+    with _ALONE, context, _silent(), _plain(folder) as path:
+        for again in range(TRIES):
+            try:
+                ocp.save(path, tree, overwrite=True)
+                return
+            except Exception as error:
+                for number in (errno.ENOSPC, errno.EDQUOT):
+                    if os.strerror(number) in str(error):
+                        raise OSError(number, os.strerror(number)) from error
+                # Arrays are written side by side, and now and then one takes another's lock away.
+                if "__lock" not in str(error) or again == TRIES - 1:
+                    raise
 
 
 def load_tree(folder: Path) -> PyTree:
     """Loads what `save_tree` saved; a checkpoint that is damaged raises almost anything."""
     from orbax.checkpoint import v1 as ocp
 
-    with _silent(), _plain(folder) as path:
+    with _ALONE, _silent(), _plain(folder) as path:
         return ocp.load(path)
 
 

@@ -37,7 +37,7 @@ def test_reads_the_file_or_its_folder(file):
 
 
 def test_from_the_command_line(file, tmp_path, capsys):
-    main(["prepare", "--corpus", "emobank", str(file), "--out", str(tmp_path / "out")])
+    main(["prepare", "--yes", "--corpus", "emobank", str(file), "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out
     assert said.startswith(f"emobank in {file}: 3 utterances\n")
     assert "  train 1, validation 1, test 1\n" in said

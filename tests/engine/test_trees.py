@@ -67,3 +67,21 @@ def test_lanes_in_flight_come_back_from_a_folder_of_any_name(folder):
     assert snapshot is not None
     np.testing.assert_array_equal(snapshot.lanes["one"]["a"], [4, 5, 6, 7])
     assert said == []
+
+
+def test_a_save_that_gets_in_its_own_way_is_tried_again(tmp_path, monkeypatch):
+    from orbax.checkpoint import v1 as ocp
+
+    really, failures = ocp.save, iter(["Failed to rename manifest.ocdbt.__lock"] * 2)
+
+    def save(*args, **options):
+        for why in failures:
+            raise ValueError(why)
+        really(*args, **options)
+
+    monkeypatch.setattr(ocp, "save", save)
+    save_tree(tmp_path / "tree", {"a": np.arange(3)})
+    assert load_tree(tmp_path / "tree")["a"].tolist() == [0, 1, 2]
+    monkeypatch.setattr(ocp, "save", lambda *args, **options: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save_tree(tmp_path / "other", {"a": np.arange(3)})

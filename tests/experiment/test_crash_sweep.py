@@ -75,7 +75,7 @@ def check(view: JournalView, want: JournalView) -> None:
         check_weights(view.folder, row["run"])
 
 
-# Orbax now and then leaves a coroutine of a save that it has not waited for; what it wrote is read.
+# Of a save that is tried again Orbax leaves coroutines that nobody waits for.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_sweep_goes_on_after_any_crash(sweep, tmp_path, capsys):
     out = tmp_path / "out"
