@@ -116,6 +116,9 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
         if debug:
             raise
         text = " ".join(str(error).split())
+        if isinstance(error, ValueError) and "for environment 'JAX_" in text:
+            _say(f"a setting that JAX cannot read: {text}; unset it")
+            sys.exit(2)
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
         if len(what) > LONGEST:
             what = what[:LONGEST] + " ..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ LossWeights = tuple[float, float, float]
 
 LOSS_WEIGHTS = ("alpha", "beta", "gamma")
 """The weights of eq. 6: those of valence, arousal and dominance."""
+
+MOST = 100_000
+"""Values of an axis, and points of a grid, at most."""
 
 GRID_FIELDS = (
     *(*LOSS_WEIGHTS, "learning_rate"),
@@ -87,6 +91,8 @@ def parse_grid(text: str) -> tuple[str, list[float]]:
         count = round((high - low) / step)
         if step <= 0 or count < 0 or abs(low + count * step - high) > 1e-6:
             raise ValueError
+        if count >= MOST:
+            raise DserError(f"--grid {text}: {count + 1:,} values; expected {MOST:,} at most")
         return field, [round(low + i * step, 10) for i in range(count + 1)]
     except (ArithmeticError, ValueError):
         raise DserError(
@@ -104,6 +110,9 @@ def grid_points(axes: Sequence[tuple[str, list[float]]]) -> dict[str, Point]:
         raise DserError(
             "--grid over loss weights needs alpha and beta, with gamma or without (eq. 5, 6)"
         )
+    count = math.prod(len(values) for _, values in axes)
+    if count > MOST:
+        raise DserError(f"--grid: {count:,} points; expected {MOST:,} at most, or a search")
     points = {}
     for values in itertools.product(*(values for _, values in axes)):
         point = dict(zip(fields, values, strict=True))

@@ -62,6 +62,7 @@ def unfit_for_lanes(environment: Mapping[str, str]) -> tuple[str, str] | None:
     for name, why in (
         ("JAX_DISABLE_JIT", "lanes are one compiled program"),
         ("JAX_DEBUG_NANS", "a lane without a run holds NaN"),
+        ("JAX_ENABLE_X64", "results are those of 32 bits, and others would have the same names"),
     ):
         if environment.get(name, "").lower() in ("1", "true", "yes", "on", "y", "t"):
             return f"{name} is set, and nothing can be trained so: {why}", "unset it"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from sweeping import fails, prepare_sentences, rows_of, sweep_arguments
+from sweeping import fails, prepare_sentences, sweep_arguments
 from untrained import make_model
 
 from dser_jax.commands.doctor import machine
@@ -43,15 +43,23 @@ def test_a_platform_that_is_not_there_is_named(data, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_numbers_of_64_bits_change_nothing_that_is_kept(data, tmp_path):
-    done = sweep_under(data, tmp_path / "out", JAX_ENABLE_X64="1")
-    assert done.returncode == 0, done.stderr
-    (row,) = rows_of(tmp_path / "out")
-    assert row["status"] == "ok"
-    assert (tmp_path / "out/params" / row["run"]).is_dir()
+MAIN = (sys.executable, "-c", "from dser_jax.cli import main; main()")
 
 
-@pytest.mark.parametrize("name", ["JAX_DISABLE_JIT", "JAX_DEBUG_NANS"])
+def test_a_setting_that_jax_cannot_read_is_named(data, tmp_path):
+    done = subprocess.run(
+        [*MAIN, *sweep_arguments(data, tmp_path / "out")],
+        env={**os.environ, "JAX_ENABLE_X64": "maybe"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "a setting that JAX cannot read" in done.stderr
+    assert "maybe" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["JAX_DISABLE_JIT", "JAX_DEBUG_NANS", "JAX_ENABLE_X64"])
 def test_what_cannot_train_lanes_is_refused_in_doctors_words(
     data, tmp_path, capsys, monkeypatch, name
 ):

@@ -111,3 +111,11 @@ def test_a_weight_without_its_partner_is_refused(fields):
 def test_a_field_twice_is_refused():
     with pytest.raises(DserError, match="names a field twice: alpha, alpha, beta"):
         grid_points([("alpha", [1.0]), ("alpha", [0.5]), ("beta", [1.0])])
+
+
+def test_a_grid_of_a_billion_points_is_refused_at_once():
+    with pytest.raises(DserError, match=r"alpha=0:1:1e-9: 1,000,000,001 values; expected 100,000"):
+        parse_grid("alpha=0:1:1e-9")
+    axes = [parse_grid(f"{name}=0:0.9:0.001") for name in ("alpha", "beta")]
+    with pytest.raises(DserError, match=r"811,801 points; expected 100,000"):
+        grid_points(axes)

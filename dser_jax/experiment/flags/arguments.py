@@ -204,17 +204,21 @@ def _add_engine(group: Adder) -> None:
 
 def _count(text: str) -> int:
     """Reads a whole number from 0 on, as the type of a flag."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
+    return _whole(text, 0)
 
 
 def positive(text: str) -> int:
     """Reads a whole number from 1 on, as the type of a flag."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return _whole(text, 1)
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number") from None
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text} is less than {least}")
     return number
 
 
