@@ -59,9 +59,10 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser export`."""
-    from dser_jax.share import Choice, export, gather
+    from dser_jax.share import Choice, check_out, export, gather
     from dser_jax.system import enable_compile_cache, say, tell
 
+    check_out(args.out)
     for notice in enable_compile_cache():
         say(notice)
     choice = Choice(args.run_id, args.ensemble, args.row)

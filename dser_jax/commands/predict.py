@@ -99,7 +99,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser predict`."""
-    from dser_jax.predict import find, format_of
+    from dser_jax.predict import check_out, find, format_of
 
     asked = find(
         args.recordings,
@@ -111,6 +111,7 @@ def run(args: argparse.Namespace) -> None:
     format = args.format
     if args.out is not None:
         format = format or format_of(args.out)
+        check_out(args.out, format)
     elif format is not None:
         raise DserError("--format belongs to --out")
 

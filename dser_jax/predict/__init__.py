@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.predict.output import format_of, show, write
+    from dser_jax.predict.output import show, write
     from dser_jax.predict.pipeline import Prediction, predict
+    from dser_jax.predict.place import check_out, format_of
     from dser_jax.predict.predictor import Predictor, load
     from dser_jax.predict.recordings import find
     from dser_jax.predict.transcribe import make_transcriber

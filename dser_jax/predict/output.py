@@ -30,18 +30,6 @@ from dser_jax.system import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-FORMATS = ("csv", "json", "audformat")
-
-
-def format_of(out: str) -> str:
-    """Tells a file's format by the end of its name; a name without one is an audformat folder."""
-    suffix = Path(out).suffix.lower()
-    if out == "-" or suffix == ".csv":
-        return "csv"
-    if suffix in ("", ".json"):
-        return "json" if suffix else "audformat"
-    raise DserError(f"--out {out}: which format? It ends in none of .csv, .json; or give --format")
-
 
 def write(
     out: str,
@@ -54,7 +42,7 @@ def write(
 
     Args:
       out: A file; "-" for the standard output; for audformat a folder.
-      format: One of `FORMATS`.
+      format: One of `place.FORMATS`.
       model: What predicted.
       found: Its predictions.
       header: Names of the columns that rows come with, where they come from a CSV.
@@ -66,7 +54,8 @@ def write(
     if out == "-":
         print_utf8(text)
     else:
-        Path(out).parent.mkdir(parents=True, exist_ok=True)
+        with saying(Path(out)):
+            Path(out).parent.mkdir(parents=True, exist_ok=True)
         write_text(Path(out), text)
 
 
@@ -206,7 +195,8 @@ def write_audformat(folder: Path, model: Predictor, found: Sequence[Prediction])
 
 def _save(database: Any, folder: Path) -> None:
     """Writes a database into a folder: its tables first, then the header that names them."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    with saying(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
     if not folder.exists():
         with replacing_folder(folder) as part:
             database.save(str(part))

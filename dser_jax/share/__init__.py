@@ -11,7 +11,7 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.share.bundle import Bundle, is_bundle, read_bundle
     from dser_jax.share.choice import Choice
-    from dser_jax.share.exporting import export
+    from dser_jax.share.exporting import check_out, export
     from dser_jax.share.forward import Networks, encode
     from dser_jax.share.gathering import gather
 else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,15 @@ from pathlib import Path
 from dser_jax.share.bundle import Bundle, write_bundle
 from dser_jax.share.card import make_card
 from dser_jax.share.stablehlo import export_networks
-from dser_jax.system import TEMPORARY, DserError, FolderLock, held, replacing_folder, saying
+from dser_jax.system import (
+    TEMPORARY,
+    DserError,
+    FolderLock,
+    check_place,
+    held,
+    replacing_folder,
+    saying,
+)
 
 
 def export(
@@ -40,6 +49,24 @@ def export(
     return out
 
 
+def check_out(out: str | Path) -> None:
+    """Makes sure that a model could be written, before one is trained for it.
+
+    Raises:
+      DserError: There is something of this name already, or no folder can be made there.
+    """
+    folder = Path(out)
+    check_place(folder)
+    with saying(folder):
+        if folder.is_dir() and not any(folder.iterdir()):
+            return
+        if os.path.lexists(folder):
+            what = "folder" if folder.is_dir() else "file"
+            raise DserError(
+                f"{folder}: there already, a {what}; export to another folder, or remove this one"
+            )
+
+
 @contextlib.contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
     """Opens a folder to write into, which gets its name once the block has ended well.
@@ -49,8 +76,7 @@ def _new_folder(folder: Path) -> Iterator[Path]:
     Raises:
       DserError: There is something of this name already, or it cannot be written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DserError(f"{folder}: there already; export to another folder, or remove this one")
+    check_out(folder)
     with saying(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f".{glob.escape(folder.name)}.*{TEMPORARY}"):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dser_jax.system.errors import BadInput, DataError, DserError, last_line, look_up, meant
     from dser_jax.system.files.atomic import (
         TEMPORARY,
+        check_place,
         flush_folder,
         flushing,
         remove_stale,

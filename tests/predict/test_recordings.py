@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -415,6 +416,25 @@ def test_refusals_of_the_command(exported, fifty, tmp_path, capsys):
     assert "no such folder" in refused(tmp_path / "no model", fifty)
     assert "nothing to predict" in refused(exported["speech"])
     assert "give recordings" in refused(exported["both"], "--text", "the weather")
+
+
+def test_the_place_is_looked_at_before_anything_is_predicted(tmp_path, monkeypatch, capsys):
+    (tmp_path / "c.toml").write_text("")
+    for name in ("folder.csv", "locked"):
+        (tmp_path / name).mkdir()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda p, m: Path(p).name != "locked" and allowed(p, m))
+    for problem, *out in (
+        ("c.toml is a file; expected a folder", "c.toml/p.csv"),
+        ("folder.csv: a folder; expected a file, as the format is csv", "folder.csv"),
+        ("locked is not writable", "locked/p.json"),
+        ("locked is not writable", "locked"),
+        ("c.toml: a file; expected a folder", "c.toml", "--format", "audformat"),
+    ):
+        place, *rest = out
+        # There is no such model: whatever is said of it would come too late.
+        assert run("no model", "a.wav", "--out", tmp_path / place, *rest) == 2
+        assert problem in " ".join(capsys.readouterr().err.split()), out
 
 
 def test_a_half_that_is_missing(exported, both, fifty, tmp_path, capsys):

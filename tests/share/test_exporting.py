@@ -264,6 +264,25 @@ def test_an_export_never_overwrites(folder, model, capsys):
     assert (model / "config.json").read_bytes() == before
 
 
+def test_where_nothing_can_be_written_nothing_is_trained(tmp_path, monkeypatch, capsys):
+    (tmp_path / "c.toml").write_text("")
+    (tmp_path / "full" / "x").mkdir(parents=True)
+    (tmp_path / "locked").mkdir()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda p, m: Path(p).name != "locked" and allowed(p, m))
+    for out, problem in (
+        ("full", "full: there already, a folder; export to another"),
+        ("c.toml", "c.toml: there already, a file; export to another"),
+        ("c.toml/a/model", "c.toml is a file; expected a folder"),
+        ("locked/a/model", "locked is not writable"),
+    ):
+        # There is no such journal: whatever is said of it would come too late.
+        with pytest.raises(SystemExit) as end:
+            main(["export", "no journal", "--best", "--retrain", "--out", str(tmp_path / out)])
+        assert end.value.code == 2
+        assert problem in " ".join(capsys.readouterr().err.split()), out
+
+
 def row(run: str, seed: int, validation: float | None, test: float, **more) -> dict:
     scores = {"ccc": {"mean": validation}}
     common = {"name": "a", "config": {}, "hparams": {}, "status": "ok"}

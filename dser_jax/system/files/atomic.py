@@ -104,6 +104,23 @@ def saying(path: Path) -> Iterator[None]:
         raise DserError(f"{path}: cannot write: {why}; what was there before is intact") from error
 
 
+def check_place(path: Path) -> None:
+    """Makes sure that a file or a folder could be written, before there is anything to write.
+
+    Folders that are missing on the way there are made when it is written.
+
+    Raises:
+      DserError: A file is in the way, or the folder is not writable.
+    """
+    place = Path(os.path.abspath(path)).parent
+    while not os.path.exists(place):  # No name is too long for it, unlike `Path`'s.
+        place = place.parent
+    if not place.is_dir():
+        raise DserError(f"{path}: cannot write: {place} is a file; expected a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise DserError(f"{path}: cannot write: {place} is not writable; name another place")
+
+
 def sync_folder(folder: Path) -> None:
     """Flushes the names of a folder to the disk, where the system has such a thing."""
     with contextlib.suppress(OSError):

@@ -1,0 +1,43 @@
+"""Where predictions are written, and as what: looked at before anything is predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dser_jax.system import DserError, check_place
+
+FORMATS = ("csv", "json", "audformat")
+
+
+def format_of(out: str) -> str:
+    """Tells a file's format by the end of its name; a name without one is an audformat folder."""
+    suffix = Path(out).suffix.lower()
+    if out == "-" or suffix == ".csv":
+        return "csv"
+    if suffix in ("", ".json"):
+        return "json" if suffix else "audformat"
+    raise DserError(f"--out {out}: which format? It ends in none of .csv, .json; or give --format")
+
+
+def check_out(out: str, format: str) -> None:
+    """Makes sure that predictions could be written.
+
+    Args:
+      out: A file; "-" for the standard output; for audformat a folder.
+      format: One of `FORMATS`.
+
+    Raises:
+      DserError: A folder is there where a file is to be, a file where a folder is, or the folder
+        is not writable.
+    """
+    path = Path(out)
+    if out == "-" and format != "audformat":
+        return
+    check_place(path)
+    if format == "audformat":
+        if path.exists() and not path.is_dir():
+            raise DserError(f"--out {out}: a file; expected a folder, as the format is audformat")
+        if path.is_dir():
+            check_place(path / "db.yaml")
+    elif path.is_dir():
+        raise DserError(f"--out {out}: a folder; expected a file, as the format is {format}")
