@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
     format = args.format
     if args.out is not None:
         format = format or format_of(args.out)
-        check_out(args.out, format)
+        check_out(args.out, format, args.recordings)
     elif format is not None:
         raise DserError("--format belongs to --out")
 

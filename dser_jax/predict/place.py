@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dser_jax.system import DserError, check_place
@@ -19,16 +21,17 @@ def format_of(out: str) -> str:
     raise DserError(f"--out {out}: which format? It ends in none of .csv, .json; or give --format")
 
 
-def check_out(out: str, format: str) -> None:
-    """Makes sure that predictions could be written.
+def check_out(out: str, format: str, read: Sequence[Path] = ()) -> None:
+    """Makes sure that predictions could be written, and over nothing that they come from.
 
     Args:
       out: A file; "-" for the standard output; for audformat a folder.
       format: One of `FORMATS`.
+      read: The table, the recordings and the folders that are read.
 
     Raises:
-      DserError: A folder is there where a file is to be, a file where a folder is, or the folder
-        is not writable.
+      DserError: A folder is there where a file is to be, a file where a folder is; the folder is
+        not writable; or it is a file that is read.
     """
     path = Path(out)
     if out == "-" and format != "audformat":
@@ -41,3 +44,10 @@ def check_out(out: str, format: str) -> None:
             check_place(path / "db.yaml")
     elif path.is_dir():
         raise DserError(f"--out {out}: a folder; expected a file, as the format is {format}")
+    elif os.path.exists(path):
+        for one in read:
+            if os.path.exists(one) and path.samefile(one):
+                raise DserError(
+                    f"--out {out}: that is {one}, which is read, and would be overwritten; name "
+                    f"another file, such as {path.with_name(f'{path.stem}-predicted{path.suffix}')}"
+                )

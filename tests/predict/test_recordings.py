@@ -437,6 +437,21 @@ def test_the_place_is_looked_at_before_anything_is_predicted(tmp_path, monkeypat
         assert problem in " ".join(capsys.readouterr().err.split()), out
 
 
+def test_what_is_read_is_not_written_over(exported, fifty, capsys):
+    table = fifty / "t.csv"
+    table.write_text("file;n\n0.wav;1,5\n")
+    (fifty / "link.csv").symlink_to(table)
+    for out in (table, fifty / "link.csv"):
+        assert run(exported["speech"], table, "--out", out) == 2
+        said = " ".join(capsys.readouterr().err.split())
+        assert "which is read, and would be overwritten; name another file" in said
+    assert table.read_text() == "file;n\n0.wav;1,5\n"
+    before = (fifty / "0.wav").read_bytes()
+    where = ("--out", fifty / "0.wav", "--format", "csv")
+    assert run(exported["speech"], fifty / "0.wav", *where) == 2
+    assert (fifty / "0.wav").read_bytes() == before
+
+
 def test_a_half_that_is_missing(exported, both, fifty, tmp_path, capsys):
     """Skipped by default; kept, the other half predicts, as if there were no words, or no frame."""
     table = tmp_path / "asked.csv"
