@@ -59,7 +59,7 @@ exit codes:
   0    done
   1    `dser doctor` found something to mend; or nobody reads its output
   2    the arguments or the data are not usable as they are; it says what to do
-  3    `dser predict` could not predict some recordings, which it lists
+  3    `dser predict` could not predict some recordings, or any; it lists them
   70   an error that nobody foresaw; it says which file has the traceback
   75   ended by a signal with everything saved; the same command goes on
   130  ended by Ctrl-C; what was finished is kept

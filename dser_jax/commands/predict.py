@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dser_jax.predict import Prediction, Predictor
 
 EXIT_SOME_FAILED = 3
-"""What `dser predict` ends with where it could not predict some of what it was given."""
+"""What `dser predict` ends with where it could not predict some, or any, of the recordings."""
 SHOWN = 40
 """Utterances on the terminal where a file has all."""
 
@@ -27,8 +27,9 @@ words takes them from --text, from the CSV (transcript), from NAME.txt beside
 NAME.wav, or recognizes them (--asr). Recordings of more than 30 s are cut into
 utterances where they are silent.
 
-Ends with 0; with 3 where some recordings could not be predicted, which are
-listed while the others are done; with 2 where nothing could be done at all.
+Ends with 0; with 3 where recordings could not be predicted, some or all, which
+are listed while the others are done; with 2, and no prediction, where
+arguments, model, table or --out are not usable as they are.
 
 examples:
   dser predict model hello.wav --text "how nice to see you"

@@ -291,6 +291,8 @@ def test_what_is_bad_stops_no_other(exported, fifty, tmp_path, capsys):
     assert sum(row["problem"] == "" for row in rows_of(out.read_text())) == 5
     assert run(exported["speech"], fifty / "0.wav", fifty / "gone.wav") == 3
     assert "no such recording" in capsys.readouterr().err
+    assert run(exported["speech"], fifty / "bad.wav") == 3
+    assert "1 not predicted, 0 done" in capsys.readouterr().err
 
 
 def test_what_is_no_signal_is_not_predicted(exported, tmp_path, capsys):
