@@ -1,12 +1,13 @@
 """Static settings: what changes the shapes or the program of a run.
 
 What may differ between the lanes of one program (loss weights, dropout rates, learning rate,
-patience) is in `train.HParams`; a field lives in one of the two.
+patience) is in `training.HParams`; a field lives in one of the two.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,10 @@ from dser_jax.system import DserError
 PROTOCOLS = ("strict", "paper")
 LEAVE_ONE_OUT = "leave_one_session_out"
 """The split of a sweep that tests on each session in turn."""
+
+_SPLIT = re.compile(
+    r"last_session|session:.+|column(:.+)?|speakers:0?\.\d+(:\d+)?|fold:\d+/\d+(:\d+)?", re.DOTALL
+)
 
 PADDINGS = ("masked", "keras")
 
@@ -85,11 +90,11 @@ class Config:
             object.__setattr__(self, "padding", default)
         if self.padding not in PADDINGS:
             raise DserError(f"padding is {self.padding!r}; expected one of {PADDINGS}")
-        named = self.split.startswith(("session:", "column:", "speakers:", "fold:"))
-        if self.split not in ("last_session", "column") and not named:
+        if not _SPLIT.fullmatch(self.split):
             raise DserError(
                 f"split is {self.split!r}; expected last_session, session:NAME, column, "
-                "column:NAME, speakers:SHARE or fold:I/N"
+                "column:NAME, speakers:SHARE with a share as in speakers:0.2, or fold:I/N; a sweep "
+                f"takes {LEAVE_ONE_OUT} and folds:N, too"
             )
         sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens")
         for name in (*sizes, "batch_size", "max_epochs"):

@@ -20,6 +20,8 @@ def test_a_config_survives_json(config):
         ({"acoustic": None, "text": None}, "an acoustic half, a text half, or both"),
         ({"protocol": "lax"}, "protocol is 'lax'"),
         ({"split": "random"}, "split is 'random'"),
+        ({"split": "speakers:20%"}, "with a share as in speakers:0.2"),
+        ({"split": "folds"}, "a sweep takes leave_one_session_out and folds:N, too"),
         ({"units": 0}, "units is 0; expected 1 or more"),
         ({"max_epochs": -1}, "max_epochs is -1"),
     ],
