@@ -53,7 +53,13 @@ def mend_truth(journal: Journal, prepared: Prepared, configs: Iterable[Config]) 
 def write_baselines(
     journal: Journal, prepared: Prepared, baselines: Mapping[str, Baseline]
 ) -> None:
-    """Fits the baselines that the journal does not have yet, and writes them there."""
+    """Fits the baselines that the journal does not have yet, and writes them there.
+
+    The manifest lists first which there will be: a report knows if some are lost.
+    """
+    if baselines:
+        planned = dict.fromkeys([*(journal.manifest.get("baselines") or ()), *baselines])
+        journal.note({"baselines": list(planned)})
     missing = {run: each for run, each in baselines.items() if run not in journal.finished}
     if not missing:
         return

@@ -91,6 +91,7 @@ class Journal:
             `planned` (a number of runs, or their ids) lets a report say how many are still to come.
             With ids, a call that plans other runs is refused; `plan` (name of a row -> {"runs":
             number, "seeds": list, "settings": {name: value}}) lets the message say how they differ.
+            `baselines` are the ids of those that were planned beside them.
             Of a part of a sweep, `part` is [number, of how many], `planned_whole` the ids of the
             whole, which `plan` describes.
           must_match: Entries of the manifest that must be what they were when the journal was

@@ -116,6 +116,9 @@ def merge(
             part.number: _origin(part) for part in found
         }
         journal.note({"parts": [listed[number] for number in sorted(listed)]})
+        known = (journal.manifest, *(part.manifest for part in found))
+        if beside := dict.fromkeys(run for each in known for run in each.get("baselines") or ()):
+            journal.note({"baselines": list(beside)})
         lines = finish(journal)
         view = journal.view()
     said = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +54,29 @@ def answer(
             "No run has finished yet: there is nothing to report.",
             "There is nothing to compare.",
         ]
+    elif lost := _lost_baselines(view):
+        lines = [_in_words(view, lost), *lines]
     return Answer(tuple(lines), *_next(view, groups, page))
+
+
+def judged(view: JournalView, groups: Sequence[Table]) -> tuple[Table, ...]:
+    """Marks the tables of a journal that lacks baselines: the best of them is not known."""
+    complete = not _lost_baselines(view)
+    return tuple(replace(table, complete=complete) for table in groups)
+
+
+def _lost_baselines(view: JournalView) -> int:
+    """Counts the baselines that were planned and have no row; older journals planned none."""
+    planned = set(view.manifest.get("baselines") or ())
+    return len(planned - {row["run"] for row in view.rows})
+
+
+def _in_words(view: JournalView, lost: int) -> str:
+    what = f"{lost} of {plural(len(view.manifest['baselines']), 'baseline')}"
+    what += " is" if lost == 1 else " are"
+    if held(view.folder):
+        return f"{what} still to come."
+    return f"{what} missing: the same command fits {'it' if lost == 1 else 'them'} again."
 
 
 def _of_table(
@@ -78,7 +101,8 @@ def _of_table(
     several = len(table.rows) > 1
     if base is None or "mean" not in base.scores:
         yield f"{text}, {'picked on validation' if several else 'the only row'}."
-        yield "There is no baseline to hold it against."
+        none = "There is no baseline to hold it against."
+        yield none if table.complete else "There is no verdict before all baselines are there."
         return
     how = "both picked on validation" if several else "there is no other row"
     yield f"{text} against {_baseline(base)}; {how}."
@@ -126,8 +150,10 @@ def _next(view: JournalView, groups: Sequence[Table], page: bool) -> tuple[str, 
     planned, done = planned_and_done(view)
     if held(view.folder):
         return "Next, to follow the sweep:", f"dser watch {folder}"
-    if planned is not None and done < planned:
-        missing = plural(planned - done, "run")
+    to_come = 0 if planned is None else max(planned - done, 0)
+    lost = _lost_baselines(view)
+    if to_come or lost:
+        missing = plural(to_come, "run") if to_come else plural(lost, "baseline")
         same = _same_command(str(view.manifest.get("command") or ""))
         how = "the same command again" + (":" if same else " as before.")
         return f"Next, for the {missing} still to come, {how}", same

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dser_jax.journal import JournalView, read_intervals, read_journal
 from dser_jax.report import files as report_files
-from dser_jax.report.answer import answer
+from dser_jax.report.answer import answer, judged
 from dser_jax.report.latex import latex
 from dser_jax.report.remarks import remarks
 from dser_jax.report.sections.leaks import leak_sections
@@ -65,7 +65,8 @@ def write_report(
     part = part or usual
     view = chosen(whole)
     problems: list[str] = []
-    groups = tables(view.rows, "ccc", part, read_intervals(view.folder, problems))
+    intervals = read_intervals(view.folder, problems)
+    groups = judged(whole, tables(view.rows, "ccc", part, intervals))
     first = answer(whole, groups, problems)
     print_answer(console, first)
     print_line(console, f"{view.folder}: {progress(whole)}")

@@ -100,6 +100,7 @@ class Table:
       baselines: What they are held against, likewise.
       stopped: Names whose runs a search has stopped, all of them; they are only counted.
       left_out: How many more baselines there are, which are not shown.
+      complete: Whether all baselines are there; without, validation cannot pick the best.
     """
 
     corpus: str
@@ -112,6 +113,7 @@ class Table:
     baselines: tuple[TableRow, ...] = ()
     stopped: tuple[TableRow, ...] = ()
     left_out: int = 0
+    complete: bool = True
 
     @property
     def everything(self) -> tuple[TableRow, ...]:
@@ -125,13 +127,13 @@ class Table:
 
     @property
     def yardstick(self) -> TableRow | None:
-        """The baseline of the best mean CCC on validation, whatever the table itself shows."""
+        """The baseline of the best mean CCC on validation, whatever is shown; none if some lack."""
         found = {
             row.name: value
             for row in self.baselines
             if (value := score(row.runs[0], "mean", "ccc", "validation")) is not None
         }
-        best = max(found, key=found.__getitem__, default=None)
+        best = max(found, key=found.__getitem__, default=None) if self.complete else None
         return next((row for row in self.baselines if row.name == best), None)
 
     @property
@@ -161,7 +163,7 @@ class Table:
     def by(self, metric: str) -> Table:
         """Returns the table of the same runs in another metric."""
         other = self if metric == self.metric else tables(self.runs, metric, self.part)[0]
-        return replace(other, left_out=self.left_out)
+        return replace(other, left_out=self.left_out, complete=self.complete)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -256,12 +258,11 @@ def tables(
                 )
                 for row in named
             ]
-        parted: tuple[list[TableRow], ...] = ([], [], [])
+        kind: tuple[list[TableRow], ...] = ([], [], [])
         for row in named:
             stopped = row.lost.get("pruned", 0) == len(row.runs)
-            parted[2 if stopped else int(is_baseline(row.runs[0]))].append(row)
-        networks, baselines, others = map(tuple, parted)
-        found.append(Table(*group, metric, part, networks, baselines, others))
+            kind[2 if stopped else int(is_baseline(row.runs[0]))].append(row)
+        found.append(Table(*group, metric, part, tuple(kind[0]), tuple(kind[1]), tuple(kind[2])))
     return tuple(found)
 
 

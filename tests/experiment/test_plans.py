@@ -99,6 +99,8 @@ def test_no_seed_gives_the_baselines_alone(data, tmp_path, capsys, monkeypatch):
     main(command)
     assert "Baselines alone: there is no network" in capsys.readouterr().out
     assert {row["kind"] for row in rows_of(tmp_path)} == {"baseline"}
+    planned = json.loads((tmp_path / "manifest.json").read_bytes())["baselines"]
+    assert planned == [row["run"] for row in rows_of(tmp_path)]
     for row in rows_of(tmp_path):
         assert f"| {row['name']} |" in (tmp_path / "report/report.md").read_text("utf-8")
 

@@ -158,10 +158,13 @@ def test_a_run_that_failed_is_replaced_once_it_was_tried_again(parts, tmp_path):
 
 
 def test_baselines_are_there_once(tmp_path):
-    first = make(tmp_path / "p1", 1, extra=[baseline()])
+    first = make(tmp_path / "p1", 1, extra=[baseline()], baselines=["beef"])
     second = make(tmp_path / "p2", 2, extra=[baseline(0.25 + 1e-9)])
     view = merge([second, first], tmp_path / "out")
     assert [entry for entry in view.rows if "kind" in entry] == [baseline()]
+    assert view.manifest["baselines"] == ["beef"]
+    assert "baselines" not in merge([second], tmp_path / "late").manifest
+    assert merge([first], tmp_path / "late").manifest["baselines"] == ["beef"]
     third = make(tmp_path / "p3", 3, extra=[baseline(0.26)])
     with pytest.raises(DserError, match=r"p1/rows\.jsonl and .*p3/rows\.jsonl have different rows"):
         merge([first, second, third], tmp_path / "out")

@@ -17,7 +17,7 @@ from dser_jax.cli import main
 from dser_jax.journal.intervals import Difference, Interval, interval_key, write_intervals
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
-from dser_jax.report.answer import _same_command, answer
+from dser_jax.report.answer import _same_command, answer, judged
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.table import tables
@@ -28,7 +28,8 @@ SPEECH, TEXT, BOTH = NAMES
 
 def answered(folder, *, page=False):
     view, problems = read_journal(folder), []
-    return answer(view, tables(view.rows), problems, page=page), problems
+    groups = judged(view, tables(view.rows))
+    return answer(view, groups, problems, page=page), problems
 
 
 def said(folder, *, draw=False, width=100, **asked):
@@ -131,6 +132,30 @@ def test_the_next_command_is_what_can_be_done(journal, tmp_path):
         assert answered(journal)[0].command == f"dser watch {journal}"
     finally:
         lock.close()
+
+
+def test_a_lost_baseline_leaves_no_verdict(journal):
+    runs = ["ridge-0", "svr-0"]
+    with Journal.open(journal, read_journal(journal).manifest) as opened:
+        opened.note({"baselines": runs})
+    assert "against" in answered(journal)[0].lines[0]
+    path = journal / "rows.jsonl"
+    rows = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join(row for row in rows if "ridge" not in row), "utf-8")
+    found, _ = answered(journal)
+    lost, mean, none = found.lines
+    assert lost == "1 of 2 baselines is missing: the same command fits it again."
+    assert mean.endswith(f"of {BOTH!r}, picked on validation.")
+    assert none == "There is no verdict before all baselines are there."
+    assert found.why.startswith("Next, for the 1 baseline still to come, the same command again")
+    text = said(journal, width=160)
+    assert text.startswith(lost)
+    assert "beat svr" not in text
+    assert "Of the baselines" not in text
+    main(["report", str(journal), "--html"])
+    page = (journal / "report/report.html").read_text("utf-8")
+    assert lost in page
+    assert "Of the baselines" not in page
 
 
 def test_the_other_baselines_are_shown_on_request(journal):

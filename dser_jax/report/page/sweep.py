@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal import JournalView, read_intervals
+from dser_jax.report.answer import judged
 from dser_jax.report.remarks import remarks
 from dser_jax.search import about, chosen
 from dser_jax.stats import Table, score, tables
@@ -50,7 +51,8 @@ def take(view: JournalView, label: str) -> Sweep:
     scored = {p: any(score(row, "mean", part=p) is not None for row in shown.rows) for p in PARTS}
     part = "validation" if scored["validation"] and not scored["test"] else "test"
     problems: list[str] = []
-    groups = tables(shown.rows, "ccc", part, read_intervals(view.folder, problems))
+    intervals = read_intervals(view.folder, problems)
+    groups = judged(view, tables(shown.rows, "ccc", part, intervals))
     return Sweep(label, view, shown, part, groups, problems)
 
 
