@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -109,7 +110,9 @@ def _check(
             raise DserError("this model reads speech: give recordings")
     silent = transcriber is None and all(piece.text is None for piece in pieces)
     optional = model.reads_speech and "transcripts" in keep
-    if model.reads_text and pieces and silent and not optional:
+    # Where no recording is there, that is what is wrong, and is said of each.
+    there = any(piece.file is None or os.path.exists(piece.file) for piece in pieces)
+    if model.reads_text and there and silent and not optional:
         raise DserError(
             "this model reads words too, and none are given: --text TEXT, a column transcript in "
             "the CSV, a file NAME.txt beside each NAME.wav, or --asr pocketsphinx, which "

@@ -454,6 +454,17 @@ def test_what_is_read_is_not_written_over(exported, fifty, capsys):
     assert (fifty / "0.wav").read_bytes() == before
 
 
+def test_a_recording_that_is_not_there_is_said_before_its_words_are(exported, fifty, capsys):
+    (fifty / "t.csv").write_text("file\ngone.wav\nlost.wav\n")
+    for asked, names in ((fifty / "gone.wav", ["gone"]), (fifty / "t.csv", ["gone", "lost"])):
+        assert run(exported["both"], asked) == 3
+        said = capsys.readouterr().err
+        assert [f"{name}.wav: no such recording" in said for name in names] == [True] * len(names)
+        assert "--text" not in said
+    assert run(exported["both"], fifty / "0.wav") == 2
+    assert "words too, and none are given" in capsys.readouterr().err
+
+
 def test_a_half_that_is_missing(exported, both, fifty, tmp_path, capsys):
     """Skipped by default; kept, the other half predicts, as if there were no words, or no frame."""
     table = tmp_path / "asked.csv"
