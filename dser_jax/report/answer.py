@@ -154,7 +154,7 @@ def _next(view: JournalView, groups: Sequence[Table], page: bool) -> tuple[str, 
     lost = _lost_baselines(view)
     if to_come or lost:
         missing = plural(to_come, "run") if to_come else plural(lost, "baseline")
-        same = _same_command(str(view.manifest.get("command") or ""))
+        same = _again(view)
         how = "the same command again" + (":" if same else " as before.")
         return f"Next, for the {missing} still to come, {how}", same
     if command := best_command(view):
@@ -170,6 +170,19 @@ def _next(view: JournalView, groups: Sequence[Table], page: bool) -> tuple[str, 
     model = shlex.quote(f"{view.folder}-model")
     command = f"dser export {folder} --ensemble{row}{again} --out {model}"
     return "Next, to predict with it:", command
+
+
+def _again(view: JournalView) -> str:
+    """Returns the command that goes on with a sweep where its folder is now; nothing if unknown."""
+    same = _same_command(str(view.manifest.get("command") or ""))
+    flags = view.folder / "sweep.toml"
+    # A script is another command, and the flags of a part lie in the folder of the whole.
+    if not same.startswith("dser sweep") or not flags.exists():
+        return same
+    data = str(view.manifest.get("data") or "DATA")
+    parts = ("--config", str(flags), "--data", data, "--out", str(view.folder))
+    meant = " --yes" if "--yes" in shlex.split(same) else ""  # What no file of flags has.
+    return f"dser sweep {shlex.join(parts)}{meant}"
 
 
 def _same_command(command: str) -> str:

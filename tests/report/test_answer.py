@@ -218,6 +218,23 @@ def test_the_tables_for_latex_are_typeset(journal, tmp_path):
     assert "Overfull \\hbox" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "again"),
+    [
+        (
+            "/a/dser sweep --config c --out b",
+            "dser sweep --config {0}/sweep.toml --data p --out {0}",
+        ),
+        ("x/fig3.py --data p --out b", "python x/fig3.py --data p --out b"),
+    ],
+)
+def test_a_sweep_goes_on_where_its_folder_is_now(tmp_path, command, again):
+    folder = tmp_path / "moved"
+    Journal.open(folder, {"planned": ["a"], "command": command, "data": "p"}).close()
+    (folder / "sweep.toml").write_text('data = "p"\n')
+    assert answered(folder)[0].command == again.format(folder)
+
+
 def test_a_stranger_s_command_is_nothing_that_a_shell_obeys(tmp_path):
     for command, shown in (
         ("dser sweep --out x; rm -rf y", "dser sweep --out 'x;' rm -rf y"),
