@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dser_jax.commands.base import Commands, add_command
+
+if TYPE_CHECKING:
+    from dser_jax.share import Bundle
 
 _HELP = """\
 Writes a folder from which `dser predict` and `dser_jax.load` predict: weights
@@ -59,7 +64,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser export`."""
-    from dser_jax.share import Choice, check_out, export, gather
+    from dser_jax.share import Choice, baseline_in_words, check_out, export, gather
     from dser_jax.system import enable_compile_cache, say, tell
 
     check_out(args.out)
@@ -75,4 +80,19 @@ def run(args: argparse.Namespace) -> None:
         ccc = bundle.scores[part]["ccc"]
         shown = (f"{name} {value:.3f}" for name, value in ccc.items() if value is not None)
         tell(f"  {part} CCC: {', '.join(shown)}")
+    tell(f"  {baseline_in_words(bundle.scores)}")
     tell(f"  read {args.out / 'README.md'} before you share it")
+    if command := _next(bundle, args.out):
+        tell(f"Next, to predict with it: {command}")
+
+
+def _next(bundle: Bundle, out: Path) -> str:
+    """Returns the command that predicts; nothing where the model cannot read recordings."""
+    from dser_jax.features import is_imported
+
+    command = f"dser predict {shlex.quote(str(out))}"
+    if bundle.features is None:
+        return f'{command} --text "what was said"'
+    if is_imported(bundle.features.source):
+        return ""
+    return f"{command} recordings/{' --asr pocketsphinx' if bundle.tokenizer is not None else ''}"

@@ -11,6 +11,7 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.data import Dataset, Prepared, feature_name, load_dataset, load_prepared
 from dser_jax.journal import JournalView, Row, environment, read_journal, weights_folder
+from dser_jax.share.baseline import baseline_of
 from dser_jax.share.bundle import Bundle, Features, Member, Weights
 from dser_jax.share.choice import Choice, choose
 from dser_jax.share.forward import Networks, flat, rows_of
@@ -77,6 +78,7 @@ def gather(
             _check(view, row["run"], member)
     bundle.scores.update(_scores(dataset, rows, pred))
     bundle.scores.update(chosen=choice.words(), trained_again=retrain)
+    bundle.scores.update(baseline=baseline_of(view, rows[0]))
     return bundle
 
 

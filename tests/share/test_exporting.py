@@ -29,6 +29,7 @@ from dser_jax.data.prepared import load_prepared
 from dser_jax.features.audio import RATE
 from dser_jax.features.tokenizer import Tokenizer
 from dser_jax.journal.reading import JournalView, read_journal
+from dser_jax.share.baseline import baseline_of
 from dser_jax.share.bundle import Bundle, Member, read_bundle
 from dser_jax.share.card import make_card
 from dser_jax.share.choice import Choice, choose
@@ -205,6 +206,16 @@ def test_the_card_tells_what_was_reached(folder, model):
     assert members == pytest.approx(want, abs=1e-5)
 
 
+def test_the_command_says_what_it_is_held_against_and_what_is_next(folder, tmp_path, capsys):
+    out = tmp_path / "a model"
+    main(["export", str(folder / "kept"), "--best", "--no-stablehlo", "--out", str(out)])
+    said = capsys.readouterr().out
+    assert "  The sweep has no baseline to hold it against.\n" in said
+    assert said.splitlines()[-1] == (
+        f"Next, to predict with it: dser predict '{out}' recordings/ --asr pocketsphinx"
+    )
+
+
 def test_weights_that_were_not_kept(folder, tmp_path, capsys):
     journal = str(folder / "not kept")
     with pytest.raises(SystemExit) as end:
@@ -322,6 +333,26 @@ def test_validation_chooses_and_test_does_not():
         runs(run="ridge")
     with pytest.raises(DserError, match="x has failed"):
         runs(run="x")
+
+
+def test_validation_picks_the_baseline_of_the_same_test_utterances():
+    of = {"corpus": "c", "protocol": "strict", "split": "x", "truth": "t"}
+    kind = {"kind": "baseline"}
+    network = row("a0", 0, 0.5, 0.4, **of)
+    rows = (
+        network,
+        row("r", 0, 0.3, 0.35, **of, **kind, **{"name": "ridge"}),
+        row("m", 0, 0.1, 0.9, **of, **kind, **{"name": "mean"}),
+        row("o", 0, 0.8, 0.8, **(of | {"truth": "other"}), **kind, **{"name": "other"}),
+    )
+    found = baseline_of(JournalView(Path("j"), {}, rows), network)
+    assert found == {"name": "ridge", "validation": 0.3, "test": 0.35}
+    assert baseline_of(JournalView(Path("j"), {}, rows[:1]), network) is None
+    bundle = text_bundle()
+    assert "The sweep has no baseline to hold it against." in make_card(bundle, None)
+    bundle.scores["baseline"] = found
+    said = "The best baseline on validation, ridge, has a mean test CCC of 0.350, the model 0.500."
+    assert said in make_card(bundle, None)
 
 
 def text_bundle() -> Bundle:
