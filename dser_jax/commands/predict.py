@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> None:
         raise DserError("--format belongs to --out")
 
     from dser_jax.predict import load, make_transcriber, predict, show, write
-    from dser_jax.system import enable_compile_cache, plural, say, tell
+    from dser_jax.system import console_of, enable_compile_cache, plural, say, tell
 
     for notice in (*asked.said, *enable_compile_cache()):
         say(notice)
@@ -137,10 +137,8 @@ def run(args: argparse.Namespace) -> None:
     if args.out is not None and format is not None:
         write(args.out, format, model, found, asked.header)
     if args.out != "-" and any(each.estimate is not None for each in found):
-        from rich.console import Console
-
         # A pipe has no width; a table that is cut off is of no use in it.
-        console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+        console = console_of(highlight=False, width=None if sys.stdout.isatty() else 200)
         show(model, found, console, None if args.out is None else SHOWN)
     if args.out not in (None, "-"):
         rows = [each for each in found if format != "audformat" or each.estimate is not None]

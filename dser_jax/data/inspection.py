@@ -9,7 +9,7 @@ from dser_jax.corpora import scale_in_words
 from dser_jax.data.counts import Counts, counted, coverage, shape
 from dser_jax.data.notices import lacking, of_labels, of_speakers, of_words, repeated
 from dser_jax.data.prepared import Prepared
-from dser_jax.system import plural, printable
+from dser_jax.system import console_of, plural, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,9 +40,7 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
 
 def inspect(prepared: Prepared, console: Console | None = None) -> None:
     """Prints everything about a prepared folder."""
-    from rich.console import Console
-
-    console = console or Console(highlight=False)
+    console = console or console_of(highlight=False)
     manifest, utterances = prepared.manifest, prepared.utterances
     console.print(
         f"[bold]{_escape(manifest['corpus'])}[/]: {len(utterances):,} utterances, labels from "

@@ -22,7 +22,7 @@ from dser_jax.report.terminal import print_answer, print_line, print_section, pr
 from dser_jax.report.text import USUAL, Asked, progress
 from dser_jax.search import about, chosen
 from dser_jax.stats import Table, score, tables
-from dser_jax.system import plural, saying, write_text
+from dser_jax.system import console_of, plural, saying, write_text
 
 SCATTERS = 24
 """At most so many names get a figure of predictions against labels."""
@@ -59,7 +59,7 @@ def write_report(
     Raises:
       DserError: if the folder holds no journal, a damaged one, or cannot be written to.
     """
-    console = Console() if console is None else console
+    console = console_of() if console is None else console
     whole = view = read_journal(folder)
     usual = _part(view)
     part = part or usual

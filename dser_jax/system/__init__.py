@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
     from dser_jax.system.output import (
+        console_of,
         csv_text,
         harmless,
         plural,

@@ -7,8 +7,15 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from dser_jax.system.errors import DserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NARROWEST, USUAL = 20, 80
+"""Columns in which words can be read, and those of a console that has fewer."""
 
 _OBEYED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -31,6 +38,19 @@ def printable(text: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Writes `1 run` or `2 runs`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def console_of(*, highlight: bool = True, width: int | None = None) -> Console:
+    """Returns a console on stdout; where COLUMNS is too small for words, of the usual width.
+
+    Rich prints nothing at all in 0 columns.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=highlight, width=width)
+    if console.width < NARROWEST:
+        console.width = USUAL
+    return console
 
 
 def tell(text: str) -> None:

@@ -221,10 +221,8 @@ def test_the_tables_for_latex_are_typeset(journal, tmp_path):
 @pytest.mark.parametrize(
     ("command", "again"),
     [
-        (
-            "/a/dser sweep --config c --out b",
-            "dser sweep --config {0}/sweep.toml --data p --out {0}",
-        ),
+        ("/a/dser sweep --config c --out b", "dser sweep {0}"),
+        ("dser sweep --data p --out b --yes", "dser sweep {0} --yes"),
         ("x/fig3.py --data p --out b", "python x/fig3.py --data p --out b"),
     ],
 )
@@ -232,7 +230,8 @@ def test_a_sweep_goes_on_where_its_folder_is_now(tmp_path, command, again):
     folder = tmp_path / "moved"
     Journal.open(folder, {"planned": ["a"], "command": command, "data": "p"}).close()
     (folder / "sweep.toml").write_text('data = "p"\n')
-    assert answered(folder)[0].command == again.format(folder)
+    flags = f"--config {folder}/sweep.toml --data p --out {folder}"
+    assert answered(folder)[0].command == again.format(flags)
 
 
 def test_a_stranger_s_command_is_nothing_that_a_shell_obeys(tmp_path):

@@ -6,7 +6,14 @@ import sys
 import pytest
 
 from dser_jax.system.files.atomic import write_text
-from dser_jax.system.output import csv_text, harmless, print_utf8, printable, replace_unknown
+from dser_jax.system.output import (
+    console_of,
+    csv_text,
+    harmless,
+    print_utf8,
+    printable,
+    replace_unknown,
+)
 
 
 def stdout(monkeypatch, encoding: str) -> io.BytesIO:
@@ -71,3 +78,12 @@ def test_numbers_and_other_cells_stay(cell):
 def test_bytes_that_are_no_text_are_spelled_out_in_a_file(tmp_path):
     write_text(tmp_path / "x.json", '"caf\udce9"')
     assert (tmp_path / "x.json").read_text("utf-8") == '"caf\\udce9"'
+
+
+@pytest.mark.parametrize(("columns", "width"), [("0", 80), ("5", 80), ("20", 20), ("132", 132)])
+def test_a_console_has_room_for_words(monkeypatch, capsys, columns, width):
+    monkeypatch.setenv("COLUMNS", columns)
+    console = console_of()
+    assert console.width == width
+    console.print("words")
+    assert capsys.readouterr().out == "words\n"

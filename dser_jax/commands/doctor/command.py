@@ -35,13 +35,13 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser doctor`."""
-    from rich.console import Console
     from rich.text import Text
 
     from dser_jax.commands.doctor.examination import examine
     from dser_jax.commands.doctor.findings import broken
+    from dser_jax.system import console_of
 
-    console = Console(highlight=False)
+    console = console_of(highlight=False)
     wrong = 0
     for title, findings in examine(args.folder):
         console.print(Text(title, style="bold"))
