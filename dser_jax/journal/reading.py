@@ -71,7 +71,7 @@ def read_journal(folder: str | os.PathLike) -> JournalView:
             f"{folder} holds no journal: {folder / 'manifest.json'} is missing; expected what "
             "`dser sweep --out` named"
         )
-    if "utterances_sha256" in manifest:
+    if is_prepared(manifest):
         raise DserError(
             f"{folder} is a prepared data set; expected the journal of a sweep, which "
             "`dser sweep --out` named"
@@ -110,6 +110,11 @@ def _lost(paths: Sequence[Path], what: str) -> list[str]:
     runs = plural(len(paths), "run")
     again = f"the {what} of {runs} are lost; a sweep with --retry-failed has them done again"
     return [f"{path} is missing; {again}" for path in paths[:1]]
+
+
+def is_prepared(manifest: Mapping[str, Any]) -> bool:
+    """Tells whether a manifest is that of a prepared data set, and of no journal."""
+    return "utterances_sha256" in manifest
 
 
 def check_schema(folder: Path, manifest: Mapping[str, Any]) -> None:

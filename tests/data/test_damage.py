@@ -221,6 +221,12 @@ def test_a_manifest_of_other_values_is_none(folder, entries):
         load_prepared(folder)
 
 
+def test_the_folder_of_a_sweep_is_said_to_be_one(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"schema": 1, "planned": ["a"]}')
+    with pytest.raises(DataError, match=r"the folder of a sweep, .* `dser prepare --out` made"):
+        load_prepared(tmp_path)
+
+
 @pytest.mark.parametrize("cell", ["inf", "1e999", "good"])
 def test_a_strangers_labels_are_numbers(folder, cell):
     path = folder / "utterances.csv"

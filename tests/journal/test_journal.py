@@ -313,6 +313,9 @@ def test_a_prepared_folder_is_no_journal(tmp_path):
     (tmp_path / "manifest.json").write_text('{"schema": 1, "utterances_sha256": "aa"}')
     with pytest.raises(DserError, match="is a prepared data set; expected the journal of a sweep"):
         read_journal(tmp_path)
+    with pytest.raises(DserError, match="is a prepared data set, which gets no runs; choose anoth"):
+        Journal.open(tmp_path, MANIFEST)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
 
 
 def test_rows_without_a_manifest_are_not_adopted(folder):

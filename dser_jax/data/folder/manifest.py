@@ -70,6 +70,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DataError(f"not what was written ({error})", file=path, expected=_ANEW) from None
     schema = manifest.get("schema")
     ours = not {"utterances_sha256", "corpus_sha256"}.isdisjoint(manifest)
+    if not ours and "planned" in manifest:
+        raise DataError("the folder of a sweep, which holds its runs", file=folder, expected=make)
     known = (SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS)
     if schema not in known or not ours:  # As of a journal, whose manifest nobody should delete.
         raise DataError(
