@@ -214,9 +214,10 @@ def say_far(found: Iterable[tuple[Path | None, float | None]]) -> list[str]:
     names = list(dict.fromkeys(str(file or "an array") for _, file in beyond))
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     verb = "lies" if len(beyond) == 1 else "lie"
+    highest = max(1.01, *(far for far, _ in beyond))  # Above 1, also as it is written.
     return [
         f"{plural(len(beyond), 'utterance')} {verb} far from all that the model was trained on, by "
-        f"up to {max(beyond)[0]:.1f} times what is usual there, and may be worth nothing: "
+        f"up to {highest:.2f} times what is usual there, and may be worth nothing: "
         f"{', '.join(names[:NAMED])}{more}"
     ]
 

@@ -83,8 +83,10 @@ def test_recordings_are_named_by_how_far_they_are():
     assert say_far([(Path("a.wav"), 0.99), (Path("b.wav"), None)]) == []
     (line,) = say_far([(Path("a.wav"), 1.2), (Path("b.wav"), 0.3), (None, 2.5)])
     assert line.startswith("2 utterances lie far from all that the model was trained on")
-    assert "2.5 times" in line
+    assert "by up to 2.50 times" in line
     assert line.endswith("a.wav, an array")
+    for far, written in ((1.04, "1.04"), (1.0001, "1.01")):
+        assert f"by up to {written} times" in say_far([(None, far)])[0]
 
 
 @pytest.fixture
