@@ -61,8 +61,8 @@ exit codes:
   2    the arguments or the data are not usable as they are; it says what to do
   3    `dser predict` could not predict some recordings, or any; it lists them
   70   an error that nobody foresaw; it says which file has the traceback
-  75   ended by a signal with everything saved; the same command goes on
-  130  ended by Ctrl-C; what was finished is kept
+  75   a sweep ended by a signal (Ctrl-C, too), all saved; run it again to go on
+  130  another command ended by Ctrl-C; what was finished is kept
   137, 143, ...  128 + the signal that ended it on the spot
 """
 

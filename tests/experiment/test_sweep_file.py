@@ -95,7 +95,7 @@ def test_flags_of_the_command_line_win_over_the_file(data, tmp_path, monkeypatch
         ('config = "x"', ":2: there is no flag --config"),
         ("[grid]\nalpha = 1", ":2: --grid: found {'alpha': 1}; expected a number or text"),
         ("seeds = -1", ":2: --seeds: -1 is less than 0"),
-        ('units = "many"', ":2: --units: invalid positive value: 'many'"),
+        ('units = "many"', ":2: --units: 'many': expected a whole number"),
         ("units = [1, 2]", ":2: --units: found [1, 2]; expected one value"),
         ("fusion = [1, 2, 3]", ":2: --fusion: found [1, 2, 3]; expected 2 values"),
         ('no-baselines = "yes"', ":2: --no-baselines: found 'yes'; expected true or false"),
