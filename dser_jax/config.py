@@ -17,9 +17,11 @@ PROTOCOLS = ("strict", "paper")
 LEAVE_ONE_OUT = "leave_one_session_out"
 """The split of a sweep that tests on each session in turn."""
 
-_SPLIT = re.compile(
-    r"last_session|session:.+|column(:.+)?|speakers:0?\.\d+(:\d+)?|fold:\d+/\d+(:\d+)?", re.DOTALL
-)
+SPEAKERS = re.compile(r"speakers:(?P<share>0?\.\d+)(:(?P<seed>\d+))?")
+FOLD = re.compile(r"fold:(?P<number>\d+)/(?P<count>\d+)(:(?P<seed>\d+))?")
+"""How splits by speaker are written."""
+
+_OTHERS = re.compile(r"last_session|session:.+|column(:.+)?", re.DOTALL)
 
 PADDINGS = ("masked", "keras")
 
@@ -90,7 +92,7 @@ class Config:
             object.__setattr__(self, "padding", default)
         if self.padding not in PADDINGS:
             raise DserError(f"padding is {self.padding!r}; expected one of {PADDINGS}")
-        if not _SPLIT.fullmatch(self.split):
+        if not any(kind.fullmatch(self.split) for kind in (_OTHERS, SPEAKERS, FOLD)):
             raise DserError(
                 f"split is {self.split!r}; expected last_session, session:NAME, column, "
                 "column:NAME, speakers:SHARE with a share as in speakers:0.2, or fold:I/N; a sweep "

@@ -65,7 +65,7 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser export`."""
     from dser_jax.share import Choice, baseline_in_words, check_out, export, gather
-    from dser_jax.system import enable_compile_cache, say, tell
+    from dser_jax.system import enable_compile_cache, plural, say, tell
 
     check_out(args.out)
     for notice in enable_compile_cache():
@@ -73,8 +73,7 @@ def run(args: argparse.Namespace) -> None:
     choice = Choice(args.run_id, args.ensemble, args.row)
     bundle = gather(args.folder, choice, data=args.data, retrain=args.retrain)
     export(bundle, args.out, licence=args.licence, stablehlo=args.stablehlo)
-    count = len(bundle.members)
-    tell(f"{args.out}: {bundle.name}, {count} network{'s' if count > 1 else ''}")
+    tell(f"{args.out}: {bundle.name}, {plural(len(bundle.members), 'network')}")
     tell(f"  {bundle.config.network}, {bundle.inputs}; chosen: {bundle.scores['chosen']}")
     for part in ("validation", "test"):
         ccc = bundle.scores[part]["ccc"]

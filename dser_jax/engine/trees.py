@@ -19,7 +19,7 @@ TRIES = 5
 """How often a save is tried that gets in its own way."""
 
 _ALONE = threading.Lock()
-"""Held while Orbax works: of two saves at once one now and then finds its event loop closed."""
+"""Held while Orbax works, which is not known to bear two saves at once."""
 
 
 def save_tree(folder: Path, tree: PyTree) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from dser_jax.corpora import ATTRS
 from dser_jax.data import Prepared, make_split, without_constants
-from dser_jax.plan import Group
+from dser_jax.plan import Group, RunSpec
 from dser_jax.system import DserError, plural
 
 PERCENT = 10.0
@@ -34,7 +34,7 @@ def doubts_of(groups: Sequence[Group], prepared: Prepared, *, grid: bool = False
 
 
 def _of_weights(group: Group, grid: bool) -> Iterator[str]:
-    for spec in {spec.name: spec for spec in group.runs}.values():
+    for spec in _by_row(group):
         weights = np.asarray(spec.hparams.loss_weights).tolist()
         written = ", ".join(f"{weight:g} ({a})" for weight, a in zip(weights, ATTRS, strict=True))
         if max(map(abs, weights)) >= PERCENT:
@@ -45,6 +45,11 @@ def _of_weights(group: Group, grid: bool) -> Iterator[str]:
                 f"{spec.name}: loss weights of {written}: one below zero rewards being wrong on "
                 "that attribute"
             )
+
+
+def _by_row(group: Group) -> Iterable[RunSpec]:
+    """Returns a run of each row: all of them have its settings."""
+    return {spec.name: spec for spec in group.runs}.values()
 
 
 def _of_rows(group: Group, prepared: Prepared) -> Iterator[str]:
@@ -60,7 +65,7 @@ def _of_rows(group: Group, prepared: Prepared) -> Iterator[str]:
             f"batch of {config.batch_size} (--batch-size)"
         )
     learned = [ATTRS.index(attr) for attr in _labelled(known[split.train])]
-    for spec in {spec.name: spec for spec in group.runs}.values():
+    for spec in _by_row(group):
         if not np.asarray(spec.hparams.loss_weights)[learned].any():
             yield f"{spec.name}: no loss weight on an attribute that has labels: nothing is learned"
     if config.text is not None:

@@ -173,7 +173,8 @@ def _numbered(part: _Part) -> str:
 def _difference(key: str, was: Any, now: Any) -> list[str]:
     if key == "planned_whole":
         return [
-            f"{_runs(len(was))} in all, against {len(now)}, {len(set(was) & set(now))} in common"
+            f"{plural(len(was), 'run')} in all, against {len(now)}, "
+            f"{len(set(was) & set(now))} in common"
         ]
     return differences(was, now, key)
 
@@ -273,11 +274,7 @@ def _missing(parts: Sequence[_Part], view: JournalView, listed: set[int]) -> Ite
         mine = owned.get(number, {run for run in whole if part_of(run, count) == number - 1})
         open_runs = len(mine - finished)
         if number not in listed:
-            yield f"part {number} of {count} is missing: {_runs(open_runs)}"
+            yield f"part {number} of {count} is missing: {plural(open_runs, 'run')}"
         elif open_runs:
             verb = "is" if open_runs == 1 else "are"
-            yield f"part {number}: {open_runs} of {_runs(len(mine))} {verb} unfinished"
-
-
-def _runs(count: int) -> str:
-    return plural(count, "run")
+            yield f"part {number}: {open_runs} of {plural(len(mine), 'run')} {verb} unfinished"

@@ -52,7 +52,7 @@ def compare_plans(was: Mapping[str, Any], now: Mapping[str, Any]) -> PlanChange:
     added = tuple(run for run in dict.fromkeys(new) if run not in set(old))
     gone = tuple(run for run in dict.fromkeys(old) if run not in set(new))
     counts = (
-        f"{_runs(len(set(old)))} planned before, {len(set(new))} now: {len(added)} new, "
+        f"{plural(len(set(old)), 'run')} planned before, {len(set(new))} now: {len(added)} new, "
         f"{len(gone)} gone"
     )
     before, after = was.get("plan"), now.get("plan")
@@ -62,8 +62,8 @@ def compare_plans(was: Mapping[str, Any], now: Mapping[str, Any]) -> PlanChange:
     conflicts = _compare_settings(before, after)
     if added and not more and not conflicts:
         conflicts = [
-            f"{_runs(len(added))} new, though no row, seed or setting is: they would be of other "
-            "data, or of another version"
+            f"{plural(len(added), 'run')} new, though no row, seed or setting is: they would be of "
+            "other data, or of another version"
         ]
     return PlanChange(added, gone, (*lines, *conflicts, counts), tuple(conflicts))
 
@@ -132,9 +132,13 @@ def _compare_rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[
     gone = [name for name in before if name not in after]
     lines = []
     if new:
-        lines.append(f"new: {_rows(new)}, {_runs(sum(_count(after[name]) for name in new))}")
+        lines.append(
+            f"new: {_rows(new)}, {plural(sum(_count(after[name]) for name in new), 'run')}"
+        )
     if gone:
-        lines.append(f"gone: {_rows(gone)}, {_runs(sum(_count(before[name]) for name in gone))}")
+        lines.append(
+            f"gone: {_rows(gone)}, {plural(sum(_count(before[name]) for name in gone), 'run')}"
+        )
     more: dict[str, list[str]] = {}
     less: dict[str, list[str]] = {}
     for name in (name for name in before if name in after):
@@ -145,7 +149,7 @@ def _compare_rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[
         if lost := [seed for seed in had if seed not in has]:
             less.setdefault(f"fewer seeds: without {_seeds(lost)}", []).append(name)
         if set(had) == set(has) and _count(old) != _count(now):
-            text = f"{_runs(_count(old))} before, {_count(now)} now"
+            text = f"{plural(_count(old), 'run')} before, {_count(now)} now"
             (more if _count(now) > _count(old) else less).setdefault(text, []).append(name)
     lines += [f"{_rows(names)}: {text}" for text, names in (*more.items(), *less.items())]
     return lines, bool(new or more)
@@ -176,10 +180,6 @@ def _join_row(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
 
 def _count(row: Mapping[str, Any]) -> int:
     return int(row.get("runs") or 0)
-
-
-def _runs(count: int) -> str:
-    return plural(count, "run")
 
 
 def _rows(names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from pairs import add_pairs
 from recorder import Recorder, crashes, put
 from vouched import content
 
@@ -17,26 +18,15 @@ from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.data.joining import join
 from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
-from dser_jax.features.extractors.extractor import Extractor
-from dser_jax.features.sets import FEATURES, Feature
 from dser_jax.system.errors import BadInput
 
 Change = Callable[[Path, Path], object]
 
 
-def make_pairs():
-    return lambda signal: signal.reshape(-1, 160)[:, :2].copy()
-
-
-PAIRS = Extractor("pairs_lld", ("x", "y"), "numpy", "every 10 ms", 0.03, make_pairs)
-
-
 @pytest.fixture
 def inputs(tmp_path, monkeypatch) -> Path:
     """Three recordings, features of one's own and word vectors."""
-    columns = ("x_mean", "y_mean", "x_std", "y_std")
-    monkeypatch.setitem(FEATURES, "pairs_lld", Feature(PAIRS, "lld", PAIRS.columns))
-    monkeypatch.setitem(FEATURES, "pairs_hsf", Feature(PAIRS, "hsf", columns))
+    add_pairs(monkeypatch)
     folder = tmp_path / "inputs"
     folder.mkdir()
     for i in range(3):

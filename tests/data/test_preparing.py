@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from pairs import add_pairs
 from vouched import rewrite, vouch
 
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.data import staging as module
 from dser_jax.data.preparing import load_prepared, prepare
-from dser_jax.features.extractors.extractor import Extractor
 from dser_jax.features.functionals import hsf
-from dser_jax.features.sets import FEATURES, Feature
+from dser_jax.features.sets import FEATURES
 from dser_jax.system.errors import BadInput, DataError, DserError
 
 
@@ -42,25 +42,10 @@ def corpus(count: int = 3, **changes) -> Corpus:
 CALLS: list[int] = []
 
 
-def make_pairs():
-    """Starts an extractor of two features, quicker than the real ones."""
-
-    def work(signal):
-        CALLS.append(len(signal))
-        return signal.reshape(-1, 160)[:, :2].copy()
-
-    return work
-
-
-PAIRS = Extractor("pairs_lld", ("x", "y"), "numpy", "every 10 ms", 0.03, make_pairs)
-
-
 @pytest.fixture
 def spoken(tmp_path, monkeypatch) -> Corpus:
     """A corpus of four recordings, and quick features `pairs_lld` and `pairs_hsf`."""
-    columns = ("x_mean", "y_mean", "x_std", "y_std")
-    monkeypatch.setitem(FEATURES, "pairs_lld", Feature(PAIRS, "lld", PAIRS.columns))
-    monkeypatch.setitem(FEATURES, "pairs_hsf", Feature(PAIRS, "hsf", columns))
+    add_pairs(monkeypatch, CALLS.append)
     CALLS.clear()
     utterances = []
     for i, utt in enumerate(corpus(4).utterances):

@@ -9,20 +9,18 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Int
 
-from dser_jax.config import LEAVE_ONE_OUT
+from dser_jax.config import FOLD, LEAVE_ONE_OUT, SPEAKERS
 from dser_jax.corpora import Utterance, in_order
 from dser_jax.system import DserError
 
-_SPEAKERS = re.compile(r"speakers:(?P<share>0?\.\d+)(:(?P<seed>\d+))?")
 _FOLDS = re.compile(r"folds:(?P<count>\d+)(:(?P<seed>\d+))?")
-_FOLD = re.compile(r"fold:(?P<number>\d+)/(?P<count>\d+)(:(?P<seed>\d+))?")
 
 Rows = Int[np.ndarray, " _"]
 
 
 def is_by_speaker(split: str) -> bool:
     """Tells whether a split is `speakers:SHARE` or `fold:I/N`, each with a seed or without."""
-    return bool(_SPEAKERS.fullmatch(split) or _FOLD.fullmatch(split))
+    return bool(SPEAKERS.fullmatch(split) or FOLD.fullmatch(split))
 
 
 def folds_of(utterances: Sequence[Utterance], split: str) -> tuple[str, list[str]] | None:
@@ -64,14 +62,14 @@ def divide(utterances: Sequence[Utterance], split: str) -> tuple[str, Rows, Rows
     Raises:
       DserError: Speakers are unknown, or too few.
     """
-    if found := _SPEAKERS.fullmatch(split):
+    if found := SPEAKERS.fullmatch(split):
         order = _speakers(utterances, split, 2, found["seed"])
         count = max(1, round(float(found["share"]) * len(order)))
         test = set(order[-count:])
         drawn = f", drawn with seed {found['seed']}" if found["seed"] else ""
         name = f"{count} of {len(order)} speakers{drawn} ({_few(in_order(test))})"
         return name, _of(utterances, set(order) - test), None, _of(utterances, test)
-    found = _FOLD.fullmatch(split)
+    found = FOLD.fullmatch(split)
     assert found is not None
     number, count = int(found["number"]), int(found["count"])
     blocks = _blocks(utterances, split, count, found["seed"])
