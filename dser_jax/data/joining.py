@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dser_jax.corpora import ATTRS, Corpus, Utterance
+from dser_jax.data.folder.entries import alike, beside, described
 from dser_jax.data.folder.manifest import MANIFEST
 from dser_jax.data.prepared import Prepared, load_prepared, scale_labels
 from dser_jax.data.splits import PARTS
@@ -204,6 +205,13 @@ def _shared_features(sides: Sequence[_Side], said: list[str]) -> list[str]:
                 value=_described(second),
                 expected=f"{_described(first)}, in the same order",
             )
+        if not alike(first, second):
+            raise DataError(
+                f"the features {name} are not those of {sides[0].name}",
+                file=sides[1].prepared.folder,
+                value=described(second),
+                expected=f"{described(first)}, in both",
+            )
         made = [is_imported(entry["source"]) for entry in (first, second)]
         if name in FEATURES and made[0] != made[1]:
             raise DataError(
@@ -259,7 +267,8 @@ def _write(staging: Staging, name: str, sides: Sequence[_Side]) -> None:
     opened = [(side, *side.prepared.feature(name)) for side in sides]
     if entry["kind"] == "hsf":
         arrays = [array[side.rows] for side, array, _ in opened]
-        staging.write(name, entry["columns"], entry["source"], np.concatenate(arrays))
+        rows = np.concatenate(arrays)
+        staging.write(name, entry["columns"], entry["source"], rows, beside(entry))
         return
     places = [
         (array, int(offsets[row]), int(offsets[row + 1]))
@@ -269,4 +278,5 @@ def _write(staging: Staging, name: str, sides: Sequence[_Side]) -> None:
     ]
     parts = (array[start:end] for array, start, end in places)
     lengths = [end - start for _, start, end in places]
-    staging.write_frames(name, entry["columns"], entry["source"], parts, lengths)
+    more = beside(entry)
+    staging.write_frames(name, entry["columns"], entry["source"], parts, lengths, more)

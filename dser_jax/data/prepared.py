@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int64
 
 from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, ends_of
+from dser_jax.data.folder.entries import SPEECH
 from dser_jax.data.folder.manifest import FOLDED, MANIFEST, read_manifest, stem
 from dser_jax.data.folder.table import TABLE, read_table, table_sha256
 from dser_jax.features import NONZERO, fold_signs, is_imported, shown_name, split_words
@@ -77,6 +78,24 @@ class Prepared:
     def shown(self, name: str) -> str:
         """Names features as tables do: imported ones with the name of extracted ones are marked."""
         return shown_name(name, self.manifest["features"].get(name, {}).get("source", ""))
+
+    def half_of(self, name: str) -> str:
+        """Tells which half of a network reads features: "speech" or "text".
+
+        Raises:
+          DataError: There are none of this name.
+        """
+        return self._require(name, self.manifest["features"], "features").get("half", SPEECH)
+
+    def layers_of(self, name: str) -> int:
+        """Tells of how many layers of an encoder the columns are, side by side, of equal width.
+
+        The columns of the first layer come first. Features of no encoder are of one layer.
+
+        Raises:
+          DataError: There are none of this name.
+        """
+        return self._require(name, self.manifest["features"], "features").get("layers", 1)
 
     def feature(self, name: str) -> tuple[Float32[np.ndarray, "rows feat"], Offsets | None]:
         """Opens acoustic features, memory-mapped, once their checksum is known to be right.

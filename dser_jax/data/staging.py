@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from dser_jax import __version__
 from dser_jax.corpora import ATTRS, Corpus, Scale, Utterance, scale_as_json
+from dser_jax.data.folder.entries import beside
 from dser_jax.data.folder.manifest import FOLDED, SCHEMA
 from dser_jax.data.folder.placing import place
 from dser_jax.data.folder.table import TABLE, row_key, table_sha256, write_table
@@ -151,13 +152,23 @@ class Staging:
         self.features: dict[str, dict] = {}
         self.vectors: dict[str, dict] = {}
 
-    def write(self, name: str, columns: Sequence[str], source: str, array: np.ndarray) -> None:
-        """Adds functionals, [utt, feat]; NaN of an utterance that has none."""
+    def write(
+        self,
+        name: str,
+        columns: Sequence[str],
+        source: str,
+        array: np.ndarray,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Adds functionals, [utt, feat]; NaN of an utterance that has none.
+
+        `more` is what `beside` finds in the manifest: of text, of how many layers, which encoder.
+        """
         values = np.ascontiguousarray(array, np.float32)
         missing = int(np.isnan(values).all(axis=1).sum())
         with self._file("features", f"{name}.npy") as file:
             np.save(file, values)
-        self._enter(name, "hsf", columns, source, self._sha256(name), missing)
+        self._enter(name, "hsf", columns, source, self._sha256(name), missing, more)
 
     def write_frames(
         self,
@@ -166,6 +177,7 @@ class Staging:
         source: str,
         parts: Iterable[np.ndarray],
         lengths: list[int],
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         """Adds sequences: for each utterance a part, [frame, feat], whose length is told before.
 
@@ -183,7 +195,7 @@ class Staging:
         with self._file("features", f"{name}.offsets.npy") as file:
             np.save(file, offsets)
         digest = hashlib.sha256(self._sha256(name).encode() + offsets.tobytes()).hexdigest()
-        self._enter(name, "lld", columns, source, digest, lengths.count(0))
+        self._enter(name, "lld", columns, source, digest, lengths.count(0), more)
 
     def add_vectors(self, name: str, found: Vectors) -> None:
         """Adds word vectors."""
@@ -240,20 +252,29 @@ class Staging:
             entry = old.manifest["features"][name]
             array, offsets = old.feature(name)
             if offsets is None:
-                self.write(name, entry["columns"], entry["source"], array[rows])
+                self.write(name, entry["columns"], entry["source"], array[rows], beside(entry))
             else:
                 parts = [array[offsets[row] : offsets[row + 1]] for row in rows]
                 lengths = [len(part) for part in parts]
-                self.write_frames(name, entry["columns"], entry["source"], parts, lengths)
+                columns, source, more = entry["columns"], entry["source"], beside(entry)
+                self.write_frames(name, columns, source, parts, lengths, more)
 
     def _enter(
-        self, name: str, kind: str, columns: Sequence[str], source: str, sha256: str, missing: int
+        self,
+        name: str,
+        kind: str,
+        columns: Sequence[str],
+        source: str,
+        sha256: str,
+        missing: int,
+        more: Mapping[str, Any] | None,
     ) -> None:
         self.features[name] = {
             "kind": kind,
             "columns": list(columns),
             "source": source,
             "sha256": sha256,
+            **(more or {}),
             **({"missing": missing} if missing else {}),
         }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.corpora import ATTRS
+from dser_jax.data.folder.entries import amiss_beside, is_a, shown
 from dser_jax.data.folder.table import TABLE
 from dser_jax.system import DataError, inside, parse_sealed
 
@@ -102,62 +103,55 @@ def stem(name: str, entry: Mapping[str, Any]) -> str:
 def _amiss(manifest: dict[str, Any]) -> Iterator[str]:
     """Yields what is not as a manifest has it; each part may be read once those before passed."""
     for name, types in _TYPES.items():
-        if not _is(manifest.get(name), types):
-            yield f"{name} is {_shown(manifest.get(name))}"
+        if not is_a(manifest.get(name), types):
+            yield f"{name} is {shown(manifest.get(name))}"
     for name, types in _ALSO.items():
-        if name in manifest and not _is(manifest[name], types):
-            yield f"{name} is {_shown(manifest[name])}"
+        if name in manifest and not is_a(manifest[name], types):
+            yield f"{name} is {shown(manifest[name])}"
     scale = manifest["scale"]
     ends = list(scale.values()) if isinstance(scale, dict) else [scale]
     if isinstance(scale, dict) and not set(scale) <= set(ATTRS):
-        yield f"scale is of {_shown(list(scale))}"
+        yield f"scale is of {shown(list(scale))}"
     if not all(_is_scale(each) for each in ends):
-        yield f"scale is {_shown(scale)}"
+        yield f"scale is {shown(scale)}"
     if not set(map(str, manifest["attributes"])) <= set(ATTRS):
-        yield f"attributes are {_shown(manifest['attributes'])}"
+        yield f"attributes are {shown(manifest['attributes'])}"
     for name in ("left_out", "notes"):
         if not all(isinstance(text, str) for text in manifest.get(name, [])):
             yield f"{name} has what is no text"
     for row, id in manifest["left_out_rows"].items():
         if not (row.isascii() and row.isdigit() and len(row) < 10 and isinstance(id, str)):
-            yield f"left_out_rows has {_shown(row)}"
+            yield f"left_out_rows has {shown(row)}"
     for name, entry in manifest["features"].items():
         yield from _amiss_in(name, entry, _FEATURES)
-        if entry["kind"] not in ("hsf", "lld") or not all(_is(c, (str,)) for c in entry["columns"]):
-            yield f"{name} is {_shown(entry)}"
-        if not _is(entry.get("missing", 0), (int,)):
-            yield f"{name} has {_shown(entry['missing'])} under missing"
+        if entry["kind"] not in ("hsf", "lld") or not all(
+            is_a(c, (str,)) for c in entry["columns"]
+        ):
+            yield f"{name} is {shown(entry)}"
+        if not is_a(entry.get("missing", 0), (int,)):
+            yield f"{name} has {shown(entry['missing'])} under missing"
+        yield from amiss_beside(name, entry)
     for name, entry in manifest["vectors"].items():
         yield from _amiss_in(name, entry, _VECTORS)
         for count in ("tokens_as_written", "tokens_found_as_written"):
-            if "tokens_as_written" in entry and not _is(entry.get(count), (int,)):
-                yield f"{name} has {_shown(entry.get(count))} under {count}"
+            if "tokens_as_written" in entry and not is_a(entry.get(count), (int,)):
+                yield f"{name} has {shown(entry.get(count))} under {count}"
 
 
 def _amiss_in(name: str, entry: object, types: Mapping[str, tuple[type, ...]]) -> Iterator[str]:
     if not isinstance(entry, dict):
-        yield f"{name} is {_shown(entry)}"
+        yield f"{name} is {shown(entry)}"
         return
     for key, wanted in types.items():
-        if not _is(entry.get(key), wanted):
-            yield f"{name} has {_shown(entry.get(key))} under {key}"
-    if not _is(entry.get("stem", ""), (str,)):
-        yield f"{name} has {_shown(entry['stem'])} under stem"
-
-
-def _is(value: object, types: tuple[type, ...]) -> bool:
-    """Tells whether a value is of a type; a flag is no number."""
-    return isinstance(value, types) and (bool in types or not isinstance(value, bool))
+        if not is_a(entry.get(key), wanted):
+            yield f"{name} has {shown(entry.get(key))} under {key}"
+    if not is_a(entry.get("stem", ""), (str,)):
+        yield f"{name} has {shown(entry['stem'])} under stem"
 
 
 def _is_scale(ends: object) -> bool:
     """Tells whether these are a lowest and a highest label."""
     if not (isinstance(ends, list) and len(ends) == 2):
         return False
-    numbers = all(_is(end, (int, float)) and math.isfinite(end) for end in ends)
+    numbers = all(is_a(end, (int, float)) and math.isfinite(end) for end in ends)
     return numbers and ends[0] < ends[1]
-
-
-def _shown(value: object) -> str:
-    text = "missing" if value is None else repr(value)
-    return text if len(text) <= 60 else text[:60] + "..."
