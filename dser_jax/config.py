@@ -23,6 +23,9 @@ FOLD = re.compile(r"fold:(?P<number>\d+)/(?P<count>\d+)(:(?P<seed>\d+))?")
 
 _OTHERS = re.compile(r"last_session|session:.+|column(:.+)?", re.DOTALL)
 
+DIALOGUES = "dialogue, turn"
+"""Among the inputs of a network that sees what was said before; no features have such a name."""
+
 PADDINGS = ("masked", "keras")
 
 

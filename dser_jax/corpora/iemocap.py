@@ -37,6 +37,7 @@ RELEASE = "IEMOCAP_full_release"
 
 _LABEL_LINE = "[START - END] <tab> ID <tab> EMOTION <tab> [V, A, D]"
 _ID = re.compile(r"(Ses\d\d)[FM]_\w+_([FM])\w+")
+_TIMES = re.compile(r"\[\s*(\d+(?:\.\d+)?)\s*-\s*\d+(?:\.\d+)?\s*\]")
 _TRANSCRIPT = re.compile(r"(Ses\w+)\s*\[[^\]]*\]\s*:?\s*(.*)")
 
 
@@ -156,6 +157,7 @@ def _parse(
             return error(f"{what} {problem}", value, "a number from 1 to 5")
 
         labels.append(read_label(value, TOLERATED, wrong))
+    times = _TIMES.fullmatch(cells[0])
     match = _ID.fullmatch(id)
     if match is None or match[1] != f"Ses0{session.name[-1]}":
         expected = f"an id of {session.name}, such as Ses0{session.name[-1]}F_impro01_M003"
@@ -171,4 +173,7 @@ def _parse(
         arousal=labels[1],
         dominance=labels[2],
         source=f"{file}:{number}",
+        # A file is a dialogue, with the turns of both; one without a time has no place in it.
+        dialogue=file.stem if times else None,
+        turn=float(times[1]) if times else None,
     )

@@ -35,7 +35,7 @@ LABELS = ("Evaluation.txt", "Evalution.txt")
 TRANSCRIPTS = "All_human_transcriptions"
 
 _LABEL_LINE = "UTD-IMPROV-S01A-F01-P-FM01.avi; EMOTION; A:...; V:...; D:...; N:...;"
-_ID = re.compile(r"(S\d\d[A-Z])-([FM]0([1-6]))-([A-Z])-[A-Z]+\d+")
+_ID = re.compile(r"(S\d\d[A-Z])-([FM]0([1-6]))-([A-Z])-[A-Z]+(\d+)")
 _LETTERS = {"valence": "V", "arousal": "A", "dominance": "D"}
 
 
@@ -149,7 +149,7 @@ def _parse(numbered: tuple[int, list[str]], *, file: Path, tree: _Tree) -> Utter
     if match is None:
         expected = "an id such as UTD-IMPROV-S01A-F01-P-FM01.avi"
         raise error("not the id of an utterance", cells[0], expected)
-    scene, speaker, session, kind = match.groups()
+    scene, speaker, session, kind, turn = match.groups()
     id = f"MSP-IMPROV-{name}"
     values = dict(cell.split(":", 1) for cell in cells[1:] if ":" in cell)
     labels: dict[str, Any] = {}
@@ -180,6 +180,9 @@ def _parse(numbered: tuple[int, list[str]], *, file: Path, tree: _Tree) -> Utter
         transcript=transcript or None,
         **labels,
         source=f"{file}:{number}",
+        # Names number the turns of one speaker; how those of two follow one another, none tells.
+        dialogue=name.removesuffix(turn),
+        turn=float(turn),
     )
 
 

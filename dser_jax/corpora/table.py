@@ -21,13 +21,17 @@ from dser_jax.corpora.reading import (
     read_split,
 )
 from dser_jax.corpora.scales import Scale, check_scale, ends_of, settled, told_turned, turned
-from dser_jax.corpora.tables.cells import read_seconds
+from dser_jax.corpora.tables.cells import read_number, read_seconds
 from dser_jax.corpora.tables.dialect import RECOGNISED, Dialect
 from dser_jax.corpora.tables.sheet import Sheet, open_sheet
+from dser_jax.corpora.tables.turns import settle_turns
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.system import BadInput, DataError, plural
 
-FIELDS = ("id", "file", "start", "end", "transcript", "speaker", "session", "split", *ATTRS)
+FIELDS = (
+    *("id", "file", "start", "end", "transcript", "speaker", "session", "dialogue", "turn"),
+    *("split", *ATTRS),
+)
 """The columns that are read, each under this name in any case, or under one given in `columns`."""
 
 TIMES = ("start", "end")
@@ -109,19 +113,21 @@ def load_table(
         raise DataError(
             "no utterances here", file=path, expected="at least one row that can be used"
         )
+    kept, told = settle_turns(list(utterances.values()), "turn" in table.fields)
     labelled = [attr for attr in ATTRS if attr in table.fields]
     return Corpus(
         name=path.stem if name is None else name,
-        utterances=tuple(utterances.values()),
+        utterances=tuple(kept),
         scale=settled(scale, labelled),
         found=(
             table.sheet.said(len(table.lines)),
             f"{plural(len(utterances), 'utterance')}; columns read: {', '.join(table.fields)}",
             *told_turned(scale, labelled),
             *table.sheet.doubtful(row.cells.get("transcript", "") for row in table.rows),
-            *found(list(utterances.values())),
+            *found(kept),
+            *told,
         ),
-        gaps=_gaps(table, utterances.values()),
+        gaps=_gaps(table, kept),
     )
 
 
@@ -162,9 +168,9 @@ def _read(
     labelled = [attr for attr in ATTRS if attr in fields]
     check_scale(scale, labelled)
     if max(abs(end) for attr in labelled for end in ends_of(scale, attr)) < 1000:
-        sheet = sheet.with_decimal(_numbers(rows, ATTRS), _numbers(rows, TIMES))
+        sheet = sheet.with_decimal(_numbers(rows, ATTRS), _numbers(rows, (*TIMES, "turn")))
     else:
-        sheet = sheet.with_decimal((), _numbers(rows, (*ATTRS, *TIMES)))
+        sheet = sheet.with_decimal((), _numbers(rows, (*ATTRS, *TIMES, "turn")))
     return _Table(sheet, lines, rows, fields, scale)
 
 
@@ -227,6 +233,8 @@ def _parse(named: tuple[_Row, str], *, table: _Table, audio_root: Path) -> Utter
         dominance=dominance,
         split=split,
         source=f"{table.sheet.file}:{row.line}",
+        dialogue=text.get("dialogue") or None,
+        turn=_turn(text.get("turn"), table, row),
     )
 
 
@@ -257,6 +265,16 @@ def _seconds(value: str | None, field: str, table: _Table, row: _Row) -> float |
         expected = "seconds, or a time such as 0 days 00:00:01.500000"
         raise table.error(row, f"the {field} is not a time", value, expected)
     return time
+
+
+def _turn(value: str | None, table: _Table, row: _Row) -> float | None:
+    """Reads the place of a turn in its dialogue; None where there is none."""
+    if not value:
+        return None
+    place = read_number(value, table.decimal)
+    if place is None and (place := read_seconds(value, table.decimal)) is None:
+        raise table.error(row, "the turn is no place in a dialogue", value, "a number or a time")
+    return place
 
 
 def _ids(table: _Table) -> list[str]:

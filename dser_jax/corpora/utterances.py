@@ -26,6 +26,9 @@ class Utterance:
       split: "train", "validation" or "test", or "test1", "test2" and so on where the corpus has
         several test sets; None where it has no split of its own, or the row is in no part.
       source: Where the row comes from, as "file:line", for messages.
+      dialogue: Name of the dialogue that it is a turn of; None where that is not known.
+      turn: Its place in the dialogue, in seconds or as a number; later turns have more. None for
+        an utterance that is in none.
     """
 
     id: str
@@ -40,6 +43,8 @@ class Utterance:
     dominance: float = math.nan
     split: str | None = None
     source: str = ""
+    dialogue: str | None = None
+    turn: float | None = None
 
 
 @dataclass(frozen=True)

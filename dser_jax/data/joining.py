@@ -15,8 +15,9 @@ from dser_jax.corpora import ATTRS, Corpus, Utterance
 from dser_jax.data.folder.entries import alike, beside, described
 from dser_jax.data.folder.manifest import MANIFEST
 from dser_jax.data.prepared import Prepared, load_prepared, scale_labels
+from dser_jax.data.rows.table import make_table
 from dser_jax.data.splits import PARTS
-from dser_jax.data.staging import Staging, make_table
+from dser_jax.data.staging import Staging
 from dser_jax.features import FEATURES, NONZERO, is_imported, of_texts
 from dser_jax.system import BadInput, DataError, DserError, FolderLock, remove_stale
 
@@ -99,7 +100,7 @@ def join(
         for name, known in vectors.items():
             texts = [utterance.transcript or "" for utterance in corpus.utterances]
             staging.add_vectors(name, of_texts(known, texts))
-        staging.commit(BadInput(), said, command)
+        staging.commit(BadInput(), [*table.said, *said], command)
     return load_prepared(out)
 
 
@@ -179,6 +180,7 @@ def _utterance(
         id=f"{name}/{utterance.id}",
         speaker=utterance.speaker and f"{name}/{utterance.speaker}",
         session=session and f"{name}/{session}",
+        dialogue=utterance.dialogue and f"{name}/{utterance.dialogue}",
         split=usual if all_rows else utterance.split or usual,
         valence=valence,
         arousal=arousal,

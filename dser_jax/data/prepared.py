@@ -13,10 +13,17 @@ from typing import NoReturn
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
+from dser_jax.config import DIALOGUES
 from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, ends_of
 from dser_jax.data.folder.entries import SPEECH
 from dser_jax.data.folder.manifest import FOLDED, MANIFEST, read_manifest, stem
-from dser_jax.data.folder.table import TABLE, read_table, table_sha256
+from dser_jax.data.folder.table import (
+    TABLE,
+    read_table,
+    table_sha256,
+    turns_sha256,
+    without_dialogues,
+)
 from dser_jax.features import NONZERO, fold_signs, is_imported, shown_name, split_words
 from dser_jax.system import DataError, inside, map_array, read_archive, read_array, sha256_open
 
@@ -41,9 +48,16 @@ class Prepared:
     @property
     def fingerprint(self) -> str:
         """Changes with the labels, the words, the split or the order, not with the files' place."""
-        table = self.manifest["utterances_sha256"]
+        table = self._words_and_labels
         signs = self.manifest.get("signs")
         return hashlib.sha256(f"{table}:{signs}".encode()).hexdigest() if signs else table
+
+    @cached_property
+    def _words_and_labels(self) -> str:
+        """Fingerprints the table as one without dialogues: what reads none of them is the same."""
+        if "dialogues" not in self.manifest:
+            return self.manifest["utterances_sha256"]
+        return table_sha256(without_dialogues(self.utterances), self.scale)
 
     @property
     def scale(self) -> Scale:
@@ -65,10 +79,16 @@ class Prepared:
         return self.manifest.get("signs") == FOLDED or not has_signs(self.utterances)
 
     def fingerprint_of(self, names: Iterable[str]) -> str:
-        """Fingerprints the table together with the named features and word vectors."""
+        """Fingerprints the table together with the named features and word vectors.
+
+        With `DIALOGUES` among the names, also which turns make which dialogue, in which order.
+        """
+        names, parts = list(names), [self.fingerprint]
+        if DIALOGUES in names:
+            names.remove(DIALOGUES)
+            parts.append(turns_sha256(self.utterances))
         known = {**self.manifest["features"], **self.manifest["vectors"]}
         entries = {name: self._require(name, known, "features or vectors") for name in names}
-        parts = [self.fingerprint]
         for name in sorted(entries):
             # Features that go by the name of extracted ones are never taken for those.
             shown = shown_name(name, entries[name].get("source", ""))

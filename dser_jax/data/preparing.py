@@ -13,7 +13,8 @@ from dser_jax.data.folder.manifest import MANIFEST
 from dser_jax.data.prepared import Prepared, load_prepared
 from dser_jax.data.rows.importing import Reading, add_imported, check_taken, import_features
 from dser_jax.data.rows.missing import Rule, has_words, rule_of, settle
-from dser_jax.data.staging import Staging, Table, make_table
+from dser_jax.data.rows.table import Table, make_table
+from dser_jax.data.staging import Staging
 from dser_jax.features import (
     FEATURES,
     FORMATS,
@@ -95,7 +96,7 @@ def prepare(
         old = load_prepared(out) if (out / MANIFEST).exists() else None
         table = make_table(corpus, old, out)
         check_taken(features, own, old)
-        said: list[str] = []
+        said = list(table.said)
         _settle_words(table, pretrained, rule_of("transcripts", missing_transcripts, old), bad)
         rule = rule_of("speech", missing_speech, old)
         reading = Reading(dialect, header, label_columns)

@@ -2,135 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from dser_jax import __version__
-from dser_jax.corpora import ATTRS, Corpus, Scale, Utterance, scale_as_json
+from dser_jax.corpora import ATTRS, Utterance, scale_as_json
 from dser_jax.data.folder.entries import beside
 from dser_jax.data.folder.manifest import FOLDED, SCHEMA
 from dser_jax.data.folder.placing import place
-from dser_jax.data.folder.table import TABLE, row_key, table_sha256, write_table
+from dser_jax.data.folder.table import TABLE, dialogue_names, table_sha256, write_table
 from dser_jax.data.prepared import Prepared, has_signs
+from dser_jax.data.rows.table import Table
 from dser_jax.features import Vectors
 from dser_jax.system import (
     BadInput,
-    DataError,
-    DserError,
     flushing,
-    plural,
     saying,
     sha256_file,
 )
 
 _NEW = ".new"
 """Where files are written before they take their places all together."""
-
-
-@dataclass
-class Table:
-    """The utterances as the loader gave them, and which of them are kept.
-
-    Attributes:
-      name, scale: The corpus'.
-      utterances: All of them; of one left out earlier only the id may be known.
-      keep: A flag for each.
-      sha256: Fingerprint of the table as the loader gave it.
-      rules: "keep" for "transcripts" and "speech", where rows are kept that have none.
-    """
-
-    name: str
-    scale: Scale
-    utterances: list[Utterance]
-    keep: list[bool]
-    sha256: str
-    rules: dict[str, str] = field(default_factory=dict)
-
-    def kept(self) -> list[Utterance]:
-        """Returns the utterances that are kept."""
-        return [utt for utt, keep in zip(self.utterances, self.keep, strict=True) if keep]
-
-    def rows(self) -> list[int]:
-        """Returns their row numbers."""
-        return [row for row, keep in enumerate(self.keep) if keep]
-
-
-def make_table(corpus: Corpus | None, old: Prepared | None, out: Path) -> Table:
-    """Returns the table to work on: the corpus' or the folder's.
-
-    Raises:
-      DataError: Two utterances have one id.
-      DserError: The folder was prepared from another corpus.
-    """
-    gone = {int(row): id for row, id in old.manifest["left_out_rows"].items()} if old else {}
-    rules = dict(old.manifest.get("missing", {})) if old else {}
-    if corpus is None:
-        assert old is not None
-        utterances = _fill(old.utterances, gone)
-        name, scale = old.manifest["corpus"], old.scale
-        sha256 = old.manifest["corpus_sha256"]
-    else:
-        loaded = [
-            dataclasses.replace(utt, file=utt.file.absolute()) if utt.file else utt
-            for utt in corpus.utterances
-        ]
-        name, scale = corpus.name, corpus.scale
-        _check_ids(loaded)
-        sha256 = table_sha256(loaded, scale)
-        if corpus.gaps:
-            sha256 = hashlib.sha256(f"{sha256} {sorted(corpus.gaps)}".encode()).hexdigest()
-        if old is not None and sha256 != old.manifest["corpus_sha256"]:
-            raise DserError(_difference(corpus, old, set(gone.values()), out))
-        utterances = _fill(loaded, corpus.gaps)
-        gone |= corpus.gaps
-    keep = [i not in gone for i in range(len(utterances))]
-    return Table(name, scale, utterances, keep, sha256, rules)
-
-
-def _fill(rest: Sequence[Utterance], gone: Mapping[int, str]) -> list[Utterance]:
-    """Puts what was left out back in its place, of which no more than the id is known."""
-    others = iter(rest)
-    count = len(rest) + len(gone)
-    return [Utterance(gone[i]) if i in gone else next(others) for i in range(count)]
-
-
-def _check_ids(utterances: Sequence[Utterance]) -> None:
-    seen: dict[str, Utterance] = {}
-    for utt in utterances:
-        if utt.id in seen:
-            raise DataError(
-                f"two utterances of one id, {seen[utt.id].source} and {utt.source}", value=utt.id
-            )
-        seen[utt.id] = utt
-
-
-def _difference(corpus: Corpus, old: Prepared, gone: set[str], out: Path) -> str:
-    """Says how a corpus differs from the one that a folder was prepared from."""
-    new = [utt for utt in corpus.utterances if utt.id not in gone]
-    text = (
-        f"{out}: holds another corpus, or another version of it: it was prepared from "
-        f"{old.manifest['corpus']} with {plural(len(old.utterances), 'utterance')}, and this is "
-        f"{corpus.name} with {len(new)}; "
-    )
-    for row, (was, now) in enumerate(zip(old.utterances, new, strict=False), start=1):
-        if row_key(was) != row_key(now):
-            at = next(f for f in _FIELDS if row_key(was)[f] != row_key(now)[f])
-            what = f"{row_key(now)[at]!r}, was {row_key(was)[at]!r}"
-            text += f"row {row} ({was.id}) differs first, in its {_FIELDS[at]}: {what}; "
-            break
-    return text + "choose another --out"
-
-
-_FIELDS = dict(enumerate(field.name for field in dataclasses.fields(Utterance)))
 
 
 class Staging:
@@ -231,6 +130,8 @@ class Staging:
             "command": command,
             "dser_jax": __version__,
         }
+        if names := dialogue_names(self.kept):
+            manifest["dialogues"] = len(names)
         # What a folder was first prepared with stays, so that its words stay the same.
         if self.old is None and has_signs(self.kept):
             manifest["signs"] = FOLDED

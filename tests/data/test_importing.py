@@ -18,7 +18,7 @@ from dser_jax.data.joining import join
 from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.data.rows.importing import Reading, import_features
-from dser_jax.data.staging import make_table
+from dser_jax.data.rows.table import make_table
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan.groups import Group, paired_runs
 from dser_jax.predict.predictor import load

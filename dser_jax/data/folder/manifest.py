@@ -13,9 +13,10 @@ from dser_jax.data.folder.table import TABLE
 from dser_jax.system import DataError, inside, parse_sealed
 
 MANIFEST = "manifest.json"
-SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS = 1, 2, 3
+SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS, SCHEMA_OF_DIALOGUES = 1, 2, 3, 4
 """What the manifest has under `schema`: the second where attributes differ in their scale, the
-third where a file has another name than the first that it could have."""
+third where a file has another name than the first that it could have, the fourth where rows are
+turns of dialogues."""
 FOLDED = "folded"
 """What the manifest has under `signs` where transcripts have such as `fold_signs` changes."""
 
@@ -43,6 +44,7 @@ _ALSO: dict[str, tuple[type, ...]] = {
     "notes": (list,),
     "signs": (str,),
     "table": (str,),
+    "dialogues": (int,),
     "command": (str, type(None)),
     "dser_jax": (str,),
 }
@@ -73,7 +75,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     ours = not {"utterances_sha256", "corpus_sha256"}.isdisjoint(manifest)
     if not ours and "planned" in manifest:
         raise DataError("the folder of a sweep, which holds its runs", file=folder, expected=make)
-    known = (SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS)
+    known = (SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS, SCHEMA_OF_DIALOGUES)
     if schema not in known or not ours:  # As of a journal, whose manifest nobody should delete.
         raise DataError(
             "not a prepared folder that this version reads",

@@ -16,6 +16,7 @@ from typing import Any
 from dser_jax.data.folder.manifest import (
     MANIFEST,
     SCHEMA,
+    SCHEMA_OF_DIALOGUES,
     SCHEMA_OF_SCALES,
     SCHEMA_OF_STEMS,
     stem,
@@ -54,7 +55,9 @@ def place(staged: Path, out: Path, manifest: dict[str, Any], before: Mapping[str
     if manifest["table"] == TABLE:
         del manifest["table"]
     entries = [*manifest["features"].values(), *manifest["vectors"].values()]
-    if "table" in manifest or any("stem" in entry for entry in entries):
+    if manifest.get("dialogues"):
+        manifest["schema"] = SCHEMA_OF_DIALOGUES
+    elif "table" in manifest or any("stem" in entry for entry in entries):
         manifest["schema"] = SCHEMA_OF_STEMS
     else:
         manifest["schema"] = SCHEMA_OF_SCALES if isinstance(manifest["scale"], dict) else SCHEMA

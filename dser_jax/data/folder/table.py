@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +21,9 @@ COLUMNS = (
     *(*ATTRS, "split", "source"),
 )
 
+DIALOGUE = ("dialogue", "turn")
+"""Columns that a table has besides, where any row is a turn of a dialogue."""
+
 _BYTES = "surrogateescape"
 """What becomes of the names of files that are no text: they are read back as they were."""
 
@@ -28,11 +32,17 @@ def write_table(file: BinaryIO, utterances: Sequence[Utterance]) -> None:
     """Writes the table; an empty cell is None or NaN, and numbers keep every digit."""
     text = io.TextIOWrapper(file, encoding="utf-8", errors=_BYTES, newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    columns = (*COLUMNS, *DIALOGUE) if dialogue_names(utterances) else COLUMNS
+    writer.writerow(columns)
     for utt in utterances:
-        cells = (getattr(utt, column) for column in COLUMNS)
+        cells = (getattr(utt, column) for column in columns)
         writer.writerow([_cell(value) for value in cells])
     text.detach()
+
+
+def dialogue_names(utterances: Iterable[Utterance]) -> set[str]:
+    """Names the dialogues of which any row is a turn."""
+    return {utterance.dialogue for utterance in utterances if utterance.dialogue is not None}
 
 
 def _cell(value: object) -> str:
@@ -51,7 +61,7 @@ def read_table(path: Path) -> tuple[Utterance, ...]:
     try:
         with path.open(encoding="utf-8", errors=_BYTES, newline="") as file:
             reader = csv.DictReader(file, strict=True)
-            if tuple(reader.fieldnames or ()) != COLUMNS:
+            if tuple(reader.fieldnames or ()) not in (COLUMNS, (*COLUMNS, *DIALOGUE)):
                 raise DataError(
                     "not a table of utterances",
                     file=path,
@@ -76,6 +86,8 @@ def _utterance(row: dict[str, str]) -> Utterance:
         **{attr: math.nan if (label := _number(row[attr])) is None else label for attr in ATTRS},
         split=row["split"] or None,
         source=row["source"],
+        dialogue=row.get("dialogue") or None,
+        turn=_number(row.get("turn") or ""),
     )
 
 
@@ -97,7 +109,24 @@ def table_sha256(utterances: Sequence[Utterance], scale: Scale) -> str:
     return digest.hexdigest()
 
 
+def turns_sha256(utterances: Sequence[Utterance]) -> str:
+    """Fingerprints which rows are turns of which dialogue, and where in it."""
+    turns = [[utt.dialogue or "", _cell(utt.turn)] for utt in utterances]
+    return hashlib.sha256(json.dumps(turns).encode()).hexdigest()
+
+
 def row_key(utt: Utterance) -> list[str]:
-    """Returns what makes a row the same row, wherever the corpus lies."""
+    """Returns what makes a row the same row, wherever the corpus lies; as `KEYS` names it."""
     cells = {column: _cell(getattr(utt, column)) for column in COLUMNS if column != "source"}
-    return list((cells | {"file": utt.file.name if utt.file else ""}).values())
+    key = list((cells | {"file": utt.file.name if utt.file else ""}).values())
+    # Of a row that is in no dialogue it is what it was before there were dialogues.
+    return key if utt.dialogue is None else [*key, utt.dialogue, _cell(utt.turn)]
+
+
+KEYS = (*(column for column in COLUMNS if column != "source"), *DIALOGUE)
+"""The columns that a row's key is made of."""
+
+
+def without_dialogues(utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Returns the rows as they were before dialogues were known."""
+    return [dataclasses.replace(utt, dialogue=None, turn=None) for utt in utterances]

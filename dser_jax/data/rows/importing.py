@@ -11,7 +11,8 @@ import numpy as np
 from dser_jax.corpora import RECOGNISED, Dialect
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.rows.missing import Rule, settle
-from dser_jax.data.staging import Staging, Table
+from dser_jax.data.rows.table import Table
+from dser_jax.data.staging import Staging
 from dser_jax.features import (
     FEATURES,
     Imported,

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from dser_jax.corpora import Utterance
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.staging import Table
+from dser_jax.data.rows.table import Table
 from dser_jax.system import BadInput, DataError, DserError, plural
 
 Half = Literal["transcripts", "speech"]
