@@ -13,7 +13,8 @@ class Options:
     Attributes:
       lanes: Runs at a time; by default what memory holds.
       keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
-      baselines: Whether the mean, ridge and SVR are fitted first, as rows to hold the runs against.
+      baselines: Whether the mean, ridge, SVR and kernel ridge are fitted first, as rows to hold
+        the runs against.
       extend: Whether a journal that was made for fewer runs takes the new ones in.
       retry_failed: Whether runs that failed, or whose rows, arrays or weights are damaged or lost,
         are trained again; their rows are dropped.

@@ -1,4 +1,4 @@
-"""Mean, ridge and SVR: held against hand-worked values, closed forms and scikit-learn itself."""
+"""Baselines: held against hand-worked values, closed forms and scikit-learn itself."""
 
 import csv
 import dataclasses
@@ -11,6 +11,8 @@ import pytest
 from fabricated import fabricate
 from rich.console import Console
 from scipy import sparse
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVR
 from tiny import CONFIG
 
@@ -22,13 +24,14 @@ from dser_jax.experiment.running import run_experiment
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.plan.groups import Group
+from dser_jax.plan.names import run_id
 from dser_jax.report.answer import verdict
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.baselines import fitting, models
 from dser_jax.stats.baselines.fitting import fit_baselines, stretch
 from dser_jax.stats.baselines.inputs import blocks_of
-from dser_jax.stats.baselines.models import ALPHAS, COSTS, EPSILON, MODELS
+from dser_jax.stats.baselines.models import ALPHAS, COSTS, EPSILON, MODELS, PENALTIES
 from dser_jax.stats.baselines.planning import check_baselines, plan_baselines
 from dser_jax.stats.table import tables
 from dser_jax.system.errors import DserError
@@ -112,7 +115,7 @@ def test_stretching_what_never_varies_only_shifts_it():
 
 def test_stretched_predictions_have_the_mean_and_deviation_of_the_labels(fitted):
     stretched = [name for name in fitted if name.endswith(", stretched")]
-    assert len(stretched) == 6
+    assert len(stretched) == 9
     for name in stretched:
         _, arrays, dataset = fitted[name]
         gold, pred = dataset.gold("validation"), arrays["validation_pred"]
@@ -188,6 +191,54 @@ def test_svr_trains_on_so_many_rows_at_most(monkeypatch):
     want = models._svr([x], gold[:29:2], some, rows)
     monkeypatch.setattr(models, "SVR_ROWS", 15)
     found = models._svr([x], gold[:29], np.arange(29), rows)
+    np.testing.assert_allclose(found, want, atol=1e-9)
+
+
+@pytest.mark.parametrize("halves", [1, 2])
+def test_kernel_ridge_is_that_of_scikit_learn(halves, monkeypatch):
+    """On the mean of the kernels of the halves; of one half it is the usual RBF kernel ridge."""
+    monkeypatch.setattr(models, "CHUNK", 7)
+    random = np.random.default_rng(2)
+    x = random.normal(size=(60, 4))
+    gold = random.normal(0.1, 0.3, (60, 3)) + 0.2 * x[:, :3]
+    gold[:9, 1] = gold[:, 2] = np.nan
+    train, rows = np.arange(40), np.arange(40, 60)
+    blocks = [x[:, :2], sparse.csr_matrix(x[:, 2:])][:halves]
+    preds = models._kernel_ridge(blocks, gold[train], train, rows)
+    alike = np.mean([rbf_kernel(x[:, at : at + 2], gamma=1.0) for at in (0, 2)[:halves]], axis=0)
+    for column in (0, 1):
+        known = train[np.isfinite(gold[train, column])]
+        y = gold[known, column]
+        for at, alpha in enumerate(PENALTIES):
+            model = KernelRidge(alpha=alpha, kernel="precomputed")
+            model.fit(alike[np.ix_(known, known)], y - y.mean())
+            want = model.predict(alike[np.ix_(rows, known)]) + y.mean()
+            np.testing.assert_allclose(preds[at, :, column], want, atol=1e-6)
+            if halves == 1:
+                one = KernelRidge(alpha=alpha, kernel="rbf", gamma=1.0)
+                one.fit(x[known, :2], y - y.mean())
+                want = one.predict(x[rows, :2]) + y.mean()
+                np.testing.assert_allclose(preds[at, :, column], want, atol=1e-6)
+    assert (preds[:, :, 2] == 0).all()
+
+
+def test_without_a_label_there_is_nothing_to_fit(fitted):
+    dataset = fitted["mean"][2]
+    unknown = dataset.data._replace(known=np.zeros_like(dataset.data.known))
+    dataset = dataclasses.replace(dataset, data=unknown)
+    for model, grid in models.GRIDS.items():
+        tried = models.candidates_of(model, [np.eye(SESSIONS * EACH)], dataset)
+        assert tried.shape == (len(grid), 2 * EACH, 3)
+        assert (tried == 0).all()
+
+
+def test_kernel_ridge_trains_on_so_many_rows_at_most(monkeypatch):
+    random = np.random.default_rng(3)
+    x, gold = random.normal(size=(30, 2)), random.normal(size=(30, 3))
+    some, rows = np.arange(0, 30, 2), np.arange(4)
+    want = models._kernel_ridge([x], gold[:29:2], some, rows)
+    monkeypatch.setattr(models, "KERNEL_ROWS", 15)
+    found = models._kernel_ridge([x], gold[:29], np.arange(29), rows)
     np.testing.assert_allclose(found, want, atol=1e-9)
 
 
@@ -301,14 +352,15 @@ def names(prepared, *configs):
 
 
 def test_baselines_see_what_the_networks_see(prepared):
-    speech = ["mean", *(f"{m} (speech){s}" for m in ("ridge", "svr") for s in ("", ", stretched"))]
+    kinds = ("ridge", "svr", "kernel")
+    speech = ["mean", *(f"{m} (speech){s}" for m in kinds for s in ("", ", stretched"))]
     assert names(prepared, SPEECH) == speech
     assert names(prepared, TEXT) == [name.replace("speech", "text") for name in speech]
-    assert len(names(prepared, SPEECH, TEXT)) == 9
+    assert len(names(prepared, SPEECH, TEXT)) == 13
     whole = names(prepared, CONFIG)
-    assert len(whole) == 13
+    assert len(whole) == 19
     assert names(prepared, SPEECH, TEXT, CONFIG) == whole
-    assert "svr (speech + text), stretched" in whole
+    assert {"svr (speech + text), stretched", "kernel (speech + text)"} < set(whole)
     wider = dataclasses.replace(CONFIG, units=9, vectors="other")
     assert plan_baselines(prepared, [CONFIG, wider]) == plan_baselines(prepared, [CONFIG])
     assert list(plan_baselines(prepared, [wider])) == list(plan_baselines(prepared, [CONFIG]))
@@ -317,7 +369,7 @@ def test_baselines_see_what_the_networks_see(prepared):
 def test_several_features_are_told_apart(prepared):
     frames = dataclasses.replace(CONFIG, features="toy_lld")
     found = names(prepared, SPEECH, frames)
-    assert len(found) == len(set(found)) == 1 + 2 * 2 * 4
+    assert len(found) == len(set(found)) == 1 + 3 * 2 * 4
     assert {"ridge (toy_hsf)", "svr (toy_lld)", "ridge (toy_lld + text), stretched"} < set(found)
     assert "ridge (toy_hsf + text)" not in found
 
@@ -326,7 +378,7 @@ def test_protocols_and_splits_have_their_own(prepared):
     paper = dataclasses.replace(SPEECH, protocol="paper")
     first = dataclasses.replace(SPEECH, split="session:Ses01")
     plan = plan_baselines(prepared, [SPEECH, paper, first])
-    assert len(plan) == 15
+    assert len(plan) == 21
     rows = [row for _, row, _ in fit_baselines(prepared, plan)]
     assert [row["run"] for row in rows] == list(plan)
     assert len({(row["protocol"], row["split"], row["truth"]) for row in rows}) == 3
@@ -355,7 +407,23 @@ def test_a_name_means_one_thing(prepared, fitted):
     check_baselines(plan, [], [old | {"config": old["config"] | {"split": "column"}}])
 
 
+def test_a_baseline_of_before_keeps_its_id(prepared):
+    """What a journal has is not fitted again: those that were planned later are added to it."""
+    plan = plan_baselines(prepared, [SPEECH])
+    for run, baseline in plan.items():
+        hparams = {"ridge": {"alpha": list(ALPHAS)}, "mean": {}}.get(baseline.model)
+        if hparams is not None:
+            identity = {"config": baseline.to_json(), "hparams": hparams}
+            data = prepared.fingerprint_of(baseline.prepared_inputs)
+            assert run == run_id(identity | {"data": data})
+
+
 # In experiments
+
+
+def without(prepared, configs):
+    plan = plan_baselines(prepared, configs)
+    return {run: each for run, each in plan.items() if each.model != "kernel"}
 
 
 def test_an_experiment_fits_them_once(prepared, tmp_path, monkeypatch):
@@ -371,6 +439,16 @@ def test_an_experiment_fits_them_once(prepared, tmp_path, monkeypatch):
     assert row["test"]["ccc"]["arousal"] == pytest.approx(
         ccc(gold[known, 1], pred[known, 1]), abs=1e-9
     )
+
+    # As a journal is that was made before there was kernel ridge.
+    monkeypatch.setattr(experiment, "plan_baselines", lambda *given: without(*given))
+    older = run_experiment(prepared.folder, tmp_path / "older", groups)
+    assert len(older.rows) == 5
+    monkeypatch.undo()
+    monkeypatch.setattr(experiment, "update_intervals", lambda view: [])
+    newer = run_experiment(prepared.folder, tmp_path / "older", groups)
+    assert newer.rows[:5] == older.rows
+    assert {row["run"] for row in newer.rows} == {row["run"] for row in view.rows}
 
     monkeypatch.setattr(fitting, "candidates_of", None)
     again = run_experiment(prepared.folder, tmp_path, groups)

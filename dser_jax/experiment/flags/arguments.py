@@ -111,7 +111,7 @@ def _add_test(group: Adder, usual: dict) -> None:
         "--no-baselines",
         action="store_false",
         dest="baselines",
-        help="leave out the mean, ridge and SVR, which the networks are held against",
+        help="leave out the mean, ridge, SVR and kernel ridge, which the networks are held against",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a network has to beat: the mean, ridge regression and SVR, as rows of the same journal.
+"""What a network has to beat: the mean, ridge regression, SVR, kernel ridge, as rows of a journal.
 
 Each predicts one attribute at a time, from speech (functionals; of sequences their means and
 deviations over frames), from text (tf-idf of its words) or from both side by side. They see what a
@@ -7,8 +7,8 @@ spread of the labels on validation, since least squares shrinks predictions to t
 CCC punishes.
 
 One setting is chosen, on validation alone, for each attribute and row of the table, by the CCC of
-that row's own predictions: the penalty of ridge (`ALPHAS`), the cost of SVR (`COSTS`). Where
-validation cannot tell, the middle of the grid is taken.
+that row's own predictions: the penalty of ridge (`ALPHAS`), the cost of SVR (`COSTS`), the penalty
+of kernel ridge (`PENALTIES`). Where validation cannot tell, the middle of the grid is taken.
 
 Open `planning.py` first: which baselines there are. Then, as data flows: `inputs.py`, `models.py`,
 `fitting.py`.

@@ -13,7 +13,7 @@ from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
 from dser_jax.data import Dataset, Prepared, load_dataset
 from dser_jax.stats.baselines.inputs import blocks_of
-from dser_jax.stats.baselines.models import ALPHAS, COSTS, MODELS, candidates_of
+from dser_jax.stats.baselines.models import GRIDS, MODELS, candidates_of
 from dser_jax.stats.baselines.planning import Baseline
 from dser_jax.training import ccc, scores
 
@@ -41,7 +41,7 @@ def fit_baselines(
         dataset = dataset_of(baseline.config)
         tried = candidates(baseline.model, baseline.config, baseline.speech, baseline.text)
         chosen, validation_pred, test_pred = _choose(tried, dataset, baseline.stretched)
-        grid = {"ridge": ALPHAS, "svr": COSTS}.get(baseline.model)
+        grid = GRIDS.get(baseline.model)
         row = {
             "run": run,
             "name": baseline.name,

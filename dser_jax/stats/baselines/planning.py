@@ -19,7 +19,7 @@ class Baseline:
 
     Attributes:
       name: As tables show it, e.g. "ridge (speech + text), stretched".
-      model: mean, ridge or svr.
+      model: mean, ridge, svr or kernel.
       config: Whose protocol, split and, if there is speech, whose features it has.
       speech, text: Whether it sees them.
       stretched: Whether its predictions are.
@@ -103,7 +103,7 @@ def _of_a_place(configs: Sequence[Config]) -> Iterator[Baseline]:
         inputs.append(("text", text, False, True))
     inputs += [(f"{called(name)} + text", config, True, True) for name, config in both.items()]
     yield Baseline("mean", "mean", configs[0])
-    for model in ("ridge", "svr"):
+    for model in ("ridge", "svr", "kernel"):
         for label, config, has_speech, has_text in inputs:
             name = f"{model} ({label})"
             yield Baseline(name, model, config, has_speech, has_text)
