@@ -28,16 +28,20 @@ DIALOGUES = "dialogue, turn"
 
 PADDINGS = ("masked", "keras")
 
+_LATER = ("mix_layers",)
+"""Fields added after version 0.1: runs without them are called what they were called then."""
+
 
 @dataclass(frozen=True)
 class Config:
     """What a training program is built from; the defaults are the paper's (Section IV, Fig. 3).
 
     Attributes:
-      acoustic: Acoustic network (lstm, cnn, dense), or None for text alone.
-      text: Text network (lstm, cnn, dense), or None for speech alone.
+      acoustic: Acoustic network (lstm, cnn, dense, mlp, attention), or None for text alone.
+      text: Text network (one of those), or None for speech alone.
       features: Name of the acoustic features, as the prepared data set has it.
-      vectors: "we" for random word embeddings, or the name of prepared word vectors.
+      vectors: "we" for random word embeddings, the name of prepared word vectors, or that of
+        features of text, such as a sentence encoder's, which are read in the place of words.
       units: Width of each recurrent, convolutional or dense layer of the two networks.
       layers: Number of such layers, recurrent or dense.
       taps: Steps that each convolutional layer sees; one layer a number.
@@ -62,6 +66,8 @@ class Config:
       optimizer: By its name in `optimizers.OPTIMIZERS`.
       half_recurrence: Whether the recurrent products of LSTM networks take bfloat16 (states and
         sums stay float32): quicker where a device has units for it, and close, not equal.
+      mix_layers: Whether features of several layers of an encoder enter as one learned mean of
+        them, instead of side by side.
     """
 
     acoustic: str | None = "lstm"
@@ -84,6 +90,7 @@ class Config:
     loss: str = "ccc"
     weighting: str = "fixed"
     optimizer: str = "rmsprop"
+    mix_layers: bool = False
 
     def __post_init__(self) -> None:
         if self.acoustic is None and self.text is None:
@@ -130,8 +137,11 @@ class Config:
         return [*speech, self.vectors] if self.text and self.vectors != "we" else speech
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the settings as JSON values."""
-        return dataclasses.asdict(self) | {"fusion": list(self.fusion), "taps": list(self.taps)}
+        """Returns the settings as JSON values, later ones only where they are not the default."""
+        values = dataclasses.asdict(self) | {"fusion": list(self.fusion), "taps": list(self.taps)}
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        off = {name for name in _LATER if values[name] == usual[name]}
+        return {name: value for name, value in values.items() if name not in off}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:

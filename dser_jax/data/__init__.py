@@ -12,7 +12,12 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.data.dataset import Data, Dataset, Scaler, functionals, load_dataset, rows_to_fit
     from dser_jax.data.folder.manifest import MANIFEST
-    from dser_jax.data.inputs import check_inputs, feature_name, folds_signs
+    from dser_jax.data.inputs import (
+        check_inputs,
+        feature_name,
+        folds_signs,
+        reads_features_of_text,
+    )
     from dser_jax.data.inspection import inspect, summary
     from dser_jax.data.joining import join
     from dser_jax.data.leaks import MARKS, mark

@@ -11,7 +11,13 @@ from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
-from dser_jax.data.inputs import check_width, feature_name, folds_signs, need_transcripts
+from dser_jax.data.inputs import (
+    check_width,
+    feature_name,
+    folds_signs,
+    need_transcripts,
+    reads_features_of_text,
+)
 from dser_jax.data.parts.labels import check_labels, without_constants
 from dser_jax.data.prepared import Offsets, Prepared
 from dser_jax.data.splits import Split, make_split
@@ -31,6 +37,8 @@ class Data(NamedTuple):
       train, validation, test: Row numbers.
       word_vectors: First values of the word embedding, or None for random ones.
       frames: Steps of each utterance that are no padding; None for functionals.
+      text: Standardized features of the words, in the place of tokens; like acoustic ones.
+      text_frames: Steps of these that are no padding; None for one vector an utterance.
     """
 
     acoustic: Float32[np.ndarray, "utt step feat"] | None
@@ -42,11 +50,13 @@ class Data(NamedTuple):
     test: Int32[np.ndarray, " test"]
     word_vectors: Float32[np.ndarray, "word dim"] | None
     frames: Int32[np.ndarray, " utt"] | None = None
+    text: Float32[np.ndarray, "utt text_step text_feat"] | None = None
+    text_frames: Int32[np.ndarray, " utt"] | None = None
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """Mean and deviation of each acoustic feature over the frames of the rows it was fitted on."""
+    """Mean and deviation of each feature over the frames of the rows it was fitted on."""
 
     mean: Float[np.ndarray, " feat"]
     scale: Float[np.ndarray, " feat"]
@@ -68,10 +78,12 @@ class Dataset:
       attrs: Attributes that have labels.
       fingerprint: Hash of the utterance table, the features and the word vectors that were used.
       truth: Hash of which utterances are predicted, and of their labels.
-      words: Size of the vocabulary, padding included; 0 without a text half.
-      embedding_dim: Width of the word embedding; 0 without a text half.
+      words: Size of the vocabulary, padding included; 0 where no words are read.
+      embedding_dim: Width of the word embedding; 0 where no words are read.
       tokenizer, scaler: What was fitted; None for an absent half.
       inputs: Names of what a network reads, as tables show them.
+      text_scaler: What was fitted to features of text; None where those are not read.
+      layers: Layers side by side in the features of speech, and in those of text.
     """
 
     data: Data
@@ -86,6 +98,8 @@ class Dataset:
     tokenizer: Tokenizer | None = None
     scaler: Scaler | None = None
     inputs: str = ""
+    text_scaler: Scaler | None = None
+    layers: tuple[int, int] = (1, 1)
 
     def gold(self, part: str) -> Float[np.ndarray, "utt attr"]:
         """Labels of a part on [-1, 1], NaN where there is none."""
@@ -120,10 +134,17 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
     known = np.isfinite(gold)
     fit_rows = rows_to_fit(split, len(utterances), config.protocol)
     acoustic = frames = scaler = tokens = tokenizer = word_vectors = None
-    words = embedding_dim = 0
+    text = text_frames = text_scaler = None
+    words, embedding_dim, layers = 0, 0, [1, 1]
     if inputs and config.acoustic is not None:
-        acoustic, frames, scaler = _acoustic(prepared, feature_name(prepared, config), fit_rows)
-    if inputs and config.text is not None:
+        name = feature_name(prepared, config)
+        acoustic, frames, scaler = _standardized(prepared, name, fit_rows)
+        layers[0] = prepared.layers_of(name)
+    of_text = reads_features_of_text(prepared, config)
+    if inputs and of_text:
+        text, text_frames, text_scaler = _standardized(prepared, config.vectors, fit_rows)
+        layers[1] = prepared.layers_of(config.vectors)
+    elif inputs and config.text is not None:
         tokenizer = _fit_tokenizer(prepared, fit_rows, folds_signs(prepared, config))
         tokens = tokenizer.encode([u.transcript or "" for u in utterances], config.max_tokens)
         words = len(tokenizer.index) + 1
@@ -142,6 +163,8 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         test=split.test.astype(np.int32),
         word_vectors=word_vectors,
         frames=frames,
+        text=text,
+        text_frames=text_frames,
     )
     ids = tuple(u.id for u in utterances)
     return Dataset(
@@ -157,6 +180,8 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         tokenizer=tokenizer,
         scaler=scaler,
         inputs=config.inputs_with(prepared.shown(config.features)),
+        text_scaler=text_scaler,
+        layers=(layers[0], layers[1]),
     )
 
 
@@ -166,7 +191,7 @@ def rows_to_fit(split: Split, utterances: int, protocol: str) -> Int[np.ndarray,
     return np.arange(utterances) if protocol == "paper" else split.train
 
 
-def _acoustic(prepared: Prepared, name: str, fit_rows: np.ndarray):
+def _standardized(prepared: Prepared, name: str, fit_rows: np.ndarray):
     """Standardizes the named features; returns them as [utt, step, feat], frames and scaler.
 
     An utterance that has none is at the mean, or is nothing but padding.

@@ -34,8 +34,13 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     notes = told_constants(prepared.labels, split)
     notes += known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
     if config.acoustic is not None:
+        _check_half(prepared, config.features, "speech", "--features")
         prepared.feature(feature_name(prepared, config))
     if config.text is None:
+        return notes
+    if reads_features_of_text(prepared, config):
+        _check_half(prepared, config.vectors, "text", "--vectors")
+        prepared.feature(config.vectors)
         return notes
     need_transcripts(prepared)
     notes += _signs(prepared, config)
@@ -47,7 +52,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
         raise DataError(
             f"the data set has no word vectors {config.vectors!r}",
             file=prepared.folder,
-            expected=f"one of those it has ({', '.join(there) or 'none'}), or "
+            expected=f"one of those it has ({', '.join(_of_text(prepared)) or 'none'}), or "
             f"`dser prepare --{config.vectors} FILE --out {prepared.folder}` with {where}",
         )
     width = prepared.vectors(config.vectors)[1].shape[1]
@@ -56,6 +61,30 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
         return notes
     have = f"the word vectors {config.vectors!r} have {width} dimensions"
     return [*notes, f"{have}, the paper's {Config.embedding_dim} ({where})"]
+
+
+def reads_features_of_text(prepared: Prepared, config: Config) -> bool:
+    """Tells whether the text half reads features of the words, and not the words themselves."""
+    named = config.vectors in prepared.manifest["features"]
+    return config.text is not None and named and config.vectors not in prepared.manifest["vectors"]
+
+
+def _of_text(prepared: Prepared) -> list[str]:
+    """Names what `vectors` can be: word vectors, and features of text."""
+    features = [n for n in prepared.manifest["features"] if prepared.half_of(n) == "text"]
+    return [*prepared.manifest["vectors"], *features]
+
+
+def _check_half(prepared: Prepared, name: str, half: str, flag: str) -> None:
+    """Refuses features of the other half."""
+    if name not in prepared.manifest["features"] or prepared.half_of(name) == half:
+        return
+    other = {"--features": "--vectors", "--vectors": "--features"}[flag]
+    raise DataError(
+        f"the features {name!r} are of {prepared.half_of(name)}",
+        file=prepared.folder,
+        expected=f"{flag} with features of {half}; or {other} {name}",
+    )
 
 
 def _signs(prepared: Prepared, config: Config) -> Iterator[str]:

@@ -89,7 +89,8 @@ def train_runs(
         return
     if lanes is not None and lanes < 1:
         raise DserError(f"lanes is {lanes}; expected 1 or more")
-    run = make_run(config, dataset.words, dataset.embedding_dim)
+    sizes = (dataset.words, dataset.embedding_dim)
+    run = make_run(config, *sizes, layers=dataset.layers)
     devices = tuple(devices or jax.local_devices())
     data = dataset.data
     if stream is None:  # A processor's memory is the host's.
@@ -97,7 +98,7 @@ def train_runs(
         stream = program is None and must_stream(run, config, data, card)
     if stream and data.acoustic is not None:
         rows = from_host(data.acoustic)
-        run = make_run(config, dataset.words, dataset.embedding_dim, rows)
+        run = make_run(config, *sizes, rows, dataset.layers)
         data = data._replace(acoustic=None)
     if program is None:
         devices = affordable(devices, data)

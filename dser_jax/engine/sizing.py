@@ -156,7 +156,7 @@ def lane_bytes(config: Config, data: Data, state_bytes: int) -> int:
       data: Gives the number of steps of each half.
       state_bytes: Size of one run's state.
     """
-    halves = (data.acoustic, data.tokens)
+    halves = (data.acoustic, data.tokens, data.text)
     steps = sum(half.shape[1] for half in halves if half is not None)
     batch = min(config.batch_size, len(data.train))
     predicted = min(EVAL_BATCH, max(len(data.validation), len(data.test)))

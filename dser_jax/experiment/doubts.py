@@ -7,7 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from dser_jax.corpora import ATTRS
-from dser_jax.data import Prepared, make_split, without_constants
+from dser_jax.data import (
+    Prepared,
+    make_split,
+    reads_features_of_text,
+    without_constants,
+)
 from dser_jax.plan import Group, RunSpec
 from dser_jax.system import DserError, plural
 
@@ -68,7 +73,11 @@ def _of_rows(group: Group, prepared: Prepared) -> Iterator[str]:
     for spec in _by_row(group):
         if not np.asarray(spec.hparams.loss_weights)[learned].any():
             yield f"{spec.name}: no loss weight on an attribute that has labels: nothing is learned"
-    if config.text is not None:
+    if reads_features_of_text(prepared, config):
+        entry = prepared.manifest["features"][config.vectors]
+        there = len(utterances) - entry.get("missing", 0)
+        yield from _few(there, len(utterances), f"features {config.vectors}")
+    elif config.text is not None:
         words = sum(bool(utterance.transcript) for utterance in utterances)
         yield from _few(words, len(utterances), "a transcript")
     if config.acoustic is not None:

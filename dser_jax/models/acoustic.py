@@ -1,5 +1,7 @@
 """Networks that encode speech: from acoustic features to one vector an utterance.
 
+They encode features of words as well, where a data set has those in the place of tokens.
+
 Each is called with the features, the number of frames of each utterance, which rows are no filling,
 and whether it is being trained. Frames are padded in front.
 """
@@ -11,6 +13,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Int
 
 from dser_jax.models.layers import LSTM, BatchNorm, Conv, dense
+from dser_jax.models.pooling import AttentiveStatistics, NormedDense, even, statistics
 from dser_jax.models.sequences import arrange, every_step, real_steps
 
 
@@ -104,3 +107,43 @@ class AcousticDense(nn.Module):
         for layer in range(self.layers):
             x = nn.relu(dense(self.units, f"dense_{layer}")(x))
         return x.reshape(x.shape[0], -1)
+
+
+class AcousticMLP(nn.Module):
+    """Dense layers with layer norm on functionals, or on means and deviations over frames."""
+
+    units: int
+    layers: int
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "utt step feat"],
+        lengths: Int[Array, " utt"],
+        real: Bool[Array, " utt"],
+        train: bool,
+    ) -> Float[Array, "utt encoded"]:
+        """Encodes features; nothing depends on the rest of the batch."""
+        steps = x.shape[1]
+        pooled = x[:, 0] if steps == 1 else statistics(x, even(real_steps(lengths, steps)))
+        return NormedDense(self.units, self.layers, name="layers")(pooled)
+
+
+class AcousticAttention(nn.Module):
+    """Attentive statistics of dense ReLU codes of each frame, then a dense layer with its norm."""
+
+    units: int
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "utt step feat"],
+        lengths: Int[Array, " utt"],
+        real: Bool[Array, " utt"],
+        train: bool,
+    ) -> Float[Array, "utt encoded"]:
+        """Encodes features; nothing depends on the rest of the batch."""
+        codes = nn.relu(dense(self.units, "frame")(x))
+        there = real_steps(lengths, x.shape[1])
+        pooled = AttentiveStatistics(self.units, name="pooling")(codes, there)
+        return NormedDense(self.units, 1, name="layers")(pooled)

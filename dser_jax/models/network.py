@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from dser_jax.corpora import ATTRS
 from dser_jax.models.layers import Dropout, dense
+from dser_jax.models.pooling import LayerMix
 
 
 class Batch(NamedTuple):
@@ -20,12 +21,16 @@ class Batch(NamedTuple):
       tokens: Word numbers, 0 for padding, padded in front.
       real: False for rows that only fill up the batch.
       frames: Steps of each utterance that are no padding; None if all are.
+      text: Features of its words, in the place of tokens; like acoustic ones.
+      text_frames: Steps of these that are no padding; None if all are.
     """
 
     acoustic: Float[Array, "utt step feat"] | None
     tokens: Int[Array, "utt token"] | None
     real: Bool[Array, " utt"]
     frames: Int[Array, " utt"] | None = None
+    text: Float[Array, "utt text_step text_feat"] | None = None
+    text_frames: Int[Array, " utt"] | None = None
 
 
 class Rates(NamedTuple):
@@ -44,26 +49,31 @@ class Network(nn.Module):
 
     Attributes:
       acoustic: Encoder of speech, or None.
-      text: Encoder of text, or None.
+      text: Encoder of text, or None; one of features where a batch has those of its words.
       fusion: Widths of the dense layers after the concatenation.
+      mixed: Layers of the features of speech, and of text, that enter as their learned mean; 1
+        where features enter as they are.
     """
 
     acoustic: nn.Module | None
     text: nn.Module | None
     fusion: tuple[int, ...]
+    mixed: tuple[int, int] = (1, 1)
 
     @nn.compact
     def __call__(self, batch: Batch, rates: Rates, train: bool) -> Float[Array, "utt attr"]:
         """Predicts; dropout and the batch's own statistics act in training only."""
         halves = []
         if self.acoustic is not None:
-            x, frames = jnp.asarray(batch.acoustic), batch.frames
-            if frames is None:
-                frames = jnp.full(x.shape[0], x.shape[1])
-            encoded = self.acoustic(x, frames, batch.real, train)
+            x = _mixed(jnp.asarray(batch.acoustic), self.mixed[0], "acoustic_mix")
+            encoded = self.acoustic(x, _lengths(x, batch.frames), batch.real, train)
             halves.append(Dropout(name="acoustic_dropout")(encoded, rates.acoustic, train))
         if self.text is not None:
-            encoded = self.text(batch.tokens)
+            if batch.text is None:
+                encoded = self.text(batch.tokens)
+            else:
+                x = _mixed(jnp.asarray(batch.text), self.mixed[1], "text_mix")
+                encoded = self.text(x, _lengths(x, batch.text_frames), batch.real, train)
             halves.append(Dropout(name="text_dropout")(encoded, rates.text, train))
         x = jnp.concatenate(halves, axis=-1)
         if len(halves) == 2:
@@ -71,3 +81,12 @@ class Network(nn.Module):
                 x = nn.relu(dense(width, f"fusion_{i}")(x))
             x = Dropout(name="fusion_dropout")(x, rates.fusion, train)
         return jnp.concatenate([dense(1, attr)(x) for attr in ATTRS], axis=-1)
+
+
+def _lengths(x: Float[Array, "utt step feat"], frames: Int[Array, " utt"] | None) -> Array:
+    """Returns how many steps of each utterance are no padding."""
+    return jnp.full(x.shape[0], x.shape[1]) if frames is None else frames
+
+
+def _mixed(x: Float[Array, "utt step all"], layers: int, name: str) -> Float[Array, "utt step _"]:
+    return LayerMix(layers, name=name)(x) if layers > 1 else x

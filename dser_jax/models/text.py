@@ -7,6 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from dser_jax.models.layers import LSTM, Conv, dense
+from dser_jax.models.pooling import AttentiveStatistics, NormedDense, even, statistics
 from dser_jax.models.sequences import Steps, feed, find_places, last_step, token_lengths
 
 
@@ -102,3 +103,33 @@ class TextDense(nn.Module):
         for layer in range(self.layers):
             x = nn.relu(dense(self.units, f"dense_{layer}")(x))
         return dense(self.dense_width, "dense_last")(x.reshape(x.shape[0], -1))
+
+
+class TextMLP(nn.Module):
+    """Embedding, means and deviations over the words, dense layers with layer normalization."""
+
+    words: int
+    embedding_dim: int
+    units: int
+    layers: int
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
+        """Encodes token sequences."""
+        x = Embedding(self.words, self.embedding_dim, name="embedding")(tokens)
+        return NormedDense(self.units, self.layers, name="layers")(statistics(x, even(tokens != 0)))
+
+
+class TextAttention(nn.Module):
+    """Embedding, attentive statistics over the words, a dense layer with its norm."""
+
+    words: int
+    embedding_dim: int
+    units: int
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
+        """Encodes token sequences."""
+        x = Embedding(self.words, self.embedding_dim, name="embedding")(tokens)
+        pooled = AttentiveStatistics(self.units, name="pooling")(x, tokens != 0)
+        return NormedDense(self.units, 1, name="layers")(pooled)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from dser_jax.config import Config
-from dser_jax.data import Prepared, check_inputs
+from dser_jax.data import Prepared, check_inputs, reads_features_of_text
 from dser_jax.models import make_network
 from dser_jax.plan.grid import grid_points, hparams_at
 from dser_jax.plan.names import hparams_json, run_of
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system import DserError, tell
-from dser_jax.training import HParams, named
+from dser_jax.training import HParams, decays, named
 
 Plan = dict[str, RunSpec]
 """Runs by their ids."""
@@ -108,8 +108,10 @@ def usable_groups(
         names = dict.fromkeys(spec.name for spec in group.runs)
         rows = _few(list(names)) or ("search" if group.search is not None else "baselines")
         try:
-            make_network(group.config)  # names what is unknown before anything is written
-            named(group.config)
+            # Names what is unknown before anything is written.
+            of_text = reads_features_of_text(prepared, group.config)
+            make_network(group.config, words=0 if of_text else 1, embedding_dim=1)
+            _check_decay(group, named(group.config)[2])
             for note in check_inputs(prepared, group.config):
                 notes.setdefault(note, []).append(rows)
             usable.append(group)
@@ -125,6 +127,16 @@ def usable_groups(
     for line in skipped:
         tell(line)
     return usable, skipped
+
+
+def _check_decay(group: Group, make: Callable[..., Any]) -> None:
+    """Refuses a weight decay that the optimizer has no use for."""
+    some = [spec.name for spec in group.runs if spec.hparams.weight_decay]
+    if some and not decays(make):
+        raise DserError(
+            f"{some[0]}: the optimizer {group.config.optimizer} has no weight decay; "
+            "--optimizer adamw has"
+        )
 
 
 def _few(names: Sequence[str], shown: int = 3) -> str:

@@ -46,10 +46,12 @@ def run_id(identity: Mapping[str, Any]) -> str:
 
 def hparams_json(hparams: HParams) -> dict[str, Any]:
     """Returns traced settings as Python numbers: 0.1, not float32's 0.10000000149."""
+    from dser_jax.training import told
+
     for name, value in hparams._asdict().items():
         if not np.isfinite(value).all():
             raise DserError(f"{name} is {value}; expected a finite number")
-    return {name: _short(np.asarray(value).tolist()) for name, value in hparams._asdict().items()}
+    return {name: _short(np.asarray(value).tolist()) for name, value in told(hparams).items()}
 
 
 def _short(value):

@@ -101,7 +101,9 @@ class Space:
 
     def describe(self) -> dict[str, Any]:
         """Returns the ranges, and the settings that are not varied, as plain values."""
-        held = hparams_at({}, self.defaults)._asdict()
+        from dser_jax.training import told
+
+        held = told(hparams_at({}, self.defaults))
         if "alpha" in self.ranges:
             del held["loss_weights"]
         return {
@@ -199,7 +201,7 @@ def _check(field: str, values: Range | Choice) -> None:
         refuse("a lower end above 0 for a logarithmic range")
     if field.endswith("_dropout") and not (min(ends) >= 0 and max(ends) < 1):
         refuse("rates from 0 on and below 1")
-    if field == "learning_rate" and min(ends) < 0:
+    if field in ("learning_rate", "weight_decay") and min(ends) < 0:
         refuse("rates of 0 or more")
     if is_count(field) and (min(ends) < 1 or any(end % 1 for end in ends)):
         refuse("whole numbers, 1 or more")

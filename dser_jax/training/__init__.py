@@ -11,9 +11,9 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.training.evaluation import EVAL_BATCH
-    from dser_jax.training.hparams import HParams
+    from dser_jax.training.hparams import HParams, told
     from dser_jax.training.metrics import BATCH, ccc, ccc_batch32, scores
-    from dser_jax.training.optimizers import OPTIMIZERS, rmsprop
+    from dser_jax.training.optimizers import OPTIMIZERS, decays, rmsprop
     from dser_jax.training.run import Result, Run, make_run, named
     from dser_jax.training.state import State, Weights
 else:

@@ -34,7 +34,9 @@ def take(
         features = acoustic(rows)
     else:
         features = None if data.acoustic is None else jnp.asarray(data.acoustic)[rows]
-    return Batch(features, tokens, real, frames)
+    text = None if data.text is None else jnp.asarray(data.text)[rows]
+    text_frames = None if data.text_frames is None else jnp.asarray(data.text_frames)[rows]
+    return Batch(features, tokens, real, frames, text, text_frames)
 
 
 def divide(

@@ -20,6 +20,12 @@ class HParams(NamedTuple):
       acoustic_dropout, text_dropout: Rates in [0, 1) before the concatenation, or heads.
       fusion_dropout: Rate after the fusion's dense layers.
       learning_rate: The optimizer's step size.
+      weight_decay: Of the optimizers that have one, each step: learning rate times this times the
+        weights (Loshchilov & Hutter 2019).
+      modality_dropout: Share in [0, 1) of the training utterances that lose one of two halves,
+        speech or words, as if they had none.
+      embedding_dropout: Share in [0, 1) of the words of the vocabulary that are taken from a batch,
+        each wherever it occurs (Gal & Ghahramani 2016).
       patience: Epochs without a better validation loss after which the run stops.
     """
 
@@ -29,3 +35,20 @@ class HParams(NamedTuple):
     fusion_dropout: Number = np.float32(0.4)
     learning_rate: Number = np.float32(1e-3)
     patience: Number = np.int32(10)
+    weight_decay: Number = np.float32(0.0)
+    modality_dropout: Number = np.float32(0.0)
+    embedding_dropout: Number = np.float32(0.0)
+
+
+_LATER = ("weight_decay", "modality_dropout", "embedding_dropout")
+"""Fields added after version 0.1: runs without them are called what they were called then."""
+
+
+def told(hparams: HParams) -> dict[str, Number]:
+    """Returns settings by name, later ones only where they are not the default."""
+    usual = HParams()._asdict()
+    return {
+        name: value
+        for name, value in hparams._asdict().items()
+        if name not in _LATER or float(value) != float(usual[name])
+    }

@@ -84,21 +84,26 @@ def named(config: Config) -> tuple[Loss, Weighting, Optimizer]:
 
 
 def make_run(
-    config: Config, words: int = 0, embedding_dim: int = 0, acoustic: Acoustic | None = None
+    config: Config,
+    words: int = 0,
+    embedding_dim: int = 0,
+    acoustic: Acoustic | None = None,
+    layers: tuple[int, int] = (1, 1),
 ) -> Run:
     """Makes the three functions of a run.
 
     Args:
       config: Static settings.
-      words: Size of the vocabulary, padding included; for a text half.
-      embedding_dim: Width of the word vectors; for a text half.
+      words: Size of the vocabulary, padding included; for a text half that reads words.
+      embedding_dim: Width of the word vectors; likewise.
       acoustic: Gives the acoustic features of some rows, where `Data` does not hold them.
+      layers: Layers side by side in the features of speech, and of text.
     """
-    network = make_network(config, words, embedding_dim)
+    network = make_network(config, words, embedding_dim, layers)
     loss_of, weighting, make_optimizer = named(config)
     take_rows = partial(take, acoustic)
     train_epoch = make_train_epoch(
-        network, take_rows, config.batch_size, loss_of, weighting, make_optimizer
+        network, take_rows, config.batch_size, loss_of, weighting, make_optimizer, words
     )
 
     def init(key: PRNGKeyArray, data: Data) -> State:

@@ -14,8 +14,9 @@ from dser_jax.data import Data
 from dser_jax.loss import Loss, Weighting
 from dser_jax.models import Network, Rates
 from dser_jax.training.batches import Take, divide
+from dser_jax.training.dropping import drop_inputs
 from dser_jax.training.hparams import HParams
-from dser_jax.training.optimizers import Optimizer
+from dser_jax.training.optimizers import Optimizer, make_with
 from dser_jax.training.state import State, Weights
 
 Trained = tuple[Weights, optax.OptState, Any, Float[Array, ""]]
@@ -29,11 +30,16 @@ def make_train_epoch(
     loss_of: Loss,
     weighting: Weighting,
     make_optimizer: Optimizer,
+    words: int = 0,
 ) -> Callable[[HParams, State, Data], Trained]:
-    """Makes the function that takes one step a batch; it returns what came of it."""
+    """Makes the function that takes one step a batch; it returns what came of it.
+
+    Of `words`, the size of the vocabulary, some may be left out in training.
+    """
 
     def train_loss(params, stats, memory, batch, gold, weight, hparams, key):
         rates = Rates(hparams.acoustic_dropout, hparams.text_dropout, hparams.fusion_dropout)
+        batch = drop_inputs(batch, hparams, words, key)
         pred, updated = network.apply(
             {"params": params, "batch_stats": stats},
             batch,
@@ -52,7 +58,9 @@ def make_train_epoch(
         shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
         order = jax.random.permutation(shuffle_key, jnp.asarray(data.train))
         rows, real = divide(order, batch_size)
-        optimizer = make_optimizer(jnp.asarray(hparams.learning_rate))
+        optimizer = make_with(
+            make_optimizer, jnp.asarray(hparams.learning_rate), jnp.asarray(hparams.weight_decay)
+        )
 
         def step(carry, inputs):
             weights, opt_state = carry

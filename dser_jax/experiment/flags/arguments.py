@@ -26,7 +26,7 @@ _TRAINING = {
 _NAMED = {
     "loss": "of each attribute: ccc, mse",
     "weighting": "of the losses of the three: fixed",
-    "optimizer": "rmsprop, adam, sgd",
+    "optimizer": "rmsprop, adam, adamw, sgd",
 }
 RATES: dict[str, tuple[float | int, str]] = {
     "acoustic_dropout": (0.1, "dropout of the acoustic network"),
@@ -34,6 +34,9 @@ RATES: dict[str, tuple[float | int, str]] = {
     "fusion_dropout": (0.4, "dropout after the fusion"),
     "learning_rate": (1e-3, "step size of the optimizer"),
     "patience": (10, "epochs without a better validation loss before a run stops"),
+    "weight_decay": (0.0, "of the optimizer adamw"),
+    "modality_dropout": (0.0, "utterances that lose one half, speech or words, in training"),
+    "embedding_dropout": (0.0, "words of the vocabulary that are left out, batch by batch"),
 }
 """The traced settings that are one number: the paper's value, and what it is."""
 
@@ -78,7 +81,10 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float | str) -> 
         "--features", metavar="NAME", help="acoustic features (the prepared ones, if only one)"
     )
     parser.add_argument(
-        "--vectors", metavar="NAME", default="we", help="word vectors: we, or prepared ones (we)"
+        "--vectors",
+        metavar="NAME",
+        default="we",
+        help="word vectors: we, or prepared ones; or features of text (we)",
     )
     add_size(parser, {name: usual[name] for name in SMALL})
     _add_test(parser.add_argument_group("what is tested, and against what"), usual)
@@ -133,6 +139,11 @@ def _add_network(group: Adder, usual: dict) -> None:
         default="",
         help="what LSTM networks make of padding: skip it, or take it like words, as the authors "
         "did (masked under strict, keras under paper)",
+    )
+    group.add_argument(
+        "--mix-layers",
+        action="store_true",
+        help="take a learned mean of an encoder's layers, instead of all side by side",
     )
     group.add_argument(
         "--half-recurrence",

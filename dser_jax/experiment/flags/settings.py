@@ -49,11 +49,12 @@ def make_hparams(
 
     settle_size(args)
     values = {name: varied.get(name, getattr(args, name)) for name in RATES}
-    for name in ("acoustic_dropout", "text_dropout", "fusion_dropout"):
+    for name in (name for name in RATES if name.endswith("_dropout")):
         if not 0 <= (rate := values[name]) < 1:
             raise DserError(f"{flag_of(name)} is {rate}; expected 0 or more and below 1")
-    if values["learning_rate"] < 0:
-        raise DserError(f"--learning-rate is {values['learning_rate']}; expected 0 or more")
+    for name in ("learning_rate", "weight_decay"):
+        if not values[name] >= 0:
+            raise DserError(f"{flag_of(name)} is {values[name]}; expected 0 or more")
     patience = values.pop("patience")
     if not patience >= 1 or patience % 1:
         raise DserError(f"--patience is {patience:g}; expected a whole number, 1 or more")
@@ -68,7 +69,9 @@ def _only_features(data: str, acoustic: str | None) -> str:
     from dser_jax.data import load_prepared
     from dser_jax.features import NONZERO
 
-    names = [n for n in load_prepared(data).manifest["features"] if not n.endswith(NONZERO)]
+    prepared = load_prepared(data)
+    known = [n for n in prepared.manifest["features"] if not n.endswith(NONZERO)]
+    names = [n for n in known if prepared.half_of(n) == "speech"]
     if not names:
         raise DserError(
             f"{data} has no acoustic features; `dser prepare --features` adds some, and "

@@ -1,0 +1,100 @@
+"""Features of text in the place of words: where they come from, and what networks get of them."""
+
+import json
+
+import numpy as np
+import pytest
+from keras_reference import usual_promotion
+
+from dser_jax.config import Config
+from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.data.dataset import load_dataset
+from dser_jax.data.folder.manifest import read_manifest
+from dser_jax.data.inputs import check_inputs, reads_features_of_text
+from dser_jax.data.prepared import load_prepared
+from dser_jax.data.preparing import prepare
+from dser_jax.experiment.running import run_experiment
+from dser_jax.plan.groups import Group, product, usable_groups
+from dser_jax.system.errors import DserError
+from dser_jax.system.files.sealed import write_sealed
+
+COUNT = 30
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder with features of speech and of text, two layers of the latter side by side."""
+    folder = tmp_path_factory.mktemp("text")
+    random = np.random.default_rng(0)
+    utterances = tuple(
+        Utterance(
+            f"u{i:02d}",
+            speaker=f"s{i % 6}",
+            session=f"S{i % 3}",
+            transcript=f"word {i % 5}",
+            valence=float(random.uniform(1, 5)),
+            arousal=float(random.uniform(1, 5)),
+            dominance=float(random.uniform(1, 5)),
+        )
+        for i in range(COUNT)
+    )
+    np.save(folder / "speech.npy", random.normal(size=(COUNT, 4)).astype(np.float32))
+    np.save(folder / "text.npy", random.normal(3, 2, size=(COUNT, 6)).astype(np.float32))
+    made = {"speech": folder / "speech.npy", "mini": folder / "text.npy"}
+    prepare(Corpus("toy", utterances, (1.0, 5.0)), folder / "out", acoustic=made)
+    manifest = read_manifest(folder / "out")
+    manifest["features"]["mini"] |= {"half": "text", "layers": 2}
+    manifest.pop("checksum", None)
+    write_sealed(folder / "out" / "manifest.json", manifest)
+    return load_prepared(folder / "out")
+
+
+SMALL = {"features": "speech", "units": 3, "layers": 1, "fusion": (3, 2), "max_epochs": 2}
+
+
+def config(**changes):
+    return Config(**{"acoustic": "mlp", "text": "mlp", "vectors": "mini", **SMALL, **changes})
+
+
+def test_a_text_half_gets_them_standardized_on_training_rows(prepared):
+    dataset = load_dataset(prepared, config())
+    assert reads_features_of_text(prepared, config())
+    assert dataset.data.tokens is dataset.tokenizer is None
+    assert (dataset.words, dataset.layers) == (0, (1, 2))
+    assert dataset.data.text.shape == (COUNT, 1, 6)
+    np.testing.assert_allclose(dataset.data.text[dataset.split.train, 0].mean(0), 0, atol=1e-5)
+    assert dataset.inputs == "speech + mini"
+    assert dataset.fingerprint == prepared.fingerprint_of(["speech", "mini"])
+    assert check_inputs(prepared, config()) == []
+
+
+def test_features_of_one_half_are_refused_for_the_other(prepared):
+    with pytest.raises(DserError, match=r"'mini' are of text.*--vectors mini"):
+        check_inputs(prepared, config(features="mini"))
+    with pytest.raises(DserError, match=r"'speech' are of speech.*--features speech"):
+        check_inputs(prepared, config(vectors="speech"))
+
+
+def test_an_unknown_network_is_named_before_anything_is_trained(prepared):
+    with pytest.raises(DserError, match="no acoustic network is called 'nn'; there are lstm, cnn"):
+        usable_groups([Group(config(text="nn"))], prepared, skip=False)
+    runs = product(weight_decay=[0.1])
+    with pytest.raises(DserError, match="rmsprop has no weight decay; --optimizer adamw has"):
+        usable_groups([Group(config(), runs)], prepared, skip=False)
+
+
+@pytest.mark.parametrize("changes", [{}, {"acoustic": None, "text": "attention"}])
+def test_networks_train_on_them(prepared, tmp_path, changes):
+    named = config(optimizer="adamw", mix_layers=True, **changes)
+    runs = product(weight_decay=[0.0, 0.1], modality_dropout=[0.2])
+    with usual_promotion():  # Optax' Adam raises a number to the power of an integer.
+        view = run_experiment(
+            prepared.folder, tmp_path / "out", [Group(named, runs)], baselines=False, lanes=2
+        )
+    assert [row["status"] for row in view.rows] == ["ok"] * 2
+    assert view.rows[1]["hparams"]["weight_decay"] == 0.1
+    assert "weight_decay" not in view.rows[0]["hparams"]
+    assert view.rows[0]["config"]["mix_layers"] is True
+    assert view.rows[0]["test"] != view.rows[1]["test"]
+    assert Config.from_json(json.loads(json.dumps(named.to_json()))) == named
+    assert "mix_layers" not in Config().to_json()
