@@ -81,7 +81,7 @@ def rewritten(page: str) -> str:
 
 def test_the_counts_are_computed_ones():
     page = PAGE.read_text("utf-8")
-    assert page == rewritten(page), "python tests/test_docs_networks.py writes the tables anew"
+    assert page == rewritten(page), "python tests/docs/test_networks.py writes the tables anew"
     assert set(re.findall(r"\| \*\*([\d,]+)\*\* ", page)) == PRINTED
 
 
