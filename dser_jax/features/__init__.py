@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         load_imported,
         shown_name,
     )
+    from dser_jax.features.imported.remarks import remarks_on
     from dser_jax.features.samples import check_samples, say_loud
     from dser_jax.features.sets import EXTRACTORS, FEATURES, Feature
     from dser_jax.features.store import Store

@@ -206,6 +206,9 @@ def test_numbers_of_rows_under_any_name(tmp_path):
     found = load_imported(write(tmp_path, "\n".join(["loud,nr", *lines])), "mine", table)
     assert found.columns == ("loud",)
     assert "x.csv: 'nr' numbers the rows, and is left out" in found.said
+    array[:, 1] = 100 - 0.1 * np.arange(12)
+    found = load_imported(save(tmp_path, array), "mine", table)
+    assert found.columns == ("mine_0", "mine_2")
 
 
 def test_an_index_of_names(tmp_path):

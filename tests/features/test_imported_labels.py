@@ -75,6 +75,57 @@ def test_a_column_that_is_called_as_a_label_is_found(name):
     assert found.attribute in ATTRS
 
 
+ALL = np.random.default_rng(5).uniform(1, 5, (60, 3)).round(1)
+
+
+def whole(count: int = 60) -> list[Utterance]:
+    """Utterances of which all labels are known, of six speakers in two sessions."""
+    return [
+        Utterance(
+            f"u{i}",
+            speaker=f"s{i // 10}",
+            session=f"S{i // 30}",
+            **dict(zip(ATTRS, row, strict=True)),
+        )
+        for i, row in enumerate(ALL[:count].tolist())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("weights", "attribute"),
+    [
+        ((1, 1, 1), "valence and arousal and dominance"),
+        ((1, 1, 0), "valence and arousal"),
+        ((0, 3, -1), "arousal and dominance"),
+        ((0, -2, 0), "arousal"),
+    ],
+)
+@pytest.mark.parametrize("made", ["exact", "scaled", "1 decimal", "2 decimals", "whole numbers"])
+def test_a_sum_of_labels_is_found(weights, attribute, made):
+    """The mean, the sum, a difference: in any unit, and rounded."""
+    column = ALL @ np.array(weights, float)
+    if made == "scaled":
+        column = 7 - column / 30
+    elif made == "whole numbers":
+        column = np.rint(3 * column)
+    elif made != "exact":
+        column = (column / 3).round(int(made[0]))
+    found = find_labels(imported({"x": column, "loud": np.sin(ALL[:, 0] * 40)}), whole())
+    assert found == [Disguise("x", "follows", attribute)]
+
+
+def test_features_are_no_sums_of_labels():
+    """Twenty thousand columns of noise, of few rows and of few values; and very good features."""
+    for count in (7, 10, 20, 40, 60):
+        random = np.random.default_rng(count)
+        for noise in (random.normal(size=(count, 2000)), random.integers(0, 4, (count, 2000))):
+            columns = {f"c{i}": column for i, column in enumerate(noise.T)}
+            assert find_labels(imported(columns), whole(count)) == []
+    good = ALL.mean(1) + 0.1 * np.random.default_rng(3).normal(size=60)
+    columns = {"good": good, "rounded": good.round(1), "high": ALL[:, 0] > 3}
+    assert find_labels(imported(columns), whole()) == []
+
+
 def test_few_rows_are_not_taken_for_a_line():
     found = {"x": 2 * labels_of("valence", 4) + 1, "y": labels_of("valence", 4)}
     assert find_labels(imported(found), utterances(4)) == [Disguise("y", "equals", "valence")]

@@ -20,6 +20,7 @@ from dser_jax.features import (
     imported_from,
     is_imported,
     load_imported,
+    remarks_on,
 )
 from dser_jax.system import BadInput, DataError, DserError
 
@@ -101,6 +102,7 @@ def import_features(
         raise DataError("no utterance has features here", file=path, expected="some that has")
     settle("speech", rule, found.missing.items(), table, bad)
     _refuse_labels(path, found, table, said, reading.labels)
+    said += [f"{path.name}: {remark}" for remark in remarks_on(found, table.utterances)]
     return found
 
 

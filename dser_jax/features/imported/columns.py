@@ -51,8 +51,13 @@ def count_up(values: Sequence[float] | np.ndarray) -> bool:
 
 
 def number_rows(values: Sequence[float] | np.ndarray) -> bool:
-    """Tells whether a column is 0, 1, 2, ... or 1, 2, 3, ..., in rows enough to be sure."""
-    numbers = np.asarray(values)
-    if len(numbers) < MANY or numbers[0] not in (0, 1):
+    """Tells whether a column goes by one step from row to row, in rows enough to be sure."""
+    numbers = np.asarray(values, float)
+    if len(numbers) < MANY or not np.isfinite(numbers).all():
         return False
-    return bool(np.array_equal(numbers, numbers[0] + np.arange(len(numbers))))
+    step = (numbers[-1] - numbers[0]) / (len(numbers) - 1)
+    off = numbers - numbers[0] - step * np.arange(len(numbers))
+    return bool(
+        abs(step) > 1e-5 * np.abs(numbers).max() / len(numbers)
+        and (np.abs(off) <= 1e-3 * abs(step)).all()
+    )
