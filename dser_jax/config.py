@@ -19,7 +19,8 @@ LEAVE_ONE_OUT = "leave_one_session_out"
 
 SPEAKERS = re.compile(r"speakers:(?P<share>0?\.\d+)(:(?P<seed>\d+))?")
 FOLD = re.compile(r"fold:(?P<number>\d+)/(?P<count>\d+)(:(?P<seed>\d+))?")
-"""How splits by speaker are written."""
+FOLDS = re.compile(r"folds:(?P<count>\d+)(:(?P<seed>\d+))?")
+"""How splits by speaker are written; the last is a sweep's, over each `FOLD`."""
 
 _OTHERS = re.compile(r"last_session|session:.+|column(:.+)?", re.DOTALL)
 

@@ -12,6 +12,7 @@ from dser_jax.experiment import (
     add_arguments,
     add_search_arguments,
     asked_flags,
+    with_places,
 )
 from dser_jax.system import DserError
 
@@ -71,6 +72,7 @@ def add(commands: Commands) -> None:
     parser.set_defaults(seeds=None)  # So that a search can tell whether they were asked for.
 
 
+@with_places
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser sweep`."""
     from dser_jax.experiment import make_config, make_hparams, make_search

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from dser_jax.config import PROTOCOLS
+from dser_jax.config import FOLD, PROTOCOLS, SPEAKERS
 from dser_jax.corpora import Utterance, in_order
 from dser_jax.data.parts.folds import divide, is_by_speaker
 from dser_jax.system import DserError, plural
 
 PARTS = ("train", "validation", "test")
+
+_SHARES = (0.01, 0.02, 0.05, *(tenths / 10 for tenths in range(1, 10)))
+_COUNTS = (3, 4, 5, 10)
+"""What is tried where a split by speaker cannot be made, to name one that can."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,33 @@ def make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Sp
     Raises:
       DserError: The corpus lacks what the split needs, or a part would be empty.
     """
+    try:
+        return _make_split(utterances, split, protocol)
+    except DserError as error:
+        others = _others(utterances, split, protocol)
+        if not others:
+            raise
+        raise DserError(f"{error}; {others} would do") from None
+
+
+def _others(utterances: Sequence[Utterance], split: str, protocol: str) -> str:
+    """Names splits by speaker that can be made, where one of them cannot."""
+    if found := SPEAKERS.fullmatch(split):
+        kinds = [f"speakers:{share:g}" for share in _SHARES]
+    elif found := FOLD.fullmatch(split):
+        kinds = [f"fold:{found['number']}/{count}" for count in _COUNTS]
+    else:
+        return ""
+    seed = f":{found['seed']}" if found["seed"] else ""
+    able = []
+    for kind in kinds:
+        with contextlib.suppress(DserError):
+            _make_split(utterances, kind + seed, protocol)
+            able.append(kind.replace("fold:1/", "folds:") + seed)
+    return " to ".join(dict.fromkeys([able[0], able[-1]])) if able else ""
+
+
+def _make_split(utterances: Sequence[Utterance], split: str, protocol: str) -> Split:
     if split == "column" or split.startswith("column:"):
         name, rest, validation, test = _by_column(utterances, split)
     elif is_by_speaker(split):
@@ -162,12 +193,17 @@ def _last_speakers(
         return rest[[utterances[i].session == sessions[-1] for i in rest]]
     speakers = in_order(utterances[i].speaker for i in rest)
     named = [utterances[i].speaker for i in rest]
+    if len(speakers) < 2 and not by_session:
+        raise DserError(
+            f"the split leaves {plural(len(speakers), 'speaker')} to train and to validate on; "
+            "expected 2 or more under protocol 'strict'"
+        )
     if len(speakers) < 2 or None in named:
         raise DserError(
             "protocol 'strict' validates on speakers held out of training, but the rows that are "
-            f"left for training name fewer than two sessions, and {len(speakers)} speakers"
-            f"{_lacking(named, 'speaker')}; give the table a split column with validation rows, or "
-            "use protocol 'paper'"
+            "left for training name fewer than two sessions, and "
+            f"{plural(len(speakers), 'speaker')}{_lacking(named, 'speaker')}; give the table a "
+            "split column with validation rows, or use protocol 'paper'"
         )
     counts = {s: sum(utterances[i].speaker == s for i in rest) for s in speakers}
     held: set[str] = set()

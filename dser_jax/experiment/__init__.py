@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dser_jax.experiment.conducting import conduct
     from dser_jax.experiment.flags.arguments import SEEDS, add_arguments, make_parser, positive
     from dser_jax.experiment.flags.parser import Parser
+    from dser_jax.experiment.flags.places import with_places
     from dser_jax.experiment.flags.search import add_search_arguments, make_search
     from dser_jax.experiment.flags.settings import make_config, make_hparams
     from dser_jax.experiment.flags.sweep_file import OWN, asked_flags

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dser_jax.data import Prepared, folds_of, load_prepared
 from dser_jax.experiment.doubts import doubts_of
+from dser_jax.experiment.flags.places import with_places
 from dser_jax.experiment.flags.sweep_file import write_flags
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
@@ -16,6 +17,7 @@ from dser_jax.report import write_report
 from dser_jax.system import DserError, Signals, settle, tell
 
 
+@with_places
 def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
     """Trains what the journal in `--out` does not have yet, and writes the report.
 

@@ -51,7 +51,7 @@ def parse_weights(text: str) -> tuple[str, LossWeights]:
     if value in ATTRS:
         return (name or f"{value} only"), single_task(value)
     try:
-        numbers = [float(number) for number in value.split(",")]
+        numbers = [_finite(number) for number in value.split(",")]
         weights = {2: two_weights, 3: three_weights}[len(numbers)](*numbers)
     except (ValueError, KeyError):
         raise DserError(
@@ -59,6 +59,13 @@ def parse_weights(text: str) -> tuple[str, LossWeights]:
             f"(alpha,beta,gamma) or one of {', '.join(ATTRS)}; NAME= may stand before it"
         ) from None
     return (name if mark else "/".join(f"{w:g}" for w in weights)), weights
+
+
+def _finite(text: str) -> float:
+    """Reads a number; raises `ValueError` for what is none, nan and infinities, too."""
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
 
 
 def parse_weightings(texts: Sequence[str]) -> dict[str, LossWeights]:
@@ -87,8 +94,8 @@ def parse_grid(text: str) -> tuple[str, list[float]]:
         raise DserError(f"--grid {text}: expected one of {', '.join(GRID_FIELDS)} before the =")
     try:
         if ":" not in values:
-            return field, [float(value) for value in values.split(",")]
-        low, high, step = (float(value) for value in values.split(":"))
+            return field, [_finite(value) for value in values.split(",")]
+        low, high, step = (_finite(value) for value in values.split(":"))
         count = round((high - low) / step)
         if step <= 0 or count < 0 or abs(low + count * step - high) > 1e-6:
             raise ValueError

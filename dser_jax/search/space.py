@@ -186,7 +186,7 @@ def _check(field: str, values: Range | Choice) -> None:
     """Refuses values that a setting cannot have."""
 
     def refuse(expected: str) -> None:
-        raise DserError(f"the range {field}={values}: expected {expected}")
+        raise DserError(f"--range {field}={values}: expected {expected}")
 
     if field not in GRID_FIELDS:
         refuse(f"one of {', '.join(GRID_FIELDS)} before the =")

@@ -67,8 +67,10 @@ def meant(word: str, words: Iterable[str]) -> str:
     """
     import difflib
 
-    near = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    words = list(words)
+    begun = [each for each in words if word and each.startswith(word)]
+    near = min(begun, key=len) if begun else next(iter(difflib.get_close_matches(word, words)), "")
+    return f"; did you mean {near}?" if near else ""
 
 
 def look_up(table: Mapping[str, T], name: str, what: str) -> T:

@@ -58,10 +58,12 @@ def tell(text: str) -> None:
     print(printable(text), flush=True)
 
 
+def _at_terminal() -> bool:
+    return bool(sys.stdin and sys.stdin.isatty() and sys.stderr.isatty())
+
+
 def _ask(question: str) -> bool:
-    """Asks whoever sits at the terminal; no, where there is none, or anything but yes is said."""
-    if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+    """Asks whoever sits at the terminal; no, where anything but yes is said."""
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -78,10 +80,13 @@ def settle(doubts: Sequence[str], yes: bool) -> None:
     """
     if not doubts:
         return
-    for line in doubts:
-        tell(line)
-    if not yes and not _ask("This looks wrong. Go on with it?"):
+    if yes:
+        for line in doubts:
+            tell(line)
+    elif not _at_terminal():
         raise DserError(f"this looks wrong: {'; '.join(doubts)}. --yes goes on with it")
+    elif not _ask("\n".join([*doubts, "This looks wrong. Go on with it?"])):
+        raise DserError("this looks wrong, and was not gone on with; --yes does so unasked")
 
 
 def replace_unknown() -> None:

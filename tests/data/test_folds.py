@@ -79,6 +79,29 @@ def test_no_speaker_of_the_test_is_anywhere_else(split, protocol):
         assert len(parts.train) + len(parts.validation) + len(parts.test) == len(table)
 
 
+def test_what_leaves_nothing_says_what_would_do():
+    table = [Utterance(f"u{i}", speaker=f"s{i // 6}") for i in range(60)]
+    message = "leaves 0 speakers to train .*; speakers:0.01 to speakers:0.8 would do"
+    with pytest.raises(DserError, match=message):
+        make_split(table, "speakers:0.99", "strict")
+    message = "leaves 0 utterances for train; .*; speakers:0.01:7 to speakers:0.9:7 would do"
+    with pytest.raises(DserError, match=message):
+        make_split(table, "speakers:0.99:7", "paper")
+    single = [Utterance(f"u{i}", speaker=f"s{i}") for i in range(20)]
+    message = "leaves 1 utterance for test; .*; speakers:0.1 to speakers:0.7 would do"
+    with pytest.raises(DserError, match=message):
+        make_split(single, "speakers:0.01", "strict")
+    with pytest.raises(DserError, match=r"needs .* at least 40 .*; folds:3 to folds:10 would do"):
+        make_split(table, "fold:1/40", "strict")
+
+
+@pytest.mark.parametrize("table", [[], [Utterance("u", speaker="s")]])
+def test_where_nothing_would_do_nothing_is_named(table):
+    with pytest.raises(DserError) as caught:
+        make_split(table, "speakers:0.5", "strict")
+    assert "would do" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("split", "message"),
     [

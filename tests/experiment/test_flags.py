@@ -143,6 +143,31 @@ def test_no_runs_are_refused(flag, least, capsys):
     assert f"argument {flag}: {least - 1} is less than {least}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "often"])
+def test_no_minutes_are_refused(value, capsys):
+    with pytest.raises(SystemExit):
+        arguments("--save-every", value)
+    message = f"argument --save-every: '{value}': expected a number of minutes, 0 or more"
+    assert message in capsys.readouterr().err
+    assert arguments("--save-every", "0.5").save_every == 0.5
+
+
+@pytest.mark.parametrize(
+    ("flag", "meant"),
+    [
+        ("--seed", "--seeds"),
+        ("--prot", "--protocol"),
+        ("--keep", "--keep-weights"),
+        ("--y", "--yes"),
+    ],
+)
+def test_a_flag_is_not_taken_for_one_that_it_begins(flag, meant, capsys):
+    for given in ([flag, "3"], [f"{flag}=3"]):
+        with pytest.raises(SystemExit):
+            arguments(*given)
+        assert f"there is no {flag}; did you mean {meant}?" in capsys.readouterr().err
+
+
 def folder_of(tmp_path, *features: str, **more) -> str:
     """Makes as much of a prepared folder as names its features."""
     from dser_jax.corpora.utterances import Corpus, Utterance

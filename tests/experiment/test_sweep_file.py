@@ -11,10 +11,11 @@ from sweeping import TINY, draw_nothing, fails, planned, prepare_sentences, swee
 from dser_jax.cli import main
 from dser_jax.data.prepared import load_prepared
 from dser_jax.experiment.flags.arguments import make_parser
-from dser_jax.experiment.flags.settings import make_config
+from dser_jax.experiment.flags.settings import make_config, make_hparams
 from dser_jax.experiment.flags.sweep_file import flags_text, write_flags
 from dser_jax.journal.reading import read_journal
 from dser_jax.plan.groups import plan_runs
+from dser_jax.system.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +94,22 @@ def test_flags_of_the_command_line_win_over_the_file(data, tmp_path, monkeypatch
     [
         ("sedes = 5", ":2: there is no flag --sedes; did you mean seeds?"),
         ('config = "x"', ":2: there is no flag --config"),
-        ("[grid]\nalpha = 1", ":2: --grid: found {'alpha': 1}; expected a number or text"),
+        ("[grid]\nalpha = 1", ":2: [grid]: a table; expected flags alone, each on a line as NAME"),
+        ("[sweep]\nseeds = 1", ":2: [sweep]: a table; expected flags alone"),
+        ("seeds = 1\nseeds = 2", ":3: seeds is there twice: line 2 has it, too"),
+        ("batch_size = 1\nbatch-size = 2", ":3: --batch-size is there twice: line 2 has it, too"),
         ("seeds = -1", ":2: --seeds: -1 is less than 0"),
         ('units = "many"', ":2: --units: 'many': expected a whole number"),
         ("units = [1, 2]", ":2: --units: found [1, 2]; expected one value"),
         ("fusion = [1, 2, 3]", ":2: --fusion: found [1, 2, 3]; expected 2 values"),
         ('no-baselines = "yes"', ":2: --no-baselines: found 'yes'; expected true or false"),
         ("extend = 1", ":2: --extend: found 1; expected true or false"),
-        ('protocol = "strickt"', ":2: --protocol: invalid choice: 'strickt'"),
-        ("seeds = = 5", "not a TOML file: Invalid value (at line 2,"),
+        (
+            'protocol = "strickt"',
+            ":2: --protocol: found 'strickt'; expected one of strict, paper; did",
+        ),
+        ("seeds = = 5", ":2: not a TOML file: Invalid value"),
+        ('seeds = "5', ":2: not a TOML file: "),
     ],
 )
 def test_a_file_that_is_wrong_is_said_with_its_line(tmp_path, capsys, line, message):
@@ -110,6 +118,63 @@ def test_a_file_that_is_wrong_is_said_with_its_line(tmp_path, capsys, line, mess
     said = fails(capsys, ["sweep", "--config", str(file), "--data", "d", "--out", "o"])
     assert said.startswith(f"dser: {file}")
     assert message in said
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('weights = ["none",\n  "0.7,0.x"]', ":3: --weights 0.7,0.x: expected none, two numbers"),
+        ('weights = "nan,0.2"', ":2: --weights nan,0.2: expected none, two numbers"),
+        ('grid = ["alpha=0:1:0.1",\n\n"beta=0:1:3"]', ":4: --grid beta=0:1:3: expected beta=LOW"),
+        ('grid = "units=1,2"', ":2: --grid units=1,2: expected one of alpha"),
+        ("text-dropout = 1.5", ":2: --text-dropout is 1.5; expected 0 or more and below 1"),
+        ("learning_rate = nan", ":2: --learning-rate is nan; expected 0 or more"),
+        ("patience = 0", ":2: --patience is 0; expected a whole number"),
+        ('range = "alpha=0:1"', ":2: --range belongs to a search"),
+        ('random = 3\nrange = ["alpha=1:0"]', ":3: --range alpha=1:0: expected the lower end"),
+        ('split = "folds:two"', ":2: split is 'folds:two'; expected last_session"),
+        ('optimizer = "adamm"', ":2: no optimizer is called 'adamm'"),
+        ('text = "lstmm"', ":2: no text network is called 'lstmm'"),
+        ('features = "a,a"', ":2: --features a,a: expected names with commas"),
+        ("best = 3", ":2: --best belongs to --best-of"),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_said_with_its_line(data, tmp_path, capsys, line, message):
+    """However late it turns out."""
+    file = tmp_path / "mine.toml"
+    file.write_text(f"# A comment.\n{line}\n")
+    where = ["--data", str(data / "text"), "--out", str(tmp_path / "out"), "--size", "paper"]
+    given = ["sweep", *where, "--config", str(file)]
+    given += ["--batch-size", "4", *([] if "features" in line else ["--acoustic", "none"])]
+    said = fails(capsys, given)
+    assert said.startswith(f"dser: {file}{message}")
+    assert said.count(str(file)) == 1
+
+
+def test_what_is_wrong_on_the_command_line_is_not_laid_to_the_file(data, tmp_path, capsys):
+    file = tmp_path / "mine.toml"
+    file.write_text('weights = "0.7,0.2"\nlearning-rate = 0.1\n')
+    where = ["--data", str(data / "text"), "--out", str(tmp_path / "out"), "--size", "paper"]
+    given = ["sweep", *where, "--config", str(file), "--acoustic", "none"]
+    assert fails(capsys, [*given, "--weights", "x"]).startswith("dser: --weights x: expected none")
+    assert fails(capsys, [*given, "--grid", "x"]).startswith("dser: --grid x: expected one of")
+
+
+def test_an_experiment_says_the_line_too(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("units = 3\ntext-dropout = 2\n")
+    args = make_parser("").parse_args(["--data", "d", "--out", "o", "--config", str(file)])
+    args.size = "paper"
+    with pytest.raises(DataError, match=r"mine\.toml:2: --text-dropout is 2"):
+        make_hparams(args, (1.0, 1.0, 1.0))
+
+
+def test_yes_is_kept(tmp_path):
+    """What looked wrong, and was meant, is not asked about again."""
+    where = ["--data", "d", "--out", str(tmp_path), "--size", "paper"]
+    args = make_parser("").parse_args([*where, "--yes"])
+    make_config(args, features="f")
+    assert tomllib.loads(flags_text(args))["yes"] is True
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path, capsys):

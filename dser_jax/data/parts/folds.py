@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Int
 
-from dser_jax.config import FOLD, LEAVE_ONE_OUT, SPEAKERS
+from dser_jax.config import FOLD, FOLDS, LEAVE_ONE_OUT, SPEAKERS
 from dser_jax.corpora import Utterance, in_order
 from dser_jax.system import DserError
-
-_FOLDS = re.compile(r"folds:(?P<count>\d+)(:(?P<seed>\d+))?")
 
 Rows = Int[np.ndarray, " _"]
 
@@ -39,7 +36,7 @@ def folds_of(utterances: Sequence[Utterance], split: str) -> tuple[str, list[str
     if split == LEAVE_ONE_OUT:
         sessions = in_order(utterance.session for utterance in utterances)
         return "each session in turn", [f"session:{session}" for session in sessions]
-    if not (found := _FOLDS.fullmatch(split)):
+    if not (found := FOLDS.fullmatch(split)):
         return None
     seed = f":{found['seed']}" if found["seed"] else ""
     splits = [f"fold:{i}/{found['count']}{seed}" for i in range(1, int(found["count"]) + 1)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from dser_jax.config import LEAVE_ONE_OUT, PADDINGS, PROTOCOLS, Config
 from dser_jax.experiment.flags.parser import Parser
@@ -203,7 +204,7 @@ def _add_engine(group: Adder) -> None:
     )
     group.add_argument(
         "--save-every",
-        type=float,
+        type=_minutes,
         default=5.0,
         metavar="MIN",
         help="minutes between two saves of the runs under way (5)",
@@ -230,6 +231,17 @@ def _whole(text: str, least: int) -> int:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number") from None
     if number < least:
         raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+    return number
+
+
+def _minutes(text: str) -> float:
+    """Reads a number from 0 on, as the type of a flag."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of minutes, 0 or more")
     return number
 
 

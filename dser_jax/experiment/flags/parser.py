@@ -7,12 +7,18 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from dser_jax.experiment.flags.sweep_file import read_flags
+from dser_jax.experiment.flags.sweep_file import Filed, flags_of, read_flags, refuse_choice
 from dser_jax.system import DserError, meant, printable
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one paragraph, as all others are, and name the nearest word."""
+    """A parser whose errors are one paragraph, as all others are, and name the nearest word.
+
+    Flags are written out: what begins one, as `--seed` does, may be meant as another.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong with the arguments and where help is; exits with code 2."""
@@ -28,12 +34,14 @@ class Parser(argparse.ArgumentParser):
         args = list(sys.argv[1:] if args is None else args)
         self._refuse_unknown(args)
         filed = self._filed(args)
-        demanded = [a for a in self._actions if a.required and a.dest in filed]
+        flags = flags_of(self)
+        values = {flags[name].dest: each.value for name, each in filed.items()}
+        demanded = [a for a in self._actions if a.required and a.dest in values]
         for action in demanded:
             action.required = False
         # None is no value that a flag can have; argparse sets no default where there is something.
         start = argparse.Namespace() if namespace is None else namespace
-        vars(start).update(dict.fromkeys(filed))
+        vars(start).update(dict.fromkeys(values))
         try:
             namespace, rest = super().parse_known_args(args, start)
         finally:
@@ -41,16 +49,18 @@ class Parser(argparse.ArgumentParser):
                 action.required = True
         if rest and self._subparsers is None:
             self.error(f"nothing is expected here: {' '.join(rest)}")
-        for name, value in filed.items():
-            if getattr(namespace, name) is None:
-                setattr(namespace, name, value)
+        taken = {name for name in filed if getattr(namespace, flags[name].dest) is None}
+        for name in taken:
+            setattr(namespace, flags[name].dest, values[flags[name].dest])
+        if filed:  # For `with_places`.
+            namespace.filed = {name: filed[name].place for name in taken}
         return namespace, rest
 
-    def _filed(self, args: Sequence[str]) -> dict[str, Any]:
-        """Returns the values in the file that `--config` names, if it is there."""
+    def _filed(self, args: Sequence[str]) -> dict[str, Filed]:
+        """Returns the flags in the file that `--config` names, if it is there."""
         if "--config" not in self._option_string_actions:
             return {}
-        only = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+        only = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
         only.add_argument("--config")
         try:
             path = only.parse_known_args(args)[0].config
@@ -69,15 +79,12 @@ class Parser(argparse.ArgumentParser):
             name = text.partition("=")[0]
             if not name.startswith("--") or " " in name:
                 continue
-            if not any(flag.startswith(name) for flag in known):
+            if name not in known:
                 self.error(f"there is no {name}{meant(name, known)}")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         """Refuses what is not among the choices of a flag, or of the commands."""
-        if action.choices is None or value in action.choices:
-            return
-        near = meant(str(value), map(str, action.choices))
-        if isinstance(action, argparse._SubParsersAction):
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            near = meant(str(value), map(str, action.choices))
             self.error(f"there is no command {value!r}{near}")
-        listed = ", ".join(map(str, action.choices))
-        raise argparse.ArgumentError(action, f"found {value!r}; expected one of {listed}{near}")
+        refuse_choice(action, value)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dser_jax.experiment.flags.arguments import positive
+from dser_jax.experiment.flags.places import with_places
 from dser_jax.experiment.flags.settings import make_hparams
 from dser_jax.system import DserError
 
@@ -49,6 +50,7 @@ def add_search_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--best", type=positive, metavar="N", help="how many of them (3)")
 
 
+@with_places
 def make_search(args: argparse.Namespace, weights: Sequence[Sequence[float]]) -> Search | None:
     """Builds the search that flags ask for; None where they ask for none.
 

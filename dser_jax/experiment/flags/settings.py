@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dser_jax.config import LEAVE_ONE_OUT, Config
+from dser_jax.config import FOLDS, LEAVE_ONE_OUT, Config
 from dser_jax.experiment.flags.arguments import RATES, flag_of
+from dser_jax.experiment.flags.places import with_places
 from dser_jax.experiment.flags.sizes import settle_size
 from dser_jax.system import DserError
 
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
     from dser_jax.training import HParams
 
 
+@with_places
 def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     """Builds the static settings from flags; `fixed` names what the experiment itself decides."""
     settle_size(args)
     values = {f.name: getattr(args, f.name) for f in dataclasses.fields(Config) if f.name in args}
     values = values | {"fusion": tuple(args.fusion)} | fixed
-    if values["split"] == LEAVE_ONE_OUT or values["split"].startswith("folds:"):
+    if values["split"] == LEAVE_ONE_OUT or FOLDS.fullmatch(values["split"]):
         values["split"] = "last_session"  # `conduct` makes a configuration for each fold
     if values.get("features") is None:
         values["features"] = _only_features(args.data, values.get("acoustic", "lstm"))
@@ -35,6 +38,7 @@ def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     return config
 
 
+@with_places
 def make_hparams(
     args: argparse.Namespace, loss_weights: Sequence[float], **varied: float
 ) -> HParams:
@@ -53,8 +57,8 @@ def make_hparams(
         if not 0 <= (rate := values[name]) < 1:
             raise DserError(f"{flag_of(name)} is {rate}; expected 0 or more and below 1")
     for name in ("learning_rate", "weight_decay"):
-        if not values[name] >= 0:
-            raise DserError(f"{flag_of(name)} is {values[name]}; expected 0 or more")
+        if not 0 <= (rate := values[name]) < math.inf:
+            raise DserError(f"{flag_of(name)} is {rate}; expected 0 or more")
     patience = values.pop("patience")
     if not patience >= 1 or patience % 1:
         raise DserError(f"--patience is {patience:g}; expected a whole number, 1 or more")

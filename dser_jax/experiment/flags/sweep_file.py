@@ -7,9 +7,10 @@ import copy
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dser_jax import __version__
+from dser_jax.experiment.flags.places import Place, find_place
 from dser_jax.system import DataError, meant, write_text
 
 FILE = "sweep.toml"
@@ -17,6 +18,16 @@ FILE = "sweep.toml"
 
 OWN = frozenset(("out", "config", "extend", "retry-failed", "part", "ray", "save-every", "yes"))
 """Flags that say where and how one call goes about it, and not what is trained."""
+
+_UNWRITTEN = OWN - {"yes"}
+"""Those of them that no file is written with: what looked wrong once does so again."""
+
+
+class Filed(NamedTuple):
+    """The value of a flag in a file, and where it stands."""
+
+    value: Any
+    place: Place
 
 
 def add_config(group: Any) -> None:
@@ -38,37 +49,40 @@ def flags_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
     }
 
 
-def read_flags(path: str | Path, parser: argparse.ArgumentParser) -> dict[str, Any]:
+def read_flags(path: str | Path, parser: argparse.ArgumentParser) -> dict[str, Filed]:
     """Reads flags from a file.
 
     Returns:
-      Their values by the names under which the parser keeps them.
+      Their values by their names without dashes, which `flags_of` has.
 
     Raises:
-      DataError: There is no such file, it is not TOML, or a flag is unknown or has no such value.
+      DataError: There is no such file, it is not TOML, or a flag is unknown, given twice, or has no
+        such value.
     """
     flags = flags_of(parser)
-    found = {}
+    found: dict[str, Filed] = {}
     text, values = _load(path)
     for key, value in values.items():
         name = key.replace("_", "-")
-        line = _line_of(text, key)
+        place = find_place(text, str(path), key, value)
+        if isinstance(value, dict):
+            raise DataError(
+                f"[{key}]: a table; expected flags alone, each on a line as NAME = VALUE, with no "
+                "line in brackets before them",
+                file=path,
+                line=place.line,
+            )
         if name not in flags:
-            raise DataError(f"there is no flag --{name}{meant(name, flags)}", file=path, line=line)
+            problem = f"there is no flag --{name}{meant(name, flags)}"
+            raise DataError(problem, file=path, line=place.line)
+        if name in found:
+            problem = f"--{name} is there twice: line {found[name].place.line} has it, too"
+            raise DataError(problem, file=path, line=place.line)
         try:
-            found[flags[name].dest] = _parsed(flags[name], value)
+            found[name] = Filed(_parsed(flags[name], value), place)
         except argparse.ArgumentError as error:
-            raise DataError(f"--{name}: {error.message}", file=path, line=line) from None
+            raise DataError(f"--{name}: {error.message}", file=path, line=place.line) from None
     return found
-
-
-def _line_of(text: str, key: str) -> int | None:
-    """Finds the line on which a key, or a table of that name, begins."""
-    begins = re.compile(rf"""\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
-    for number, line in enumerate(text.splitlines(), start=1):
-        if begins.match(line):
-            return number
-    return None
 
 
 def read_size(out: Path) -> str | None:
@@ -82,12 +96,42 @@ def _load(path: str | Path) -> tuple[str, dict[str, Any]]:
 
     try:
         text = Path(path).read_text("utf-8")
-        return text, tomllib.loads(text)
     except OSError as error:
         problem = error.strerror or str(error)
         raise DataError(f"cannot be read: {problem}", file=path) from None
-    except ValueError as error:  # Of the encoding, or of TOML, which tells the line.
+    except UnicodeDecodeError as error:
         raise DataError(f"not a TOML file: {error}", file=path) from None
+    try:
+        return text, tomllib.loads(text)
+    except ValueError as error:
+        problem, line = str(error), None
+        if at := re.search(r" \(at line (\d+), column \d+\)$", problem):
+            problem, line = problem[: at.start()], int(at[1])
+        if line is not None and problem == "Cannot overwrite a value":
+            raise DataError(_told_twice(text, line), file=path, line=line) from None
+        raise DataError(f"not a TOML file: {problem}", file=path, line=line) from None
+
+
+def _told_twice(text: str, line: int) -> str:
+    """Says of a line whose key is there twice which other line has it."""
+    keys = [row.partition("=")[0].strip().strip("\"'") for row in text.splitlines()]
+    key = keys[line - 1]
+    at = keys.index(key) + 1 if key else line
+    return f"{key} is there twice" + (f": line {at} has it, too" if at < line else "")
+
+
+def refuse_choice(action: argparse.Action, value: object) -> None:
+    """Refuses what is not among the choices of a flag; raises `argparse.ArgumentError`."""
+    if action.choices is None or value in action.choices:
+        return
+    listed = ", ".join(map(str, action.choices))
+    near = meant(str(value), map(str, action.choices))
+    raise argparse.ArgumentError(action, f"found {value!r}; expected one of {listed}{near}")
+
+
+class _OneFlag(argparse.ArgumentParser):
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        refuse_choice(action, value)
 
 
 def _parsed(action: argparse.Action, value: Any) -> Any:
@@ -110,7 +154,7 @@ def _parsed(action: argparse.Action, value: Any) -> Any:
             words = [f"{flag}={value}"]
         else:
             words = [flag, *map(str, items)]
-    one = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    one = _OneFlag(add_help=False, exit_on_error=False)
     one._add_action(copy.copy(action))
     namespace, rest = one.parse_known_args(words)
     if rest:
@@ -140,7 +184,7 @@ def flags_text(args: argparse.Namespace) -> str:
     asked, given, rest = asked_flags(args), [], []
     for name, action in flags_of(args.parser).items():
         value = name in asked if action.nargs == 0 else getattr(args, action.dest)
-        if name in OWN or value in (None, [], ""):
+        if name in _UNWRITTEN or value in (None, [], ""):
             continue
         (given if name in asked else rest).append(f"{name} = {_toml(value)}")
     return "\n".join(
