@@ -103,7 +103,7 @@ def _follow(
             names = " and ".join(ATTRS[attr] for attr in attrs)
             for ats in alike.values():
                 rows = known & finite[:, ats[0]]
-                y, x = labels[np.ix_(rows, attrs)], columns[np.ix_(rows, ats)]
+                y, x = labels[rows][:, list(attrs)], columns[rows][:, ats]
                 if len(y) < EQUAL_ROWS or (np.ptp(y, axis=0) < 1e-6).any():
                     continue
                 equal = np.zeros(len(ats), bool)
