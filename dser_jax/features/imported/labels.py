@@ -108,7 +108,7 @@ def _follow(
                     continue
                 equal = np.zeros(len(ats), bool)
                 if count == 1:
-                    equal = (np.abs(x - y) <= 1e-6 * np.abs(y)).all(0)
+                    equal |= (np.abs(x - y) <= 1e-6 * np.abs(y)).all(0)
                 follows = _is_sum(x, y)
                 for place in np.flatnonzero(equal | follows):
                     yield ats[place], "equals" if equal[place] else "follows", names
