@@ -8,6 +8,7 @@
 # make bench  what two cores can measure of docs/speed.md; EXTRA=bench compares with PyTorch, too
 # make bench-gpu  all of it, e.g. with EXTRA=cuda13,bench
 # EXTRA=cuda12 or EXTRA=cuda13 uses a GPU, in any of them
+# EXTRA=encoders tests frozen encoders, too: it installs PyTorch, which may be gigabytes
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 EXTRA ?=

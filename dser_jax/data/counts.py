@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dser_jax.corpora import ATTRS, Utterance, in_order
+from dser_jax.data.folder.entries import SPEECH
 from dser_jax.data.leaks import normal
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import PARTS, make_split, named_parts
@@ -126,8 +127,9 @@ def _lengths(prepared: Prepared) -> Iterator[list[str]]:
         _, offsets = prepared.feature(name)
         if offsets is not None:
             frames = np.diff(offsets)
-            yield [f"frames of {name}", *_spread(frames, "{:.0f}", "{:.1f}")]
-            if not is_imported(entry["source"]):
+            steps = "frames" if prepared.half_of(name) == SPEECH else "tokens"
+            yield [f"{steps} of {name}", *_spread(frames, "{:.0f}", "{:.1f}")]
+            if not is_imported(entry["source"]) and "encoder" not in entry:
                 yield [f"  in seconds, {HOP / RATE:g} each", *_spread(frames * (HOP / RATE))]
 
 
@@ -176,21 +178,33 @@ def coverage(entry: dict) -> str:
 
 
 def _features(prepared: Prepared) -> Counts:
+    entries = prepared.manifest["features"]
     rows = [
-        [prepared.shown(name), shape(prepared, name), entry["source"].split(",")[0]]
-        for name, entry in prepared.manifest["features"].items()
+        [prepared.shown(name), prepared.half_of(name), shape(prepared, name), _made_by(entry)]
+        for name, entry in entries.items()
     ]
-    return Counts("Features", ["", "shape", "made by"], rows, words=(0, 1, 2))
+    if all(prepared.half_of(name) == SPEECH for name in entries):  # As most folders have it.
+        rows = [[name, *rest] for name, _, *rest in rows]
+        return Counts("Features", ["", "shape", "made by"], rows, words=(0, 1, 2))
+    return Counts("Features", ["", "of", "shape", "made by"], rows, words=(0, 1, 2, 3))
+
+
+def _made_by(entry: dict) -> str:
+    """Says what computed features: of an encoder all that there is to know."""
+    return entry["source"] if "encoder" in entry else entry["source"].split(",")[0]
 
 
 def shape(prepared: Prepared, name: str) -> str:
     """Says how large a feature is."""
     array, offsets = prepared.feature(name)
-    what = "utterances" if offsets is None else "frames"
+    frames = "frames" if prepared.half_of(name) == SPEECH else "tokens"
+    what = "utterances" if offsets is None else frames
     missing = prepared.manifest["features"][name].get("missing", 0)
     less = f", {missing:,} of them without" if missing and offsets is None else ""
     less = f", none of {missing:,} utterances" if missing and offsets is not None else less
-    return f"{len(array):,} {what} x {array.shape[1]}{less}"
+    layers = prepared.layers_of(name)
+    width = f"{layers} layers x {array.shape[1] // layers}" if layers > 1 else f"{array.shape[1]}"
+    return f"{len(array):,} {what} x {width}{less}"
 
 
 def _splits(utterances: Sequence[Utterance]) -> Counts:

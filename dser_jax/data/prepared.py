@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Int64
 
 from dser_jax.config import DIALOGUES
 from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, ends_of
-from dser_jax.data.folder.entries import SPEECH
+from dser_jax.data.folder.entries import SPEECH, as_options
 from dser_jax.data.folder.manifest import FOLDED, MANIFEST, read_manifest, stem
 from dser_jax.data.folder.table import (
     TABLE,
@@ -210,7 +210,10 @@ class Prepared:
         if entry is None:
             option = f"--{name} FILE"
         elif is_imported(entry["source"]):
-            option = f"--acoustic {name}=FILE"
+            option = f"--{'acoustic' if self.half_of(name) == SPEECH else 'text'} {name}=FILE"
+        elif "encoder" in entry:
+            options = as_options(self.half_of(name), entry["encoder"])
+            option = f"{options} --encode-as {name}"
         else:
             option = f"--features {name.removesuffix(NONZERO)}"
         return f"`dser prepare {option} --out {self.folder}` writes it again"

@@ -11,14 +11,16 @@ import numpy as np
 from dser_jax.corpora import RECOGNISED, Corpus, Dialect, Utterance
 from dser_jax.data.folder.manifest import MANIFEST
 from dser_jax.data.prepared import Prepared, load_prepared
+from dser_jax.data.rows.encoding import Encoded
 from dser_jax.data.rows.importing import Reading, add_imported, check_taken, import_features
-from dser_jax.data.rows.missing import Rule, has_words, rule_of, settle
+from dser_jax.data.rows.missing import Half, Rule, has_words, rule_of, settle
 from dser_jax.data.rows.table import Table, make_table
 from dser_jax.data.staging import Staging
 from dser_jax.features import (
     FEATURES,
     FORMATS,
     NONZERO,
+    Encoding,
     Feature,
     Imported,
     Store,
@@ -27,6 +29,7 @@ from dser_jax.features import (
     hsf,
     load_vectors,
     nonzero_hsf,
+    open_encoder,
 )
 from dser_jax.system import BadInput, DataError, DserError, FolderLock, remove_stale
 
@@ -39,6 +42,9 @@ def prepare(
     *,
     features: Sequence[str] = (),
     acoustic: Mapping[str, str | Path] | None = None,
+    text: Mapping[str, str | Path] | None = None,
+    encode: Sequence[Encoding] = (),
+    float16: bool = False,
     vectors: Mapping[str, str | Path] | None = None,
     convert: bool = False,
     jobs: int | None = None,
@@ -60,13 +66,16 @@ def prepare(
       out: The folder.
       features: Names in `FEATURES`, to be extracted from the recordings.
       acoustic: Files with features of one's own, by the name that they shall have.
+      text: The same of features of the words.
+      encode: Features of frozen encoders, of speech or of text; see `make_encoding`.
+      float16: Whether the store keeps these in half precision.
       vectors: Files of word vectors, by their format: "glove" or "fasttext".
       convert: Whether recordings that are not 16 kHz mono are converted, or refused.
       jobs: Processes for the extraction; by default one for each core.
       bad: Decides about what cannot be used; what a loader left out may be in it already.
-      dialect: What is known of how the files in `acoustic` are written that are tables.
+      dialect: What is known of how the files in `acoustic` and `text` are written that are tables.
       header: Whether these tables begin with the names of their columns.
-      label_columns: Whether columns in `acoustic` that are labels, by their names or by what is in
+      label_columns: Whether columns of these files that are labels, by their names or by what is in
         them, are taken for features; by default they are refused.
       missing_transcripts: What becomes of rows without words, where others have some: "refuse",
         "skip" (they are left out), or "keep" (a network that reads text gets no words of them). By
@@ -86,29 +95,37 @@ def prepare(
       KeyboardInterrupt: Ctrl-C; what was extracted stays in the store.
     """
     out, bad = Path(out), bad or BadInput()
-    own = {name: Path(path) for name, path in (acoustic or {}).items()}
+    halves: dict[Half, Mapping[str, str | Path]]
+    halves = {"speech": acoustic or {}, "transcripts": text or {}}
+    own = {name: (Path(path), half) for half, each in halves.items() for name, path in each.items()}
     pretrained = {name: Path(path) for name, path in (vectors or {}).items()}
-    _check_names(features, own, pretrained)
+    _check_names(features, [*halves["speech"], *halves["transcripts"]], encode, pretrained)
     if corpus is None:
         load_prepared(out)
+    encoders = [open_encoder(each) for each in encode]
+    reads = {encoder.half for encoder in encoders} | ({"speech"} if features else set())
     with FolderLock(out):
         remove_stale(out)
         old = load_prepared(out) if (out / MANIFEST).exists() else None
         table = make_table(corpus, old, out)
         check_taken(features, own, old)
         said = list(table.said)
-        _settle_words(table, pretrained, rule_of("transcripts", missing_transcripts, old), bad)
-        rule = rule_of("speech", missing_speech, old)
-        reading = Reading(dialect, header, label_columns)
-        imports = {
-            name: import_features(path, name, table, bad, said, reading, rule)
-            for name, path in own.items()
-        }
-        if features:
-            _settle_recordings(table, rule, bad)
+        missing = {"transcripts": missing_transcripts, "speech": missing_speech}
+        rules = {half: rule_of(half, missing[half], old) for half in halves}
+        wanted = "word vectors" if pretrained else "an encoder of text" if "text" in reads else None
+        _settle_words(table, wanted, rules["transcripts"], bad)
+        imports: dict[str, Imported] = {}
+        for name, (path, half) in own.items():
+            reading = Reading(dialect, header, label_columns, half)
+            imports[name] = import_features(path, name, table, bad, said, reading, rules[half])
+        if "speech" in reads:
+            _settle_recordings(table, rules["speech"], bad)
         folder = Path(store) if store else out / "store"
         keys = _extract(features, table, folder, jobs, bad, said, convert)
-        if features and convert:
+        encoded = [
+            Encoded(encoder, table, folder, bad, said, convert, float16) for encoder in encoders
+        ]
+        if "speech" in reads and convert:
             said.append("recordings that are not 16 kHz mono were converted when they were read")
         _leave_out_empty(table, imports.values(), bad)
         if not any(table.keep):
@@ -123,7 +140,9 @@ def prepare(
             frames = Store(folder / feature.extractor.name, len(feature.extractor.columns))
             _add_feature(staging, name, feature, frames, keys[feature.extractor.name])
         for name, found in imports.items():
-            add_imported(staging, name, found, own[name])
+            add_imported(staging, name, found, *own[name])
+        for each in encoded:
+            each.add(staging)
         for name, found in words.items():
             staging.add_vectors(name, found)
             said.append(found.said)
@@ -132,17 +151,25 @@ def prepare(
 
 
 def _check_names(
-    features: Sequence[str], acoustic: Mapping[str, Path], vectors: Mapping[str, Path]
+    features: Sequence[str],
+    own: Sequence[str],
+    encode: Sequence[Encoding],
+    vectors: Mapping[str, Path],
 ) -> None:
     """Refuses names that are unknown, taken, or no names of files."""
     for name in features:
         if name not in FEATURES:
             raise DserError(f"no features {name!r}; there are {', '.join(FEATURES)}")
-    for name in acoustic:
+    encoded = [each.feature for each in encode]
+    for name in (*own, *encoded):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
             raise DserError(
                 f"{name!r} cannot name features of your own: letters, digits, _ and - are fine"
             )
+        if name in FORMATS or (name in FEATURES and name in encoded):
+            raise DserError(f"{name!r} names other features already: choose another name")
+        if (*own, *encoded).count(name) > 1:
+            raise DserError(f"two features are called {name!r}: choose another name for one")
     for name in vectors:
         if name not in FORMATS:
             raise DserError(f"no word vectors {name!r}; there are {', '.join(FORMATS)}")
@@ -160,20 +187,19 @@ def _without(
     ]
 
 
-def _settle_words(
-    table: Table, vectors: Mapping[str, Path], rule: Rule | None, bad: BadInput
-) -> None:
+def _settle_words(table: Table, wanted: str | None, rule: Rule | None, bad: BadInput) -> None:
     """Deals with rows that have no transcript, where others have one.
 
     Without a rule they may stay until words are asked for, which is when networks read them.
     """
     lacking = _without(table, "transcript", has_words)
     if len(lacking) < sum(table.keep):
-        if vectors or rule is not None or bad.skip:
+        if wanted or rule is not None or bad.skip:
             settle("transcripts", rule, lacking, table, bad)
-    elif lacking and vectors:
+    elif lacking and wanted:
         what = "audio without a transcript: no utterance has words"
-        raise DataError(what, expected="transcripts, as word vectors are asked for")
+        verb = "are" if wanted.endswith("s") else "is"
+        raise DataError(what, expected=f"transcripts, as {wanted} {verb} asked for")
 
 
 def _settle_recordings(table: Table, rule: Rule | None, bad: BadInput) -> None:

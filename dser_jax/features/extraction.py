@@ -42,7 +42,7 @@ def extract(
       DataError: A recording cannot be used, and `bad` does not skip it.
       KeyboardInterrupt: Ctrl-C; what was done stays in the store.
     """
-    keys = find_keys(extractor, utterances, bad)
+    keys = find_keys(extractor.key_parts(), utterances, bad)
     store = Store(folder, len(extractor.columns))
     todo: dict[str, Task] = {}
     for utt, key in zip(utterances, keys, strict=True):
@@ -61,10 +61,11 @@ def extract(
     return keys
 
 
-def find_keys(
-    extractor: Extractor, utterances: Sequence[Utterance], bad: BadInput
-) -> list[str | None]:
-    """Returns what names each utterance's frames in the store; None where there is no recording."""
+def find_keys(settings: str, utterances: Sequence[Utterance], bad: BadInput) -> list[str | None]:
+    """Returns what names each utterance's frames in the store; None where there is no recording.
+
+    `settings` is everything besides the audio that the frames depend on.
+    """
     files: list[Path | None] = []
     for utt in utterances:
         try:
@@ -75,7 +76,6 @@ def find_keys(
     several = sorted({file for file in files if file is not None})
     with ThreadPoolExecutor(4) as threads:
         digests = dict(zip(several, threads.map(sha256_file, several), strict=True))
-    settings = extractor.key_parts()
     return [
         None if file is None else _key(digests[file], utt.start, utt.end, settings)
         for file, utt in zip(files, utterances, strict=True)

@@ -2,7 +2,7 @@
 
 A folder an extractor::
 
-    frames.f32     float32 rows, one utterance's after another's
+    frames.f32     float32 rows, one utterance's after another's; frames.f16 in half precision
     index.jsonl    {"key": ..., "offset": first row, "rows": ..., "crc32": of their bytes,
                     "peak": largest magnitude of the samples, "checksum": of the line}
 
@@ -49,11 +49,15 @@ class Store:
     Attributes:
       folder: Where it lies; it need not exist.
       width: Features a frame.
+      half: Whether numbers are kept in half precision, of 16 bits.
     """
 
-    def __init__(self, folder: Path, width: int) -> None:
-        self.folder, self.width = folder, width
-        self.frames_path, self.index_path = folder / "frames.f32", folder / "index.jsonl"
+    def __init__(self, folder: Path, width: int, half: bool = False) -> None:
+        self.folder, self.width, self.half = folder, width, half
+        self.dtype = np.dtype("<f2" if half else "<f4")
+        self.row_bytes = self.dtype.itemsize * width
+        self.frames_path = folder / ("frames.f16" if half else "frames.f32")
+        self.index_path = folder / "index.jsonl"
         self._index = self._read_index()
         self._frames = self._open_frames()
 
@@ -62,7 +66,7 @@ class Store:
         return self._find(key) is not None
 
     def __getitem__(self, key: str) -> Frames:
-        """Returns an utterance's frames.
+        """Returns an utterance's frames, in single precision.
 
         Raises:
           KeyError: They are not there.
@@ -77,7 +81,7 @@ class Store:
             )
         if frames is None:
             raise KeyError(key)
-        return frames
+        return frames.astype(np.float32) if self.half else frames
 
     def __len__(self) -> int:
         return len(self._index)
@@ -90,7 +94,7 @@ class Store:
         """Returns the largest magnitude of an utterance's samples."""
         return self._index[key].peak
 
-    def _find(self, key: str) -> Frames | None:
+    def _find(self, key: str) -> np.ndarray | None:
         entry = self._index.get(key)
         if entry is None:
             return None
@@ -104,7 +108,7 @@ class Store:
         """
         if not self.index_path.exists() or not self.frames_path.exists():
             return {}
-        there = self.frames_path.stat().st_size // (4 * self.width)
+        there = self.frames_path.stat().st_size // self.row_bytes
         index = {}
         for line in self.index_path.read_bytes().split(b"\n")[:-1]:
             try:
@@ -120,17 +124,17 @@ class Store:
     def _open_frames(self) -> np.ndarray:
         rows = 0
         if self.frames_path.exists():
-            rows = self.frames_path.stat().st_size // (4 * self.width)
+            rows = self.frames_path.stat().st_size // self.row_bytes
         if rows == 0:
-            return np.zeros((0, self.width), np.float32)
-        return np.memmap(self.frames_path, "<f4", "r", shape=(rows, self.width))
+            return np.zeros((0, self.width), self.dtype)
+        return np.memmap(self.frames_path, self.dtype, "r", shape=(rows, self.width))
 
 
 class Writer:
     """Adds to a store; made by `writing`."""
 
     def __init__(self, store: Store) -> None:
-        self._width = store.width
+        self._width, self._dtype = store.width, store.dtype
         index, end = store._index, 0
         if index:
             end = max(entry.offset + entry.rows for entry in index.values())
@@ -140,7 +144,7 @@ class Writer:
             with replacing(store.index_path) as file:
                 file.write(text)
         self._frames = store.frames_path.open("ab")
-        self._frames.truncate(end * 4 * self._width)
+        self._frames.truncate(end * store.row_bytes)
         self._index = store.index_path.open("ab")
         self._end = end
 
@@ -148,11 +152,19 @@ class Writer:
         """Appends an utterance's frames, then the line that names them.
 
         Raises:
-          DserError: The disk is full or fails; what was stored before stays readable.
+          DserError: The disk is full or fails, or numbers are too large for half precision; what
+            was stored before stays readable.
         """
         if frames.ndim != 2 or frames.shape[1] != self._width or len(frames) == 0:
             raise ValueError(f"frames of shape {frames.shape}, expected [rows, {self._width}]")
-        data = np.ascontiguousarray(frames, "<f4").tobytes()
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(frames, self._dtype)
+        if np.isfinite(frames).all() and not np.isfinite(rows).all():
+            raise DserError(
+                f"{self._frames.name}: a feature of {np.abs(frames).max():g} is too large for half "
+                "precision; without --float16 it is kept"
+            )
+        data = rows.tobytes()
         entry = Entry(self._end, len(frames), zlib.crc32(data), peak)
         try:
             self._frames.write(data)
@@ -180,11 +192,11 @@ def _line(key: str, entry: Entry) -> bytes:
 
 
 @contextmanager
-def writing(folder: Path, width: int) -> Iterator[Writer]:
+def writing(folder: Path, width: int, half: bool = False) -> Iterator[Writer]:
     """Opens a store to add to it; drops a torn end, and keeps other writers out."""
     with FolderLock(folder):
         remove_stale(folder)
-        writer = Writer(Store(folder, width))
+        writer = Writer(Store(folder, width, half))
         try:
             yield writer
         finally:

@@ -11,6 +11,7 @@ from dser_jax.commands.doctor.probes import Probed, importing, probe
 EXTRAS = {
     "demo": "the talking demo corpus",
     "optuna": "searches by Optuna",
+    "encoders": "features of frozen encoders: wav2vec 2.0, BERT, ...",
     "ray": "sweeps on a Ray cluster",
     "asr": "transcripts by speech recognition",
 }

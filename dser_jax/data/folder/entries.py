@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ _BESIDE: dict[str, tuple[type, ...]] = {"half": (str,), "layers": (int,), "encod
 _ENCODER: dict[str, tuple[type, ...]] = {
     "model": (str,),
     "sha256": (str,),
+    "settings": (str, type(None)),
     "revision": (str, type(None)),
     "layers": (list,),
     "pool": (str,),
@@ -47,6 +49,13 @@ def described(entry: Mapping[str, Any]) -> str:
     numbers = ", ".join(map(str, encoder["layers"]))
     weights = encoder["sha256"][:12]
     return f"of {half}, layers {numbers} of {encoder['model']} ({weights}), pool {encoder['pool']}"
+
+
+def as_options(half: str, encoder: Mapping[str, Any]) -> str:
+    """Writes an encoder as `dser prepare` is asked for it."""
+    layers = ",".join(map(str, encoder["layers"]))
+    model = shlex.quote(f"{half}={encoder['model']}")
+    return f"--encode {model} --encode-layers {layers} --encode-pool {encoder['pool']}"
 
 
 def amiss_beside(name: str, entry: Mapping[str, Any]) -> Iterator[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dser_jax.corpora import RECOGNISED, Dialect
+from dser_jax.data.folder.entries import TEXT
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.rows.missing import Rule, settle
+from dser_jax.data.rows.missing import Half, Rule, settle
 from dser_jax.data.rows.table import Table
 from dser_jax.data.staging import Staging
 from dser_jax.features import (
@@ -33,14 +34,16 @@ class Reading:
       dialect: What is known of how those are written that are tables.
       header: Whether these begin with the names of their columns.
       labels: Whether columns that are labels are taken for features, or refused.
+      half: What the features are of.
     """
 
     dialect: Dialect = RECOGNISED
     header: bool = True
     labels: bool = False
+    half: Half = "speech"
 
 
-def check_taken(features: Sequence[str], own: Mapping[str, Path], old: Prepared | None) -> None:
+def check_taken(features: Sequence[str], own: Collection[str], old: Prepared | None) -> None:
     """Makes sure that a name is of extracted features or of imported ones, and not of both.
 
     Raises:
@@ -100,7 +103,7 @@ def import_features(
         table.keep[row] = False
     if all(row in found.missing for row in table.rows()):
         raise DataError("no utterance has features here", file=path, expected="some that has")
-    settle("speech", rule, found.missing.items(), table, bad)
+    settle(reading.half, rule, found.missing.items(), table, bad)
     _refuse_labels(path, found, table, said, reading.labels)
     said += [f"{path.name}: {remark}" for remark in remarks_on(found, table.utterances)]
     return found
@@ -129,17 +132,18 @@ def _refuse_labels(
     )
 
 
-def add_imported(staging: Staging, name: str, found: Imported, path: Path) -> None:
+def add_imported(staging: Staging, name: str, found: Imported, path: Path, half: Half) -> None:
     """Writes features of one's own."""
+    more = {"half": TEXT} if half == "transcripts" else {}
     width = len(found.columns)
     source = imported_from(path)
     kept = [found.utterances[row] for row in staging.rows]
     if found.kind == "hsf":
         nothing = np.full((1, width), np.nan, np.float32)
         parts = [nothing if part is None else part for part in kept]
-        staging.write(name, found.columns, source, np.concatenate(parts))
+        staging.write(name, found.columns, source, np.concatenate(parts), more)
     else:
         nothing = np.zeros((0, width), np.float32)
         parts = [nothing if part is None else part for part in kept]
         lengths = [len(part) for part in parts]
-        staging.write_frames(name, found.columns, source, parts, lengths)
+        staging.write_frames(name, found.columns, source, parts, lengths, more)
