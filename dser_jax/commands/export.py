@@ -64,7 +64,14 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Carries out `dser export`."""
-    from dser_jax.share import Choice, baseline_in_words, check_out, export, gather
+    from dser_jax.share import (
+        Choice,
+        baseline_in_words,
+        check_out,
+        export,
+        fold_in_words,
+        gather,
+    )
     from dser_jax.system import enable_compile_cache, plural, say, tell
 
     check_out(args.out)
@@ -80,6 +87,8 @@ def run(args: argparse.Namespace) -> None:
         shown = (f"{name} {value:.3f}" for name, value in ccc.items() if value is not None)
         tell(f"  {part} CCC: {', '.join(shown)}")
     tell(f"  {baseline_in_words(bundle.scores)}")
+    if fold := fold_in_words(bundle.scores):
+        tell(f"  {fold}")
     tell(f"  read {args.out / 'README.md'} before you share it")
     if command := _next(bundle, args.out):
         tell(f"Next, to predict with it: {command}")

@@ -12,8 +12,19 @@ from dser_jax.journal import Difference, JournalView, interval_key, read_differe
 from dser_jax.report.sections.section import signed
 from dser_jax.report.sections.trials import best_command
 from dser_jax.report.text import LISTED, heading, mean_sd, number, planned_and_done
-from dser_jax.stats import Summary, Table, TableRow, differences_of
-from dser_jax.system import held, plural
+from dser_jax.stats import (
+    LEAST_LABELS,
+    Summary,
+    Table,
+    TableRow,
+    differences_of,
+    labels_of,
+    too_few,
+)
+from dser_jax.system import DataError, held, plural
+
+TOLD = 3
+"""Tables whose answers stand before what to do next: both are on the first screen."""
 
 
 class Answer(NamedTuple):
@@ -43,12 +54,15 @@ def answer(
     """
     known = read_differences(view.folder, problems)
     lines = []
-    for table in groups[:LISTED]:
+    own, folds = _apart(view, groups)
+    for table in own[:TOLD]:
         told = list(_of_table(view, table, known, problems))
         mark = f"{heading(table)}: " if len(groups) > 1 else ""
         lines += [mark + told[0], *told[1:]]
-    if len(groups) > LISTED:
-        lines.append(f"{plural(len(groups) - LISTED, 'more table')}: see below.")
+    if len(own) > TOLD:
+        lines.append(f"{plural(len(own) - TOLD, 'more table')}: see below.")
+    if folds:
+        lines.append(f"{plural(len(folds), 'fold')} alone: see below.")
     if not groups:
         lines = [
             "No run has finished yet: there is nothing to report.",
@@ -57,6 +71,18 @@ def answer(
     elif lost := _lost_baselines(view):
         lines = [_in_words(view, lost), *lines]
     return Answer(tuple(lines), *_next(view, groups, page))
+
+
+def _apart(view: JournalView, groups: Sequence[Table]) -> tuple[Sequence[Table], Sequence[Table]]:
+    """Parts tables from those of folds that are pooled in one of them."""
+    pooled = {run for row in view.rows for run in row.get("pooled", ())}
+    folds = [
+        table
+        for table in groups
+        if table.everything
+        and all(run["run"] in pooled for row in table.everything for run in row.runs)
+    ]
+    return [table for table in groups if table not in folds], folds
 
 
 def judged(view: JournalView, groups: Sequence[Table]) -> tuple[Table, ...]:
@@ -110,7 +136,8 @@ def _of_table(
     if table.part != "test":
         yield f"{step}, on the rows by which both were picked: it says nothing of new speech."
         return
-    yield f"{step}{_reach(_difference(view, table, picked, base, known, problems))}"
+    found = _difference(view, table, picked, base, known, problems)
+    yield f"{step}{_reach(found) or _unreached(view, table, found)}"
 
 
 def _baseline(base: TableRow) -> str:
@@ -131,10 +158,10 @@ def _difference(
 
 
 def _reach(found: Difference | None) -> str:
-    """Writes an interval with a verdict, or why there is none."""
+    """Writes an interval with a verdict; nothing where there is none."""
     ends = found.scores.get("mean") if found else None
     if found is None or ends is None:
-        return "; no interval: the test set has few labels, or its predictions are not on disk."
+        return ""
     over = f"{found.count:,} test {found.unit}s"
     interval = f", 95% interval ({number(ends.low)}, {number(ends.high)}) over {over}"
     if ends.low > 0:
@@ -142,6 +169,25 @@ def _reach(found: Difference | None) -> str:
     if ends.high < 0:
         return f"{interval}: behind the baseline."
     return f"{interval}: level with the baseline, as 0 is in the interval."
+
+
+def _unreached(view: JournalView, table: Table, found: Difference | None) -> str:
+    """Says why there is no interval."""
+    if found is None:
+        return "; no interval: its labels or predictions cannot be read, see below."
+    try:
+        gold = labels_of(view, table.truth)
+    except DataError:
+        return "; no interval: the labels cannot be read any more."
+    few = [f"{count} of {attr}" for attr, count in too_few(gold).items()]
+    if few:
+        return (
+            f"; no interval: the test set has few labels, {' and '.join(few)}; {LEAST_LABELS} are "
+            "needed."
+        )
+    if not gold.size:
+        return "; no interval: the labels of the test set are not on disk."
+    return "; no interval: a run has no predictions for this test set, or some that are no numbers."
 
 
 def _next(view: JournalView, groups: Sequence[Table], page: bool) -> tuple[str, str]:
@@ -181,7 +227,7 @@ def _again(view: JournalView) -> str:
         return same
     data = str(view.manifest.get("data") or "DATA")
     parts = ("--config", str(flags), "--data", data, "--out", str(view.folder))
-    meant = " --yes" if "--yes" in shlex.split(same) else ""  # What no file of flags has.
+    meant = " --yes" if "--yes" in shlex.split(same) else ""  # Files of older versions lack it.
     return f"dser sweep {shlex.join(parts)}{meant}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.share.baseline import baseline_in_words
+    from dser_jax.share.baseline import baseline_in_words, fold_in_words
     from dser_jax.share.bundle import Bundle, is_bundle, read_bundle
     from dser_jax.share.choice import Choice
     from dser_jax.share.exporting import check_out, export

@@ -24,6 +24,20 @@ def baseline_of(view: JournalView, run: Row) -> dict[str, Any] | None:
     return None if found["test"] is None else {"name": base.name, **found}
 
 
+def fold_in_words(scores: Mapping[str, Any]) -> str:
+    """Writes a sentence on a model of one fold; nothing where there are none, or it is not known.
+
+    Args:
+      scores: Of `Bundle`.
+    """
+    if not (whole := scores.get("fold_of")):
+        return ""
+    return (
+        f"It is of one fold alone, {scores['split']}, of {whole}: it was trained on what others "
+        "test, and the score over all folds, which the sweep reports, is not its own."
+    )
+
+
 def baseline_in_words(scores: Mapping[str, Any]) -> str:
     """Writes a sentence on a model and its baseline.
 

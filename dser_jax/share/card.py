@@ -9,7 +9,7 @@ import numpy as np
 
 from dser_jax.corpora import scale_in_words
 from dser_jax.features import is_imported
-from dser_jax.share.baseline import baseline_in_words
+from dser_jax.share.baseline import baseline_in_words, fold_in_words
 from dser_jax.share.bundle import CONFIG, SCALER, TOKENIZER, Bundle, program_names, weights_names
 
 PAPER = (
@@ -155,6 +155,7 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         f"{utterances['test']} test utterances. `ccc_batch32`, which the paper's tables show, is a "
         "mean over batches of 32 rows.",
         baseline_in_words(scores),
+        fold_in_words(scores),
         f"Split: {scores['split']}. {utterances['train']} utterances were trained on, "
         f"{utterances['validation']} validated. Chosen: {scores['chosen']}; the test utterances "
         f"chose nothing. Protocol `{scores['protocol']}`: {_ABOUT.get(scores['protocol'], '')}.",

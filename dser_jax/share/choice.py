@@ -46,6 +46,11 @@ def choose(view: JournalView, choice: Choice) -> list[Row]:
     rows = [row for row in view.rows if row.get("kind") is None]
     if choice.run is not None:
         return [_one(view, choice.run)]
+    if not rows and view.rows:
+        raise DserError(
+            f"{view.folder}: baselines alone, and no network that could be exported; the same "
+            "sweep with --seeds 1 or more, and --extend, trains some"
+        )
     if choice.row is not None:
         names = list(dict.fromkeys(row["name"] for row in rows))
         rows = [row for row in rows if row["name"] == choice.row]

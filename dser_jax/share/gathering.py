@@ -79,7 +79,15 @@ def gather(
     bundle.scores.update(_scores(dataset, rows, pred))
     bundle.scores.update(chosen=choice.words(), trained_again=retrain)
     bundle.scores.update(baseline=baseline_of(view, rows[0]))
+    if whole := _pool(view, config.split):
+        bundle.scores.update(fold_of=whole)
     return bundle
+
+
+def _pool(view: JournalView, split: str) -> str:
+    """Returns what the folds are called together of which a split is one; else nothing."""
+    pools = view.manifest.get("pools", {})
+    return next((name for name, splits in pools.items() if split in splits), "")
 
 
 def _load_prepared(view: JournalView, config: Config, data: str | Path | None) -> Prepared:

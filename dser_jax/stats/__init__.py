@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         signed_rank,
     )
     from dser_jax.stats.pooling import pool_folds
+    from dser_jax.stats.resampling import LEAST_LABELS, labels_of, too_few
     from dser_jax.stats.rows import (
         COLUMNS,
         LOST,

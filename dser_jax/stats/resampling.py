@@ -53,6 +53,12 @@ def labelled(gold: ArrayLike) -> tuple[NDArray[np.float64], list[int]]:
     return gold[:, attrs], attrs
 
 
+def too_few(gold: NDArray) -> dict[str, int]:
+    """Returns the attributes with too few labels to be resampled, and how many each has."""
+    counts = np.isfinite(gold).sum(0).tolist()
+    return {a: n for a, n in zip(ATTRS, counts, strict=True) if 0 < n < LEAST_LABELS}
+
+
 def to_sum(gold: NDArray, preds: ArrayLike, attrs: Sequence[int]) -> list[tuple[NDArray, NDArray]]:
     """Makes, for each seed, what a resample is a weighted sum of, and the shift of the means.
 

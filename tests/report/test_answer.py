@@ -20,6 +20,7 @@ from dser_jax.journal.reading import read_journal
 from dser_jax.report.answer import _same_command, answer, judged
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
+from dser_jax.stats.resampling import LEAST_LABELS
 from dser_jax.stats.table import tables
 from dser_jax.system.files.lock import FolderLock
 
@@ -97,8 +98,38 @@ def test_an_interval_that_is_not_on_disk_is_computed_or_said_to_be_missing(journ
     assert problems == []
     shutil.rmtree(journal / "arrays")
     found, problems = answered(journal)
-    assert "no interval: the test set has few labels, or its predictions" in found.lines[1]
+    assert "no interval: its labels or predictions cannot be read, see below" in found.lines[1]
     assert "no interval for the difference" in problems[0]
+
+
+def test_why_there_is_no_interval_is_said(journal):
+    """Few labels of an attribute, labels that are lost, predictions that are of something else."""
+    (table,) = tables(read_journal(journal).rows)
+    path = journal / f"truth/{table.truth}.npz"
+    with np.load(path) as kept:
+        truth = dict(kept)
+    truth["test_gold"][7:, 1] = np.nan
+    np.savez(path, **truth)
+    second = answered(journal)[0].lines[1]
+    assert second.endswith(
+        "; no interval: the test set has few labels, 7 of arousal; 10 are needed."
+    )
+    np.savez(path, **{name: each for name, each in truth.items() if name != "test_gold"})
+    second = answered(journal)[0].lines[1]
+    assert second.endswith("; no interval: the labels of the test set are not on disk.")
+    np.savez(path, **truth | {"test_gold": np.zeros((3 * LEAST_LABELS, 3))})
+    assert "; no interval: a run has no predictions for this test" in answered(journal)[0].lines[1]
+
+
+def test_what_is_next_stands_near_the_top_however_many_tables_there_are(tmp_path):
+    for number in range(5):
+        fabricate(tmp_path, {SPEECH: NAMES[SPEECH]}, seeds=2, split=f"session S{number}")
+    found, _ = answered(tmp_path)
+    assert len(found.lines) == 7
+    assert found.lines[-1] == "2 more tables: see below."
+    lines = said(tmp_path, width=80).splitlines()
+    (at,) = [at for at, line in enumerate(lines) if line.startswith("Next, ")]
+    assert at < 24
 
 
 def test_without_baselines_or_rows_it_says_so(tmp_path):

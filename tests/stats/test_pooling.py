@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from sweeping import TINY, draw_nothing, rows_of
 
 from dser_jax.cli import main
 from dser_jax.journal.reading import read_journal
+from dser_jax.report.writing import write_report
 
 audmetric = pytest.importorskip("audmetric")
 
@@ -46,7 +49,7 @@ def test_the_pooled_score_is_that_of_all_test_predictions_one_behind_the_other(f
     assert Counter((row["name"], row["kind"]) for row in pooled if row["kind"] == "pooled") == {
         ("no weights", "pooled"): 2
     }
-    assert len([row for row in pooled if row["kind"] == "baseline"]) == 5
+    assert len([row for row in pooled if row["kind"] == "baseline"]) == 7
     by_run = {row["run"]: row for row in view.rows}
     for row in pooled:
         folds = [by_run[run] for run in row["pooled"]]
@@ -72,7 +75,7 @@ def test_the_report_has_the_pooled_table_first_then_a_table_a_fold(folder, capsy
     found = json.loads((folder / "whole/bootstrap.json").read_text("utf-8"))
     (key,) = {row["truth"] for row in rows_of(folder / "whole") if row.get("kind") == "pooled"}
     pooled = [entry for entry in found["rows"] if json.loads(entry["of"])[0] == key]
-    assert len(pooled) == 6
+    assert len(pooled) == 8
     assert {(entry["unit"], entry["count"]) for entry in pooled} == {("utterance", 63)}
 
 
@@ -93,6 +96,28 @@ def test_parts_are_pooled_when_they_are_merged(folder, tmp_path, monkeypatch):
     whole = {row["run"]: row["test"] for row in rows_of(folder / "whole") if "pooled" in row}
     merged = {row["run"]: row["test"] for row in rows_of(tmp_path) if "pooled" in row}
     assert merged.keys() == whole.keys()
+
+
+def test_what_to_do_next_is_on_the_first_screen(folder, tmp_path):
+    """Though there are tables of three folds, and of both."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    write_report(folder / "whole", tmp_path, console, draw=False)
+    lines = stream.getvalue().splitlines()
+    (at,) = [at for at, line in enumerate(lines) if line.startswith("Next, ")]
+    assert at < 24
+    first = " ".join(lines[:at])
+    assert "split 3 folds of 7 speakers: Mean test CCC" in first
+    assert first.endswith("3 folds alone: see below.")
+
+
+def test_a_model_of_one_fold_is_said_to_be_that(folder, tmp_path, capsys):
+    given = ["export", str(folder / "whole"), "--best", "--retrain", "--no-stablehlo"]
+    main([*given, "--out", str(tmp_path / "model")])
+    said = capsys.readouterr().out
+    assert "\n  It is of one fold alone, fold " in said
+    assert " of 3 folds of 7 speakers: it was trained on what others test" in said
+    assert "It is of one fold alone, fold " in (tmp_path / "model/README.md").read_text("utf-8")
 
 
 def test_a_network_of_a_fold_is_shared_and_what_is_pooled_is_none(folder, capsys):
