@@ -10,10 +10,17 @@ from dser_jax.corpora.demo.espeak import Spoken
 from dser_jax.corpora.demo.labels import CORRELATIONS, DISAGREEMENT
 from dser_jax.corpora.demo.text import write_sentence
 
-_TURNS = 25  # of a dialogue, about
-_MOOD = 0.25  # share of the variance that a speaker keeps throughout a dialogue
-_SHARED = 0.35  # share of the scripted turns that are said in every session
-_ACTING = 0.7  # share of the variance of such a turn that is in the script
+_TURNS = 16  # of a dialogue, about
+_MOOD = np.array([0.8, 0.6, 0.6])
+"""Share of the variance of valence, arousal and dominance that is a mood of the dialogue."""
+_LASTS = 24.0
+"""Turns after which half of a mood is gone."""
+_BOTH = 0.9
+"""Share of the variance of a mood that both speakers have in common."""
+_SHARED = 0.35
+"""Share of the scripted turns that are said in every session."""
+_ACTING = 0.7
+"""Share of the variance of such a turn, beside its mood, that is in the script."""
 
 
 class Voice(NamedTuple):
@@ -42,10 +49,12 @@ VOICES = {
 class Turn(NamedTuple):
     """A turn before anything is known of its feeling.
 
-    `line` names the turn of a script that every session shares; None where the words are its own.
+    `place` is its number in the dialogue, from 0 on. `line` names the turn of a script that every
+    session shares; None where the words are its own.
     """
 
     dialogue: str
+    place: int
     id: str
     speaker: str
     line: tuple[str, int] | None
@@ -71,6 +80,7 @@ def plan_turns(utterances: int) -> list[Turn]:
                 turns.append(
                     Turn(
                         dialogue=dialogue,
+                        place=place,
                         id=f"{dialogue}_{speaker}{said[speaker]:03d}",
                         speaker=f"Ses0{session}{speaker}",
                         line=(f"{actor}_{name}", place) if shared else None,
@@ -84,20 +94,41 @@ def draw_latents(turns: list[Turn], random: np.random.Generator) -> np.ndarray:
     """Draws valence, arousal and dominance [turn, attr], in the labels' deviations from their mean.
 
     The labels' covariance is that of the real corpus, so the latents' lacks what the raters add.
+    Moods last: the two who talk have one in common and one each, which change slowly from turn to
+    turn. A scripted dialogue has that of its script, in each session.
     """
-    moods: dict[tuple[str, str], np.ndarray] = {}
+    moods: dict[str, np.ndarray] = {}
     lines: dict[tuple[str, int], np.ndarray] = {}
+    longest = max(turn.place for turn in turns) + 1
     drawn = np.empty((len(turns), 3))
     for at, turn in enumerate(turns):
-        mood = moods.setdefault((turn.dialogue, turn.speaker), random.standard_normal(3))
+        plot = turn.dialogue.partition("_")[2] if "_script" in turn.dialogue else turn.dialogue
+        mood = moods.setdefault(plot, _draw_mood(longest, random))[turn.place]
         own = random.standard_normal(3)
-        drawn[at] = np.sqrt(_MOOD) * mood + np.sqrt(1 - _MOOD) * own
         if turn.line is not None:
             line = lines.setdefault(turn.line, random.standard_normal(3))
-            drawn[at] = np.sqrt(_ACTING) * line + np.sqrt(1 - _ACTING) * drawn[at]
+            own = np.sqrt(_ACTING) * line + np.sqrt(1 - _ACTING) * own
+        drawn[at] = np.sqrt(_MOOD) * mood + np.sqrt(1 - _MOOD) * own
     drawn -= drawn.mean(axis=0)
     drawn = np.linalg.solve(np.linalg.cholesky(np.cov(drawn.T)), drawn.T).T
     return drawn @ np.linalg.cholesky(CORRELATIONS - np.diag(DISAGREEMENT)).T
+
+
+def _draw_mood(turns: int, random: np.random.Generator) -> np.ndarray:
+    """Draws the mood of whoever speaks, turn by turn: [turn, attr], each of unit variance.
+
+    One process of both and one of each speaker, of first order: what is left of a mood a turn later
+    is `2 ** (-1 / _LASTS)` of it.
+    """
+    kept = 2 ** (-1 / _LASTS)
+    processes = np.empty((3, turns, 3))
+    processes[:, 0] = random.standard_normal((3, 3))
+    for turn in range(1, turns):
+        change = np.sqrt(1 - kept**2) * random.standard_normal((3, 3))
+        processes[:, turn] = kept * processes[:, turn - 1] + change
+    both, *each = processes
+    own = np.where((np.arange(turns) % 2 == 0)[:, None], *each)
+    return np.sqrt(_BOTH) * both + np.sqrt(1 - _BOTH) * own
 
 
 def write_sentences(
