@@ -27,9 +27,23 @@ _OTHERS = re.compile(r"last_session|session:.+|column(:.+)?", re.DOTALL)
 DIALOGUES = "dialogue, turn"
 """Among the inputs of a network that sees what was said before; no features have such a name."""
 
+CONTEXTS = {
+    "": "",
+    "all": "context",
+    "same": "same-speaker context",
+    "both": "context + same-speaker context",
+    "recurrent": "recurrent context",
+}
+"""What a network may know of the turns before, and how tables call it."""
+
+HALF_LIFE = 8.0
+"""Turns at which what was said before weighs half as much, if nobody says otherwise."""
+
+NORMALIZED = ("", "speaker")
+
 PADDINGS = ("masked", "keras")
 
-_LATER = ("mix_layers",)
+_LATER = ("mix_layers", "context", "context_turns", "normalize")
 """Fields added after version 0.1: runs without them are called what they were called then."""
 
 
@@ -67,6 +81,12 @@ class Config:
       optimizer: By its name in `optimizers.OPTIMIZERS`.
       half_recurrence: Whether the recurrent products of LSTM networks take bfloat16 (states and
         sums stay float32): quicker where a device has units for it, and close, not equal.
+      context: What a network knows of the turns before in the same dialogue: "" for nothing, "all"
+        for a mean of all of them that fades with `HParams.half_life`, "same" for one of the same
+        speaker's, "both" for both, "recurrent" for the states of an LSTM over the last ones.
+      context_turns: Turns before that a recurrent context goes back.
+      normalize: "speaker" for acoustic features measured by each speaker's own mean and deviation,
+        of all rows, without labels; "" for features as they are.
       mix_layers: Whether features of several layers of an encoder enter as one learned mean of
         them, instead of side by side.
     """
@@ -92,6 +112,9 @@ class Config:
     weighting: str = "fixed"
     optimizer: str = "rmsprop"
     mix_layers: bool = False
+    context: str = ""
+    context_turns: int = 16
+    normalize: str = ""
 
     def __post_init__(self) -> None:
         if self.acoustic is None and self.text is None:
@@ -109,7 +132,11 @@ class Config:
                 "column:NAME, speakers:SHARE with a share as in speakers:0.2, or fold:I/N; a sweep "
                 f"takes {LEAVE_ONE_OUT} and folds:N, too"
             )
-        sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens")
+        if self.context not in CONTEXTS:
+            raise DserError(f"context is {self.context!r}; expected one of {tuple(CONTEXTS)}")
+        if self.normalize not in NORMALIZED:
+            raise DserError(f"normalize is {self.normalize!r}; expected one of {NORMALIZED}")
+        sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens", "context_turns")
         for name in (*sizes, "batch_size", "max_epochs"):
             if (value := getattr(self, name)) < 1:
                 raise DserError(f"{name} is {value}; expected 1 or more")
@@ -128,14 +155,25 @@ class Config:
 
     def inputs_with(self, features: str) -> str:
         """Names the inputs, the features as they are called here."""
-        speech = [features] if self.acoustic else []
-        return " + ".join([*speech, self.vectors] if self.text else speech)
+        how = " by speaker" if self.normalize else ""
+        speech = [features + how] if self.acoustic else []
+        words = [self.vectors] if self.text else []
+        return " + ".join([*speech, *words, *([CONTEXTS[self.context]] if self.context else [])])
 
     @property
     def prepared_inputs(self) -> list[str]:
-        """Names of the features and word vectors that the prepared data set must have."""
+        """Names of the features and word vectors that the prepared data set must have.
+
+        With a context also `DIALOGUES`, which stands for what its table says of them.
+        """
         speech = [self.features] if self.acoustic else []
-        return [*speech, self.vectors] if self.text and self.vectors != "we" else speech
+        words = [self.vectors] if self.text and self.vectors != "we" else []
+        return [*speech, *words, *([DIALOGUES] if self.context else [])]
+
+    @property
+    def fades(self) -> bool:
+        """Whether it has a context of which a half-life tells how far it goes back."""
+        return self.context not in ("", "recurrent")
 
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON values, later ones only where they are not the default."""

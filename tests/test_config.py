@@ -7,7 +7,10 @@ from dser_jax.config import Config
 from dser_jax.system.errors import DserError
 
 
-@pytest.mark.parametrize("config", [Config(), CONFIG, Config(text=None, taps=(2,))])
+@pytest.mark.parametrize(
+    "config",
+    [Config(), CONFIG, Config(text=None, taps=(2,)), Config(context="same", normalize="speaker")],
+)
 def test_a_config_survives_json(config):
     restored = Config.from_json(json.loads(json.dumps(config.to_json())))
     assert restored == config
@@ -23,6 +26,8 @@ def test_a_config_survives_json(config):
         ({"split": "speakers:20%"}, "with a share as in speakers:0.2"),
         ({"split": "folds"}, "a sweep takes leave_one_session_out and folds:N, too"),
         ({"units": 0}, "units is 0; expected 1 or more"),
+        ({"context": "future"}, "context is 'future'"),
+        ({"normalize": "session"}, "normalize is 'session'"),
         ({"max_epochs": -1}, "max_epochs is -1"),
     ],
 )

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.data.dataset import Scaler
+from dser_jax.data.dialogues.vectors import TurnVectors, Words
+from dser_jax.data.rows.features import Scaler
 from dser_jax.features.sets import FEATURES
 from dser_jax.features.tokenizer import Tokenizer
 from dser_jax.models.network import Batch, Rates
@@ -39,11 +40,17 @@ def make_model(
     steps: int = 1,
     members: int = 3,
     padding: str = "masked",
+    context: str = "",
     **changes,
 ) -> Predictor:
     """Makes a model; `changes` are fields of its `Bundle`."""
     config = dataclasses.replace(
-        CONFIG, acoustic=acoustic, text=text, features=features, padding=padding
+        CONFIG,
+        acoustic=acoustic,
+        text=text,
+        features=features,
+        padding=padding,
+        context=context,
     )
     about = scaler = tokenizer = None
     x = tokens = None
@@ -59,7 +66,13 @@ def make_model(
         tokenizer = Tokenizer(WORDS)
         tokens = jnp.zeros((1, config.max_tokens), jnp.int32)
     network = make_network(config, len(WORDS) + 1, config.embedding_dim)
+    turns = None
     batch, rates = Batch(x, tokens, jnp.ones(1, bool)), Rates(*[jnp.float32(0)] * 3)
+    if context:  # A mean of all turns or of the same speaker's.
+        words = None if text is None else Words(WORDS, np.ones(5, "f4"), np.eye(5, dtype="f4"))
+        turns = TurnVectors(None if acoustic is None else 1.0, words=words)
+        width = (0 if x is None else x.shape[-1]) + (0 if text is None else 5)
+        batch = batch._replace(context=jnp.zeros((1, width)))
     networks, init = [], jax.jit(network.init, static_argnums=3)
     for seed in range(members):
         variables = init(jax.random.key(seed), batch, rates, False)
@@ -82,5 +95,6 @@ def make_model(
         members=tuple(networks),
         scores={},
         made_with={},
+        turns=turns,
     )
     return Predictor(dataclasses.replace(bundle, **changes))

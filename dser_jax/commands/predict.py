@@ -70,7 +70,8 @@ def add(commands: Commands) -> None:
         action="extend",
         default=[],
         metavar="FIELD=COLUMN",
-        help="name of a column of the CSV that is not called file, start, end or transcript",
+        help="name of a column of the CSV that is not called file, start, end, transcript, "
+        "speaker, dialogue or turn",
     )
     parser.add_argument(
         "--audio-root", type=Path, metavar="DIR", help="where the CSV's recordings are"

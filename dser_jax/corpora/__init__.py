@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         name_of,
     )
     from dser_jax.corpora.tables.sheet import Sheet, SheetRow, open_sheet
+    from dser_jax.corpora.tables.turns import read_turn, settle_turns
     from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance, in_order
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

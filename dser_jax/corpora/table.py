@@ -21,10 +21,10 @@ from dser_jax.corpora.reading import (
     read_split,
 )
 from dser_jax.corpora.scales import Scale, check_scale, ends_of, settled, told_turned, turned
-from dser_jax.corpora.tables.cells import read_number, read_seconds
+from dser_jax.corpora.tables.cells import read_seconds
 from dser_jax.corpora.tables.dialect import RECOGNISED, Dialect
 from dser_jax.corpora.tables.sheet import Sheet, open_sheet
-from dser_jax.corpora.tables.turns import settle_turns
+from dser_jax.corpora.tables.turns import read_turn, settle_turns
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
 from dser_jax.system import BadInput, DataError, plural
 
@@ -271,8 +271,8 @@ def _turn(value: str | None, table: _Table, row: _Row) -> float | None:
     """Reads the place of a turn in its dialogue; None where there is none."""
     if not value:
         return None
-    place = read_number(value, table.decimal)
-    if place is None and (place := read_seconds(value, table.decimal)) is None:
+    place = read_turn(value, table.decimal)
+    if place is None:
         raise table.error(row, "the turn is no place in a dialogue", value, "a number or a time")
     return place
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.data.dataset import Data, Dataset, Scaler, functionals, load_dataset, rows_to_fit
+    from dser_jax.data.dataset import Data, Dataset, load_dataset, rows_to_fit
+    from dser_jax.data.dialogues.making import Context, kinds_of, laid_out
+    from dser_jax.data.dialogues.order import Place, Turn, causal_means, groups_of
+    from dser_jax.data.dialogues.vectors import (
+        TurnVectors,
+        Words,
+        fit_words,
+        mean_frames,
+        scale_of,
+    )
     from dser_jax.data.folder.manifest import MANIFEST
     from dser_jax.data.inputs import (
         check_inputs,
@@ -25,6 +34,8 @@ if TYPE_CHECKING:
     from dser_jax.data.parts.labels import told_constants, without_constants
     from dser_jax.data.prepared import Prepared, load_prepared
     from dser_jax.data.preparing import prepare
+    from dser_jax.data.rows.features import Scaler, functionals, speech_of
+    from dser_jax.data.rows.speakers import LEAST, by_speaker, check_speakers
     from dser_jax.data.splits import Split, indivisible, make_split
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

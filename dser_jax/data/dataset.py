@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int, Int32
+from jaxtyping import Array, Bool, Float, Float32, Int, Int32
 
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
+from dser_jax.data.dialogues.making import Context, make_context
+from dser_jax.data.dialogues.order import Before, Grid
+from dser_jax.data.dialogues.vectors import TurnVectors, Vectors
 from dser_jax.data.inputs import (
     check_width,
     feature_name,
@@ -19,10 +22,10 @@ from dser_jax.data.inputs import (
     reads_features_of_text,
 )
 from dser_jax.data.parts.labels import check_labels, without_constants
-from dser_jax.data.prepared import Offsets, Prepared
+from dser_jax.data.prepared import Prepared
+from dser_jax.data.rows.features import Scaler, speech_of, standardized
 from dser_jax.data.splits import Split, make_split
-from dser_jax.features import Tokenizer, hsf
-from dser_jax.system import DserError
+from dser_jax.features import Tokenizer
 
 
 class Data(NamedTuple):
@@ -39,6 +42,10 @@ class Data(NamedTuple):
       frames: Steps of each utterance that are no padding; None for functionals.
       text: Standardized features of the words, in the place of tokens; like acoustic ones.
       text_frames: Steps of these that are no padding; None for one vector an utterance.
+      turns: For a context, a vector of each utterance for those after it; NaN where it has none.
+      dialogues: Rows by dialogue, or speaker of one, and turn: one for each kind of mean.
+      before: For a recurrent context, the rows of the turns before each row.
+      context: Means of the turns before; made in each epoch, as lanes may differ in them.
     """
 
     acoustic: Float32[np.ndarray, "utt step feat"] | None
@@ -52,18 +59,10 @@ class Data(NamedTuple):
     frames: Int32[np.ndarray, " utt"] | None = None
     text: Float32[np.ndarray, "utt text_step text_feat"] | None = None
     text_frames: Int32[np.ndarray, " utt"] | None = None
-
-
-@dataclass(frozen=True)
-class Scaler:
-    """Mean and deviation of each feature over the frames of the rows it was fitted on."""
-
-    mean: Float[np.ndarray, " feat"]
-    scale: Float[np.ndarray, " feat"]
-
-    def __call__(self, x: np.ndarray) -> Float32[np.ndarray, "... feat"]:
-        """Standardizes features; those that never varied are only centred."""
-        return ((x - self.mean) / self.scale).astype(np.float32)
+    turns: Vectors | None = None
+    dialogues: tuple[Grid, ...] = ()
+    before: Before | None = None
+    context: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,7 @@ class Dataset:
       inputs: Names of what a network reads, as tables show them.
       text_scaler: What was fitted to features of text; None where those are not read.
       layers: Layers side by side in the features of speech, and in those of text.
+      turn_vectors: What makes vectors of turns; None without a context.
     """
 
     data: Data
@@ -100,6 +100,7 @@ class Dataset:
     inputs: str = ""
     text_scaler: Scaler | None = None
     layers: tuple[int, int] = (1, 1)
+    turn_vectors: TurnVectors | None = None
 
     def gold(self, part: str) -> Float[np.ndarray, "utt attr"]:
         """Labels of a part on [-1, 1], NaN where there is none."""
@@ -138,11 +139,12 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
     words, embedding_dim, layers = 0, 0, [1, 1]
     if inputs and config.acoustic is not None:
         name = feature_name(prepared, config)
-        acoustic, frames, scaler = _standardized(prepared, name, fit_rows)
+        acoustic, frames, scaler = standardized(*speech_of(prepared, config), name, fit_rows)
         layers[0] = prepared.layers_of(name)
     of_text = reads_features_of_text(prepared, config)
     if inputs and of_text:
-        text, text_frames, text_scaler = _standardized(prepared, config.vectors, fit_rows)
+        opened = prepared.feature(config.vectors)
+        text, text_frames, text_scaler = standardized(*opened, config.vectors, fit_rows)
         layers[1] = prepared.layers_of(config.vectors)
     elif inputs and config.text is not None:
         tokenizer = _fit_tokenizer(prepared, fit_rows, folds_signs(prepared, config))
@@ -153,6 +155,10 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
             word_vectors = _word_vectors(prepared, config.vectors, tokenizer)
             check_width(prepared, config, word_vectors.shape[1])
 
+    context = Context()
+    if inputs and config.context:
+        of_text = None if text is None else (text, text_frames, layers[1])
+        context = make_context(prepared, config, fit_rows, acoustic, frames, of_text)
     data = Data(
         acoustic=acoustic,
         tokens=tokens,
@@ -165,6 +171,9 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         frames=frames,
         text=text,
         text_frames=text_frames,
+        turns=context.turns,
+        dialogues=context.dialogues,
+        before=context.before,
     )
     ids = tuple(u.id for u in utterances)
     return Dataset(
@@ -182,6 +191,7 @@ def load_dataset(prepared: Prepared, config: Config, *, inputs: bool = True) -> 
         inputs=config.inputs_with(prepared.shown(config.features)),
         text_scaler=text_scaler,
         layers=(layers[0], layers[1]),
+        turn_vectors=context.make,
     )
 
 
@@ -189,66 +199,6 @@ def rows_to_fit(split: Split, utterances: int, protocol: str) -> Int[np.ndarray,
     """Returns the rows that scalers and vocabulary are learned from."""
     # Paper: the authors fitted scalers and tokenizer on all rows, test included.
     return np.arange(utterances) if protocol == "paper" else split.train
-
-
-def _standardized(prepared: Prepared, name: str, fit_rows: np.ndarray):
-    """Standardizes the named features; returns them as [utt, step, feat], frames and scaler.
-
-    An utterance that has none is at the mean, or is nothing but padding.
-    """
-    values, offsets = prepared.feature(name)
-    values = np.asarray(values, np.float64)
-    there = has_features(values, offsets)
-    fit_rows = fit_rows[there[fit_rows]]
-    if len(fit_rows) == 0:
-        raise DserError(f"no utterance of those that the features {name} are fitted on has any")
-    if offsets is None:
-        scaler = _fit_scaler(values[fit_rows])
-        scaled = np.where(there[:, None], scaler(values), np.float32(0))
-        return scaled[:, None], None, scaler
-    frames = np.concatenate([np.arange(offsets[i], offsets[i + 1]) for i in fit_rows])
-    scaler = _fit_scaler(values[frames])
-    lengths = np.diff(offsets)
-    padded = np.zeros((len(lengths), lengths.max(), values.shape[1]), np.float32)
-    for i, length in enumerate(lengths):
-        padded[i, len(padded[i]) - length :] = scaler(values[offsets[i] : offsets[i + 1]])
-    return padded, lengths.astype(np.int32), scaler
-
-
-def has_features(
-    values: Float[np.ndarray, "rows feat"], offsets: Offsets | None
-) -> Bool[np.ndarray, " utt"]:
-    """Tells which utterances have features, of arrays such as `Prepared.feature` opens."""
-    if offsets is None:
-        return np.asarray(~np.isnan(values).all(axis=1))
-    return np.diff(offsets) > 0
-
-
-def functionals(
-    values: Float[np.ndarray, "rows feat"], offsets: Offsets | None
-) -> tuple[Float[np.ndarray, "utt column"], Bool[np.ndarray, " utt"]]:
-    """Returns functionals, of sequences the means and deviations over frames; and who has some.
-
-    Args:
-      values: As `Prepared.feature` opens them.
-      offsets: Likewise.
-
-    Returns:
-      Rows of NaN for utterances that have none; and which have some.
-    """
-    there = has_features(values, offsets)
-    if offsets is None:
-        return np.asarray(values, np.float64), there
-    found = np.full((len(there), 2 * values.shape[1]), np.nan)
-    for i in np.flatnonzero(there):
-        found[i] = hsf(np.asarray(values[offsets[i] : offsets[i + 1]]))
-    return found, there
-
-
-def _fit_scaler(values: np.ndarray) -> Scaler:
-    mean, deviation = values.mean(0), values.std(0)
-    varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
-    return Scaler(mean, np.where(varies, deviation, 1.0))
 
 
 def _fit_tokenizer(prepared: Prepared, fit_rows: np.ndarray, folds: bool) -> Tokenizer:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from dser_jax.config import Config
 from dser_jax.data.parts.labels import check_labels, told_constants
-from dser_jax.data.prepared import Prepared
+from dser_jax.data.prepared import Prepared, has_features
+from dser_jax.data.rows.speakers import check_speakers
 from dser_jax.data.splits import known_speakers, make_split
 from dser_jax.features import FEATURES, NONZERO, is_imported
 from dser_jax.system import DataError, DserError
@@ -33,9 +34,14 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     check_labels(prepared.labels, split)
     notes = told_constants(prepared.labels, split)
     notes += known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
+    if config.context:
+        need_dialogues(prepared)
     if config.acoustic is not None:
         _check_half(prepared, config.features, "speech", "--features")
-        prepared.feature(feature_name(prepared, config))
+        values, offsets = prepared.feature(feature_name(prepared, config))
+        if config.normalize == "speaker":
+            speakers = [utterance.speaker for utterance in prepared.utterances]
+            check_speakers(speakers, has_features(values, offsets))
     if config.text is None:
         return notes
     if reads_features_of_text(prepared, config):
@@ -134,6 +140,18 @@ def need_transcripts(prepared: Prepared) -> None:
             "without words, `skip` leaves them out"
         )
     raise DserError(f"{text} ({missing.source})" if missing.source else text)
+
+
+def need_dialogues(prepared: Prepared) -> None:
+    """Refuses a data set that does not tell which rows are turns of which dialogue."""
+    if "dialogues" not in prepared.manifest:
+        raise DataError(
+            "the data set has no dialogues, so there is no context",
+            file=prepared.folder,
+            expected="rows that are turns of dialogues: a table tells by the columns dialogue and "
+            "turn, and IEMOCAP by its files, once it is prepared in a new folder; or leave "
+            "--context out",
+        )
 
 
 def check_width(prepared: Prepared, config: Config, width: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 
 from dser_jax.config import DIALOGUES
 from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, ends_of
@@ -237,6 +237,15 @@ def scale_labels(
     """Clips labels to their scale and maps it to [-1, 1] (paper, eq. 7 and 8); NaN stays NaN."""
     low, high = np.array([ends_of(scale, attr) for attr in ATTRS]).T
     return (np.clip(labels, low, high) - low) / (high - low) * 2.0 - 1.0
+
+
+def has_features(
+    values: Float[np.ndarray, "rows feat"], offsets: Offsets | None
+) -> Bool[np.ndarray, " utt"]:
+    """Tells which utterances have features, of arrays such as `Prepared.feature` opens."""
+    if offsets is None:
+        return np.asarray(~np.isnan(values).all(axis=1))
+    return np.diff(offsets) > 0
 
 
 def load_prepared(folder: str | Path) -> Prepared:

@@ -23,6 +23,8 @@ class Batch(NamedTuple):
       frames: Steps of each utterance that are no padding; None if all are.
       text: Features of its words, in the place of tokens; like acoustic ones.
       text_frames: Steps of these that are no padding; None if all are.
+      context: The mean of the turns before, or these turns, padded in front.
+      turns: How many turns these are that are no padding; None for a mean.
     """
 
     acoustic: Float[Array, "utt step feat"] | None
@@ -31,6 +33,8 @@ class Batch(NamedTuple):
     frames: Int[Array, " utt"] | None = None
     text: Float[Array, "utt text_step text_feat"] | None = None
     text_frames: Int[Array, " utt"] | None = None
+    context: Float[Array, "utt *turns width"] | None = None
+    turns: Int[Array, " utt"] | None = None
 
 
 class Rates(NamedTuple):
@@ -45,7 +49,8 @@ class Network(nn.Module):
     """Predicts valence, arousal and dominance on [-1, 1] from speech, text or both (Fig. 2, 3).
 
     One half alone goes to the heads after its dropout. Two halves are concatenated (eq. 1), pass
-    two dense ReLU layers and a dropout, and then the heads: one linear unit an attribute.
+    two dense ReLU layers and a dropout, and then the heads: one linear unit an attribute. The turns
+    before, where a network sees them, are one more half, whose dropout has the fusion's rate.
 
     Attributes:
       acoustic: Encoder of speech, or None.
@@ -53,12 +58,14 @@ class Network(nn.Module):
       fusion: Widths of the dense layers after the concatenation.
       mixed: Layers of the features of speech, and of text, that enter as their learned mean; 1
         where features enter as they are.
+      context: Encoder of the turns before, or None.
     """
 
     acoustic: nn.Module | None
     text: nn.Module | None
     fusion: tuple[int, ...]
     mixed: tuple[int, int] = (1, 1)
+    context: nn.Module | None = None
 
     @nn.compact
     def __call__(self, batch: Batch, rates: Rates, train: bool) -> Float[Array, "utt attr"]:
@@ -75,8 +82,11 @@ class Network(nn.Module):
                 x = _mixed(jnp.asarray(batch.text), self.mixed[1], "text_mix")
                 encoded = self.text(x, _lengths(x, batch.text_frames), batch.real, train)
             halves.append(Dropout(name="text_dropout")(encoded, rates.text, train))
+        if self.context is not None:
+            encoded = self.context(batch.context, batch.turns)
+            halves.append(Dropout(name="context_dropout")(encoded, rates.fusion, train))
         x = jnp.concatenate(halves, axis=-1)
-        if len(halves) == 2:
+        if len(halves) > 1:
             for i, width in enumerate(self.fusion):
                 x = nn.relu(dense(width, f"fusion_{i}")(x))
             x = Dropout(name="fusion_dropout")(x, rates.fusion, train)

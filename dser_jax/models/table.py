@@ -17,6 +17,7 @@ from dser_jax.models.acoustic import (
     AcousticLSTM,
     AcousticMLP,
 )
+from dser_jax.models.context import MeanContext, RecurrentContext
 from dser_jax.models.network import Batch, Network, Rates
 from dser_jax.models.text import TextAttention, TextCNN, TextDense, TextLSTM, TextMLP
 from dser_jax.system import DserError
@@ -83,7 +84,11 @@ def make_network(
         text = _maker("text", config.text)(config, words, embedding_dim)
     elif config.text is not None:
         text = _maker("acoustic", config.text)(config)
-    return Network(acoustic, text, config.fusion, layers if config.mix_layers else (1, 1))
+    context = MeanContext(config.units) if config.fades else None
+    if config.context == "recurrent":
+        context = RecurrentContext(config.units, config.half_recurrence)
+    mixed = layers if config.mix_layers else (1, 1)
+    return Network(acoustic, text, config.fusion, mixed, context)
 
 
 def _maker(modality: str, name: str) -> Callable[..., nn.Module]:

@@ -30,7 +30,7 @@ MOST = 100_000
 GRID_FIELDS = (
     *(*LOSS_WEIGHTS, "learning_rate"),
     *("acoustic_dropout", "text_dropout", "fusion_dropout", "patience"),
-    *("weight_decay", "modality_dropout", "embedding_dropout"),
+    *("weight_decay", "modality_dropout", "embedding_dropout", "half_life"),
 )
 """What a grid can go over: the loss weights of eq. 5 and 6, and every other traced setting."""
 

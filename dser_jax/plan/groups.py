@@ -112,6 +112,7 @@ def usable_groups(
             of_text = reads_features_of_text(prepared, group.config)
             make_network(group.config, words=0 if of_text else 1, embedding_dim=1)
             _check_decay(group, named(group.config)[2])
+            _check_half_life(group)
             for note in check_inputs(prepared, group.config):
                 notes.setdefault(note, []).append(rows)
             usable.append(group)
@@ -136,6 +137,16 @@ def _check_decay(group: Group, make: Callable[..., Any]) -> None:
         raise DserError(
             f"{some[0]}: the optimizer {group.config.optimizer} has no weight decay; "
             "--optimizer adamw has"
+        )
+
+
+def _check_half_life(group: Group) -> None:
+    """Refuses a half-life where there is nothing that it could be of."""
+    usual = HParams().half_life
+    some = [spec.name for spec in group.runs if spec.hparams.half_life != usual]
+    if some and not group.config.fades:
+        raise DserError(
+            f"{some[0]}: a half-life is of the turns before; --context all, same or both has them"
         )
 
 

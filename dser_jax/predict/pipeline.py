@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,8 +91,9 @@ def predict(
         speech = [each for each in frames if not isinstance(each, DataError)]
     if usable:
         texts = [pieces[i].text or "" for i in usable] if model.reads_text else None
-        estimate = model.predict(speech, texts)
-        far = [None] * len(usable) if speech is None else model.far(speech)
+        places = [pieces[i] for i in usable]
+        estimate = model.predict(speech, texts, places)
+        far = [None] * len(usable) if speech is None else model.far(speech, places)
         for row, i in enumerate(usable):
             found[i] = Prediction(pieces[i], estimate[row], far[row])
         model.notices += say_far((p.piece.file, p.far) for p in found)
@@ -173,7 +175,9 @@ def _cut(
         text = piece.text
         if text is None and transcriber is not None:
             text = transcriber(signal[round(first * RATE) : round(last * RATE)])
-        part = {"start": begin + first, "end": begin + last, "text": text}
+        part: dict[str, Any] = {"start": begin + first, "end": begin + last, "text": text}
+        if len(spans) > 1:  # Each has those before it as its context.
+            part |= {"dialogue": str(piece.file), "turn": begin + first}
         pieces.append(dataclasses.replace(piece, **part))
     return pieces
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from dser_jax.corpora import ATTRS
+from dser_jax.data import LEAST, Place, Turn, by_speaker, check_speakers
 from dser_jax.features import (
     FEATURES,
     NONZERO,
@@ -34,6 +36,10 @@ Recording = str | Path | np.ndarray
 """A wav file, 16 kHz and mono; or its samples, floats on [-1, 1], as a vector."""
 
 
+_SPEAKERS = (
+    f"this model measures them by each speaker's own: give {LEAST} recordings or more of each at "
+    "once, and say who speaks (a column speaker) unless all are of one"
+)
 NAMED = 10
 """So many recordings are named where something holds for more of them."""
 
@@ -81,6 +87,8 @@ class Predictor:
         text: str | Sequence[str] | None = None,
         *,
         convert: bool = False,
+        dialogue: str | Sequence[str | None] | None = None,
+        speaker: str | Sequence[str | None] | None = None,
     ) -> Estimate:
         """Predicts one utterance, or several.
 
@@ -89,6 +97,9 @@ class Predictor:
           text: What is said in it, or a list; left out for a model of speech alone. Words that
             the model has not met are passed over.
           convert: Whether files that are not 16 kHz mono are converted, or refused.
+          dialogue: The dialogue that the utterances are turns of, in their order, or one for each;
+            None for an utterance on its own. Only a model with a context has a use for it.
+          speaker: Who speaks, or who speaks each.
 
         Returns:
           The estimate, for one utterance where one was given, for several where lists were.
@@ -112,14 +123,23 @@ class Predictor:
             texts = [text] if isinstance(text, str) else list(text)
         if recordings is not None and texts is not None and len(recordings) != len(texts):
             raise DserError(f"{len(recordings)} recordings and {len(texts)} texts: one for each")
+        count = len(recordings or texts or ())
+        dialogues, speakers = (_each(names, count) for names in (dialogue, speaker))
+        turns = map(float, range(count))
+        places = [Place(*place) for place in zip(dialogues, turns, speakers, strict=True)]
         speech = None if recordings is None else [self.read(r, convert) for r in recordings]
         if recordings is not None and speech is not None:
             files = [None if isinstance(each, np.ndarray) else Path(each) for each in recordings]
-            self.notices += say_far(zip(files, self.far(speech), strict=True))
-        estimate = self.predict(speech, texts)
+            self.notices += say_far(zip(files, self.far(speech, places), strict=True))
+        estimate = self.predict(speech, texts, places)
         return estimate[0] if one else estimate
 
-    def predict(self, speech: Sequence[Rows] | None, texts: Sequence[str] | None) -> Estimate:
+    def predict(
+        self,
+        speech: Sequence[Rows] | None,
+        texts: Sequence[str] | None,
+        places: Sequence[Turn] | None = None,
+    ) -> Estimate:
         """Predicts several utterances from features and words.
 
         Args:
@@ -127,16 +147,38 @@ class Predictor:
             functionals, else `[frame, feat]`; None for a model of text alone. More frames than
             the longest utterance that the model was trained on had are cut in front.
           texts: Of each utterance its words; None for a model of speech alone.
+          places: Of each utterance its `dialogue`, `turn` and `speaker`; None for utterances on
+            their own, which all have one speaker.
+
+        Raises:
+          DserError: The model measures features by speaker, and has too few of one.
         """
-        pred = self._networks(encode(self.bundle, speech, texts))
+        own = self._own(speech, places)
+        pred = self._networks(encode(self.bundle, own, texts, places))
         columns = [ATTRS.index(attr) for attr in self.bundle.attrs]
         return Estimate(self.bundle.attrs, self.bundle.scale, pred[..., columns])
 
-    def far(self, speech: Sequence[Rows]) -> list[float | None]:
+    def _own(
+        self, speech: Sequence[Rows] | None, places: Sequence[Turn] | None
+    ) -> Sequence[np.ndarray] | None:
+        """Measures features by each speaker's own, where the model does."""
+        if speech is None or not self.bundle.config.normalize:
+            return speech
+        speakers = [(place.speaker or "") for place in places or [Place()] * len(speech)]
+        there = np.array([len(rows) > 0 for rows in speech], bool)
+        check_speakers(speakers, there, _SPEAKERS)
+        ends = np.concatenate([[0], np.cumsum([len(rows) for rows in speech])]).astype(np.int64)
+        values = by_speaker(np.concatenate(speech), ends, speakers)
+        return [values[start:end] for start, end in pairwise(ends)]
+
+    def far(
+        self, speech: Sequence[Rows], places: Sequence[Turn] | None = None
+    ) -> list[float | None]:
         """Returns how far each utterance's features lie from those of the training rows.
 
         Args:
           speech: As of `predict`.
+          places: Likewise.
 
         Returns:
           Above 1, further than all but a few of the same corpus do; None where there are no
@@ -144,7 +186,8 @@ class Predictor:
         """
         if (usual := self.bundle.usual) is None:
             return [None] * len(speech)
-        return [None if np.isnan(each) else float(each) for each in usual.far(speech)]
+        own = self._own(speech, places) or ()
+        return [None if np.isnan(each) else float(each) for each in usual.far(own)]
 
     @cached_property
     def feature(self) -> Feature:
@@ -200,6 +243,15 @@ class Predictor:
     def known_words(self, text: str) -> int:
         """Returns how many words of a text the model knows."""
         return 0 if self.bundle.tokenizer is None else len(self.bundle.tokenizer.numbers(text))
+
+
+def _each(names: str | Sequence[str | None] | None, count: int) -> list[str | None]:
+    """Returns a name for each utterance."""
+    if names is None or isinstance(names, str):
+        return [names] * count
+    if len(names) != count:
+        raise DserError(f"{len(names)} names for {plural(count, 'utterance')}: give one for each")
+    return list(names)
 
 
 def say_far(found: Iterable[tuple[Path | None, float | None]]) -> list[str]:

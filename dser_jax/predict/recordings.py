@@ -19,6 +19,8 @@ from dser_jax.corpora import (
     marked_encoding,
     open_sheet,
     read_seconds,
+    read_turn,
+    settle_turns,
 )
 from dser_jax.system import DataError, DserError, plural
 
@@ -30,6 +32,9 @@ FIELDS = {
     "start": ("start",),
     "end": ("end",),
     "transcript": ("transcript", "text"),
+    "speaker": ("speaker",),
+    "dialogue": ("dialogue",),
+    "turn": ("turn",),
 }
 """The columns of a CSV that are read, and what they may be called, in any case."""
 
@@ -44,6 +49,8 @@ class Piece:
       text: What is said, where it is known.
       row: The cells of its row, where it comes from a CSV.
       problem: Why it cannot be predicted, if it cannot.
+      speaker: Who speaks, where that is known.
+      dialogue, turn: What it is a turn of, and its place there; None for one on its own.
     """
 
     file: Path | None = None
@@ -52,6 +59,9 @@ class Piece:
     text: str | None = None
     row: tuple[str, ...] | None = None
     problem: str | None = None
+    speaker: str | None = None
+    dialogue: str | None = None
+    turn: float | None = None
 
     def failed(self, problem: object) -> Piece:
         """Returns the piece with what is wrong with it."""
@@ -165,13 +175,15 @@ def _from_table(
         {} if row.problem else {f: sheet.text(row.cells[at], f) for f, at in places.items()}
         for row in rows
     ]
-    times = (cell.get(field, "") for cell in cells for field in TIMES)
-    lines = (row.line for row in rows for _ in TIMES)
+    numbers = (*TIMES, "turn")
+    times = (cell.get(field, "") for cell in cells for field in numbers)
+    lines = (row.line for row in rows for _ in numbers)
     sheet = sheet.with_decimal((), zip(lines, times, strict=True))
     root = path.parent if audio_root is None else audio_root
     pieces = [_piece(sheet, *both, root) for both in zip(rows, cells, strict=True)]
     doubts = sheet.doubtful(cell.get("transcript", "") for cell in cells)
-    return Asked(tuple(pieces), sheet.header, (sheet.said(len(rows)), *doubts))
+    pieces, told = settle_turns(pieces, any(cell.get("turn") for cell in cells))
+    return Asked(tuple(pieces), sheet.header, (sheet.said(len(rows)), *doubts, *told))
 
 
 def _piece(sheet: Sheet, row: SheetRow, cells: Mapping[str, str], root: Path) -> Piece:
@@ -183,6 +195,8 @@ def _piece(sheet: Sheet, row: SheetRow, cells: Mapping[str, str], root: Path) ->
         file=root / cells["file"] if cells.get("file") else None,
         text=cells.get("transcript") or None,
         row=tuple(row.cells),
+        speaker=cells.get("speaker") or None,
+        dialogue=cells.get("dialogue") or None,
     )
     times: list[float | None] = []
     for field in TIMES:
@@ -194,4 +208,12 @@ def _piece(sheet: Sheet, row: SheetRow, cells: Mapping[str, str], root: Path) ->
             return piece.failed(
                 DataError(what, file=sheet.file, line=row.line, value=cell, expected=expected)
             )
-    return dataclasses.replace(piece, start=times[0], end=times[1])
+    turn = None
+    if cell := cells.get("turn"):
+        turn = read_turn(cell, sheet.dialect.decimal or ".")
+        if turn is None:
+            what, expected = "the turn is no place in a dialogue", "a number or a time"
+            return piece.failed(
+                DataError(what, file=sheet.file, line=row.line, value=cell, expected=expected)
+            )
+    return dataclasses.replace(piece, start=times[0], end=times[1], turn=turn)

@@ -203,6 +203,8 @@ def _check(field: str, values: Range | Choice) -> None:
         refuse("rates from 0 on and below 1")
     if field in ("learning_rate", "weight_decay") and min(ends) < 0:
         refuse("rates of 0 or more")
+    if field == "half_life" and min(ends) <= 0:
+        refuse("turns, more than 0")
     if is_count(field) and (min(ends) < 1 or any(end % 1 for end in ends)):
         refuse("whole numbers, 1 or more")
 

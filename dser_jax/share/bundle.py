@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.config import Config
+from dser_jax.config import HALF_LIFE, Config
 from dser_jax.corpora import ATTRS, Scale, as_scale, scale_as_json
-from dser_jax.data import Scaler
+from dser_jax.data import Scaler, TurnVectors
 from dser_jax.features import Tokenizer, shown_name
+from dser_jax.share.parts import read_scaler, read_tokenizer, read_usual, read_weights
+from dser_jax.share.turns import TURNS, read_turns, write_turns
 from dser_jax.share.usual import Usual
 from dser_jax.system import (
     DataError,
     check_digests,
     digests_of,
-    parse_json,
     read_sealed,
     write_sealed,
 )
@@ -89,6 +90,7 @@ class Bundle:
       scores: What it reached, and on what (see `share.export`).
       made_with: Versions, commit and command.
       usual: What its training rows sound like; None for text alone, and of older versions.
+      turns: What makes vectors of the turns before; None without a context.
     """
 
     name: str
@@ -104,11 +106,17 @@ class Bundle:
     scores: dict[str, Any]
     made_with: dict[str, Any]
     usual: Usual | None = None
+    turns: TurnVectors | None = None
 
     @property
     def title(self) -> str:
         """Names a model by what it reads, what it learned from, and its row of the results."""
         return f"{self.inputs} on {self.corpus}: {self.name}"
+
+    @property
+    def half_life(self) -> float:
+        """The half-life of its context, in turns, if it has one that fades."""
+        return float(self.hparams.get("half_life", HALF_LIFE))
 
     @property
     def inputs(self) -> str:
@@ -163,6 +171,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
         (folder / USUAL).write_text(json.dumps(bundle.usual.to_json()) + "\n", "utf-8")
     if bundle.tokenizer is not None:
         (folder / TOKENIZER).write_text(bundle.tokenizer.to_json() + "\n", "utf-8")
+    if bundle.turns is not None:
+        write_turns(bundle.turns, folder)
     digests = digests_of(folder)
     settings = {
         "format": FORMAT,
@@ -189,7 +199,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
 def _checked(bundle: Bundle) -> set[str]:
     """Names the files that are to stay as they are; the model card is for its owner to edit."""
     count = len(bundle.members)
-    return {SCALER, USUAL, TOKENIZER, *weights_names(count), *program_names(count)}
+    return {SCALER, USUAL, TOKENIZER, *TURNS, *weights_names(count), *program_names(count)}
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -213,6 +223,7 @@ def read_bundle(folder: Path) -> Bundle:
     try:
         config = Config.from_json(settings["config"])
         features = None if settings["features"] is None else _features(**settings["features"])
+        columns = 0 if features is None else len(features.columns)
         members, attrs = settings["members"], tuple(settings["attributes"])
         if not members or not attrs or not set(attrs) <= set(ATTRS):
             raise ValueError("it has no networks, or no attributes that networks have")
@@ -221,6 +232,7 @@ def read_bundle(folder: Path) -> Bundle:
             raise ValueError(f"its weights are expected in {', '.join(files)}")
         files += [SCALER] * (features is not None) + [TOKENIZER] * bool(config.text)
         files += [USUAL] * (USUAL in settings.get("files", {}))
+        files += TURNS if config.context else ()
         if "files" in settings:  # Older versions wrote no digests.
             check_digests(folder, {name: settings["files"][name] for name in files})
         return Bundle(
@@ -231,14 +243,15 @@ def read_bundle(folder: Path) -> Bundle:
             config=config,
             hparams=settings["hparams"],
             features=features,
-            scaler=None if features is None else _read_scaler(folder / SCALER, features),
-            tokenizer=_read_tokenizer(folder / TOKENIZER) if config.text else None,
+            scaler=None if features is None else read_scaler(folder / SCALER, columns),
+            tokenizer=read_tokenizer(folder / TOKENIZER) if config.text else None,
             members=tuple(
-                Member(m["run"], m["seed"], _read_weights(folder / m["weights"])) for m in members
+                Member(m["run"], m["seed"], read_weights(folder / m["weights"])) for m in members
             ),
             scores=settings["scores"],
             made_with=settings["made_with"],
-            usual=_read_usual(folder / USUAL, features) if USUAL in files else None,
+            usual=read_usual(folder / USUAL, columns) if USUAL in files else None,
+            turns=read_turns(folder) if config.context else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"not a model that can be read ({type(error).__name__}: {error})"
@@ -247,46 +260,3 @@ def read_bundle(folder: Path) -> Bundle:
 
 def _features(name: str, kind: str, columns: Sequence[str], source: str, steps: int) -> Features:
     return Features(name, kind, tuple(columns), source, steps)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = parse_json(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read ({error})", file=path, expected="JSON") from error
-    if not isinstance(value, dict):
-        raise DataError("not what was written", file=path, expected="a JSON object")
-    return value
-
-
-def _read_scaler(path: Path, features: Features) -> Scaler:
-    values = _read_json(path)
-    mean, scale = (np.array(values[name], float) for name in ("mean", "scale"))
-    wanted = (len(features.columns),)
-    if not (mean.shape == scale.shape == wanted and np.isfinite([mean, scale]).all()):
-        raise DataError("not of the columns that the model reads", file=path)
-    return Scaler(mean, scale)
-
-
-def _read_usual(path: Path, features: Features | None) -> Usual:
-    return Usual.from_json(_read_json(path), 0 if features is None else len(features.columns))
-
-
-def _read_tokenizer(path: Path) -> Tokenizer:
-    found = _read_json(path)
-    words = found.get("words")
-    if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
-        raise DataError("not what was written", file=path, expected="a list of words")
-    return Tokenizer(tuple(words), bool(found.get("folds", False)))
-
-
-def _read_weights(path: Path) -> Weights:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(
-            f"cannot be read ({error})", file=path, expected="weights as safetensors"
-        ) from error

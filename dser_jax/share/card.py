@@ -138,6 +138,10 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
     if bundle.tokenizer is not None:
         known = f"{len(bundle.tokenizer.words):,}"
         limits.append(f"It knows {known} words, those of its training, and passes over all others.")
+    if bundle.turns is not None:
+        limits.append("Its scores are with the turns before each in view: say which these are.")
+    if bundle.config.normalize:
+        limits.append("It takes 10 recordings of a speaker at once, by whose own it measures each.")
     parts = [
         f"# {bundle.title}",
         f"{what} {_listed(bundle.attrs)} from {' and '.join(inputs)}, trained on the corpus "
@@ -267,6 +271,10 @@ def _without(bundle: Bundle) -> str:
     if bundle.features is not None and bundle.features.kind == "lld":
         arguments.append("np.int32(frames)")
         said.append("`frames` are `[utterance]`: how many of the steps are no padding.")
+    if bundle.turns is not None:
+        arguments += ["np.float32(context)"]
+        arguments += ["np.int32(turns)"] if bundle.config.context == "recurrent" else []
+        said.append("`context` is what dser_jax makes of the turns before.")
     lines += [f'program = open("{names[0]}", "rb").read()']
     lines += ["network = jax.export.deserialize(bytearray(program))"]
     lines += [f"print(network.call({', '.join(arguments)}))  # [utterance, 3], on [-1, 1]"]

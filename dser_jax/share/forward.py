@@ -17,7 +17,7 @@ from jaxtyping import Array, Float32, Int32
 
 from dser_jax.config import Config
 from dser_jax.corpora import fold_space
-from dser_jax.data import Data
+from dser_jax.data import Context, Data, Place, Turn, laid_out, mean_frames
 from dser_jax.models import Batch, Rates, make_network
 from dser_jax.share.bundle import Bundle, Weights
 from dser_jax.system import DataError, check_device
@@ -33,25 +33,29 @@ class Inputs(NamedTuple):
       acoustic: Standardized features; one step for functionals, padded in front otherwise.
       tokens: Word numbers, 0 for padding, which is in front.
       frames: Steps of each utterance that are no padding; None for functionals.
+      context: What was before in the dialogue; see `Context.seen`.
+      turns: How many turns of that are no padding; None for means.
     """
 
     acoustic: Float32[np.ndarray, "utt step feat"] | None
     tokens: Int32[np.ndarray, "utt token"] | None
     frames: Int32[np.ndarray, " utt"] | None = None
+    context: Float32[np.ndarray, "utt *turn width"] | None = None
+    turns: Int32[np.ndarray, " utt"] | None = None
 
 
-def rows_of(data: Data, rows: np.ndarray) -> Inputs:
-    """Takes rows of a prepared data set."""
-    return Inputs(
-        *(
-            None if a is None else np.asarray(a)[rows]
-            for a in (data.acoustic, data.tokens, data.frames)
-        )
-    )
+def rows_of(data: Data, rows: np.ndarray, half_life: float) -> Inputs:
+    """Takes rows of a prepared data set; their context, if they have one, has this half-life."""
+    seen = Context(data.turns, data.dialogues, data.before).seen(half_life)
+    halves = (data.acoustic, data.tokens, data.frames, *seen)
+    return Inputs(*(None if each is None else np.asarray(each)[rows] for each in halves))
 
 
 def encode(
-    bundle: Bundle, speech: Sequence[np.ndarray] | None, texts: Sequence[str] | None
+    bundle: Bundle,
+    speech: Sequence[np.ndarray] | None,
+    texts: Sequence[str] | None,
+    places: Sequence[Turn] | None = None,
 ) -> Inputs:
     """Makes a model's inputs from unscaled features and words.
 
@@ -60,6 +64,7 @@ def encode(
       speech: For each utterance its features, `[frame, feat]`, one row for functionals; of more
         frames than the network has steps, the last are taken. Only for a model that reads speech.
       texts: For each utterance its words. Only for a model that reads text.
+      places: For each utterance its dialogue, turn and speaker; None for utterances on their own.
     """
     acoustic = tokens = frames = None
     if bundle.features is not None and bundle.scaler is not None:
@@ -75,7 +80,17 @@ def encode(
         assert texts is not None
         folded = [fold_space(text) for text in texts]  # As in the transcripts of any corpus.
         tokens = bundle.tokenizer.encode(folded, bundle.config.max_tokens)
-    return Inputs(acoustic, tokens, frames)
+    if bundle.turns is None:
+        return Inputs(acoustic, tokens, frames)
+    means = None
+    if acoustic is not None and speech is not None:
+        there = np.array([len(values) > 0 for values in speech], bool)
+        means = mean_frames(acoustic, frames, there)
+    count = len(speech or texts or ())
+    words = [None] * count if texts is None else [fold_space(text) for text in texts]
+    vectors = bundle.turns(means, None, words)
+    laid = laid_out(bundle.config, vectors, [Place()] * count if places is None else places)
+    return Inputs(acoustic, tokens, frames, *laid.seen(bundle.half_life))
 
 
 Forward = Callable[[Any, Inputs], Float32[Array, "utt attr"]]
@@ -92,8 +107,10 @@ def make_forward(config: Config, words: int) -> Forward:
 
     def forward(weights: Mapping[str, Any], inputs: Inputs) -> Array:
         there = [each for each in inputs if each is not None]
-        acoustic, tokens, frames = (None if a is None else jnp.asarray(a) for a in inputs)
-        batch = Batch(acoustic, tokens, jnp.ones(there[0].shape[0], bool), frames)
+        given = (None if each is None else jnp.asarray(each) for each in inputs)
+        acoustic, tokens, frames, context, turns = given
+        real = jnp.ones(there[0].shape[0], bool)
+        batch = Batch(acoustic, tokens, real, frames, context=context, turns=turns)
         rates = Rates(*[jnp.float32(0.0)] * 3)
         return jnp.asarray(network.apply(nested(weights), batch, rates, False))
 

@@ -64,13 +64,12 @@ def gather(
         members=tuple(Member(row["run"], row["seed"], weights[row["run"]]) for row in rows),
         scores={},
         made_with={**environment(), "journal_versions": view.manifest.get("versions", {})},
-        usual=None
-        if config.acoustic is None
-        else fit_usual(prepared, dataset, feature_name(prepared, config)),
+        usual=None if config.acoustic is None else fit_usual(prepared, dataset, config),
+        turns=dataset.turn_vectors,
     )
     networks = Networks(bundle)
     pred = {
-        part: networks(rows_of(dataset.data, getattr(dataset.split, part)))
+        part: networks(rows_of(dataset.data, getattr(dataset.split, part), bundle.half_life))
         for part in ("validation", "test")
     }
     if not retrain:

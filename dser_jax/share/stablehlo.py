@@ -20,7 +20,8 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
     arousal and dominance on [-1, 1], for any number of utterances. `acoustic` is float32
     `[utt, step, feat]`, standardized; `tokens` is int32 `[utt, token]`; `frames`, for a model of
     frames alone, is int32 `[utt]`, the steps that are no padding. What a network does not read is
-    left out.
+    left out. A model with a context has `context` behind these, float32 `[utt, width]`; if that is
+    recurrent, `[utt, turn, width]`, and then `turns`, int32 `[utt]`, those that are no padding.
     """
     from jax import export
 
@@ -33,6 +34,14 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
         given["tokens"] = jax.ShapeDtypeStruct((utt, bundle.config.max_tokens), jnp.int32)
     if bundle.features is not None and bundle.features.kind == "lld":
         given["frames"] = jax.ShapeDtypeStruct((utt,), jnp.int32)
+    if bundle.turns is not None:
+        recurrent = bundle.config.context == "recurrent"
+        kernel = "lstm" if recurrent else "dense"
+        width = bundle.members[0].weights[f"params/context/{kernel}/kernel"].shape[0]
+        turns = (bundle.config.context_turns,) if recurrent else ()
+        given["context"] = jax.ShapeDtypeStruct((utt, *turns, width), jnp.float32)
+        if recurrent:
+            given["turns"] = jax.ShapeDtypeStruct((utt,), jnp.int32)
     words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
     forward = make_forward(bundle.config, words)
     for name, member in zip(program_names(len(bundle.members)), bundle.members, strict=True):

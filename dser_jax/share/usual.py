@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from dser_jax.data import Dataset, Prepared, functionals
+from dser_jax.config import Config
+from dser_jax.data import Dataset, Prepared, functionals, speech_of
 from dser_jax.features import hsf
 
 MOST_COLUMNS = 500
@@ -80,20 +81,20 @@ class Usual:
         return cls(mean, scale, precision, limit)
 
 
-def fit_usual(prepared: Prepared, dataset: Dataset, name: str) -> Usual | None:
+def fit_usual(prepared: Prepared, dataset: Dataset, config: Config) -> Usual | None:
     """Learns what is usual from the rows of training, and how far others of the corpus may lie.
 
     Args:
       prepared: The data set.
       dataset: Its split is the model's.
-      name: The features.
+      config: Which features, and whether they are measured by speaker.
 
     Returns:
       None for features of so many columns that their covariance is too large to keep.
     """
     from sklearn.covariance import LedoitWolf
 
-    values, there = functionals(*prepared.feature(name))
+    values, there = functionals(*speech_of(prepared, config))
     if values.shape[1] > MOST_COLUMNS:
         return None
     train, validation = (

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
+    from dser_jax.training.batches import take_context
+    from dser_jax.training.context import with_context
     from dser_jax.training.evaluation import EVAL_BATCH
     from dser_jax.training.hparams import HParams, told
     from dser_jax.training.metrics import BATCH, ccc, ccc_batch32, scores

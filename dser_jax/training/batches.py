@@ -36,7 +36,18 @@ def take(
         features = None if data.acoustic is None else jnp.asarray(data.acoustic)[rows]
     text = None if data.text is None else jnp.asarray(data.text)[rows]
     text_frames = None if data.text_frames is None else jnp.asarray(data.text_frames)[rows]
-    return Batch(features, tokens, real, frames, text, text_frames)
+    context, turns = take_context(data, rows)
+    return Batch(features, tokens, real, frames, text, text_frames, context, turns)
+
+
+def take_context(data: Data, rows: Int[Array, " utt"]) -> tuple[Array | None, Array | None]:
+    """Returns what was before some rows: means, or turns and how many; None for neither."""
+    if data.before is None or data.turns is None:
+        return (None if data.context is None else jnp.asarray(data.context)[rows]), None
+    before = jnp.asarray(data.before)[rows]
+    turns = jnp.take(jnp.asarray(data.turns), before, axis=0, mode="fill", fill_value=0.0)
+    turns = jnp.where(jnp.isnan(turns), 0.0, turns)  # The part of a turn that it has not.
+    return turns, (before < len(data.turns)).sum(1)
 
 
 def divide(

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array
 
+from dser_jax.config import HALF_LIFE
+
 Number = Array | np.ndarray | np.number
 
 
@@ -26,6 +28,7 @@ class HParams(NamedTuple):
         speech or words, as if they had none.
       embedding_dropout: Share in [0, 1) of the words of the vocabulary that are taken from a batch,
         each wherever it occurs (Gal & Ghahramani 2016).
+      half_life: Of a context: a turn so many turns further back weighs half as much. Above 0.
       patience: Epochs without a better validation loss after which the run stops.
     """
 
@@ -38,9 +41,10 @@ class HParams(NamedTuple):
     weight_decay: Number = np.float32(0.0)
     modality_dropout: Number = np.float32(0.0)
     embedding_dropout: Number = np.float32(0.0)
+    half_life: Number = np.float32(HALF_LIFE)
 
 
-_LATER = ("weight_decay", "modality_dropout", "embedding_dropout")
+_LATER = ("weight_decay", "modality_dropout", "embedding_dropout", "half_life")
 """Fields added after version 0.1: runs without them are called what they were called then."""
 
 

@@ -17,6 +17,7 @@ from dser_jax.models import Rates, make_network
 from dser_jax.system import look_up
 from dser_jax.training import stopping
 from dser_jax.training.batches import Acoustic, take
+from dser_jax.training.context import with_context
 from dser_jax.training.evaluation import EVAL_BATCH, predict, validation_loss
 from dser_jax.training.hparams import HParams, Number
 from dser_jax.training.optimizers import OPTIMIZERS, Optimizer
@@ -108,7 +109,7 @@ def make_run(
 
     def init(key: PRNGKeyArray, data: Data) -> State:
         init_key, run_key = jax.random.split(key)
-        batch = take_rows(data, jnp.asarray(data.train[:1]), jnp.ones(1, bool))
+        batch = take_rows(with_context(data, 1.0), jnp.asarray(data.train[:1]), jnp.ones(1, bool))
         variables = network.init(init_key, batch, Rates(*[jnp.float32(0.0)] * 3), False)
         params, stats = dict(variables["params"]), variables.get("batch_stats", {})
         if data.word_vectors is not None:
@@ -123,9 +124,11 @@ def make_run(
             weighting.memory,
             len(data.validation),
             config.max_epochs,
+            jnp.float32(1.0) if config.fades else (),
         )
 
     def epoch(hparams: HParams, state: State, data: Data) -> State:
+        data = with_context(data, hparams.half_life)
         weights, optimizer, memory, loss = train_epoch(hparams, state, data)
         pred = predict(network, take_rows, weights, jnp.asarray(data.validation), data)
         gold = jnp.asarray(data.gold)[data.validation]
@@ -153,11 +156,13 @@ def make_run(
             stopped=stopping.is_over(wait, hparams.patience, number, config.max_epochs, diverged),
             diverged=diverged,
             memory=memory,
+            half_life=jnp.asarray(hparams.half_life) if config.fades else (),
         )
         return stopping.unless_stopped(state, after)
 
     def result(state: State, data: Data) -> Result:
         test = jnp.asarray(data.test)
+        data = with_context(data, state.half_life) if config.fades else data
         return Result(
             validation_pred=state.best.pred,
             test_pred=predict(network, take_rows, state.best.weights, test, data),

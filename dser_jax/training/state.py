@@ -45,6 +45,7 @@ class History(NamedTuple):
 class State(NamedTuple):
     """What an epoch carries to the next; `memory` is that of the weighting of the losses.
 
+    `half_life` is that of the context, for whoever predicts later; without one it is nothing.
     `wait`, `stopped` and `diverged` are what `stopping.py` says of the run.
     """
 
@@ -58,6 +59,7 @@ class State(NamedTuple):
     stopped: Bool[Array, ""]
     diverged: Bool[Array, ""]
     memory: Any = ()
+    half_life: Any = ()
 
 
 def first_state(
@@ -67,6 +69,7 @@ def first_state(
     memory: Any,
     validation_rows: int,
     max_epochs: int,
+    half_life: Any = (),
 ) -> State:
     """Makes the state of a run that has trained no epoch yet.
 
@@ -77,6 +80,7 @@ def first_state(
       memory: Of the weighting of the losses, as it begins.
       validation_rows: Utterances of the validation set.
       max_epochs: Length of the history.
+      half_life: That of a context, if there is one; the first epoch tells which.
     """
     return State(
         key=key,
@@ -93,4 +97,5 @@ def first_state(
         stopped=jnp.bool_(False),
         diverged=jnp.bool_(False),
         memory=jax.tree.map(jnp.asarray, memory),
+        half_life=half_life,
     )

@@ -7,12 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from talking import CONFIG, COUNT, features, make_talk, prepare_talk
 from test_preparing import corpus
 
 from dser_jax.config import DIALOGUES
+from dser_jax.data.dataset import load_dataset
+from dser_jax.data.dialogues.order import Place, before_of, causal_means, grid_of, groups_of
+from dser_jax.data.dialogues.vectors import fit_words, mean_frames
+from dser_jax.data.inputs import check_inputs
 from dser_jax.data.joining import join
 from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
+from dser_jax.data.rows.speakers import by_speaker, check_speakers
 from dser_jax.data.rows.table import without_dialogues
 from dser_jax.system.errors import DserError
 
@@ -85,3 +92,116 @@ def test_joined_dialogues_are_of_one_corpus_each(tmp_path):
     both = join(tmp_path / "one", tmp_path / "other", tmp_path / "both")
     names = {utt.dialogue for utt in both.utterances} - {None}
     assert names == {"one/a", "one/b", "other/a", "other/b"}
+
+
+class TestOrder:
+    def test_groups_are_in_the_order_of_turns(self):
+        rows = [Place("a", 3, "x"), Place("a", 1, "y"), Place(None, 0, "x"), Place("b", 5, None)]
+        rows += [Place("a", 1, "x"), Place("b", -2, "x"), Place("a", None, "x")]
+        assert groups_of(rows) == [[1, 4, 0], [5, 3]]
+        assert groups_of(rows, same_speaker=True) == [[4, 0], [1], [5]]
+        assert grid_of(groups_of(rows), 7).tolist() == [[1, 4, 0], [5, 3, 7]]
+        there = np.array([True, True, True, True, False, True, True])
+        before = before_of(groups_of(rows), there, 2)
+        assert before[[0, 1, 4, 3]].tolist() == [[7, 1], [7, 7], [7, 1], [7, 5]]
+
+    def test_a_mean_by_hand(self):
+        x = np.array([[1.0, 2.0], [3.0, np.nan], [np.nan, np.nan], [5.0, 8.0], [7.0, 7.0]])
+        means = causal_means(x, [[0, 1, 2, 3]], half_life=1.0)  # weights 1, 1/2, 1/4 going back
+        at_last = [(3 + 1 / 2) / 1.5, 2.0]  # what has no features was not there
+        np.testing.assert_allclose(means, [[0, 0], [1, 2], [(3 + 0.5) / 1.5, 2], at_last, [0, 0]])
+
+
+class TestVectors:
+    TEXTS = ("the old lamp", "the lamp", "old old friend", "a friend of the friend", "so so", "")
+
+    def test_words_are_weighted_as_scikit_learn_does(self):
+        words = fit_words(self.TEXTS, np.arange(5), folds=False)
+        assert words is not None
+        theirs = TfidfVectorizer(analyzer=str.split)
+        want = theirs.fit_transform(self.TEXTS[:5]).toarray()
+        assert list(theirs.get_feature_names_out()) == list(words.terms)
+        np.testing.assert_allclose(words.weights, theirs.idf_, rtol=1e-6)
+        found = words(self.TEXTS)
+        assert np.isnan(found[5]).all(), "who says nothing"
+        scale = np.linalg.norm(words.components, axis=0)
+        np.testing.assert_allclose(found[:5], want @ words.components, atol=1e-5)
+        np.testing.assert_allclose(scale, scale[0], rtol=1e-5)  # orthogonal, all scaled alike
+        assert found[:5].var(0).mean() == pytest.approx(1.0, rel=1e-4)
+
+    def test_words_are_learned_from_some_rows_alone(self):
+        words = fit_words(self.TEXTS, np.array([0, 1, 2]), folds=False)
+        assert words is not None
+        assert "so" not in words.terms
+        assert np.isfinite(words(["so so"])).all(), "unknown words are words all the same"
+        assert fit_words(self.TEXTS, np.array([4, 5]), folds=False) is None
+
+    def test_frames_are_averaged_without_padding(self):
+        x = np.array([[[0.0], [2.0], [4.0]], [[0.0], [0.0], [0.0]], [[0.0], [0.0], [5.0]]])
+        means = mean_frames(x, np.array([2, 0, 1], np.int32))
+        np.testing.assert_allclose(means, [[3.0], [np.nan], [5.0]])
+
+
+class TestSpeakers:
+    SPEAKERS = ("a",) * 10 + ("b",) * 12
+
+    def test_each_is_measured_by_their_own(self):
+        x = np.random.default_rng(0).normal(3, 2, (22, 3))
+        x[:10, 1] = 7.0
+        x[4] = np.nan
+        found = by_speaker(x, None, self.SPEAKERS)
+        own = np.delete(np.arange(10), 4)
+        some = x[own][:, [0, 2]]
+        np.testing.assert_allclose(found[own][:, [0, 2]], (some - some.mean(0)) / some.std(0))
+        assert not found[own][:, 1].any(), "what never varies is only centred"
+        assert np.isnan(found[4]).all()
+        np.testing.assert_allclose(found[10:].mean(0), 0, atol=1e-9)
+
+    def test_frames_are_measured_by_those_of_all_their_utterances(self):
+        x = np.random.default_rng(0).normal(size=(44, 2))
+        offsets = np.arange(0, 46, 2)
+        found = by_speaker(x, offsets, self.SPEAKERS)
+        np.testing.assert_allclose(found[:20], (x[:20] - x[:20].mean(0)) / x[:20].std(0))
+
+    def test_who_has_too_little_is_named(self):
+        there = np.ones(22, bool)
+        check_speakers(self.SPEAKERS, there)
+        there[0] = False
+        with pytest.raises(DserError, match=r"1 speaker there are fewer than 10 rows: a \(9\)"):
+            check_speakers(self.SPEAKERS, there)
+        with pytest.raises(DserError, match=r"2 rows have no speaker; expected a speaker for each"):
+            check_speakers((*self.SPEAKERS[:20], None, None), np.ones(22, bool))
+
+
+def test_a_network_gets_features_by_speaker(tmp_path):
+    prepared = prepare_talk(tmp_path)
+    config = replace(CONFIG, normalize="speaker")
+    data = load_dataset(prepared, config).data
+    x = by_speaker(features(), None, [utt.speaker for utt in prepared.utterances])
+    train = data.train
+    want = (x - x[train].mean(0)) / x[train].std(0)
+    np.testing.assert_allclose(data.acoustic[:, 0], want, atol=1e-5)
+    assert load_dataset(prepared, config).inputs == "toy_hsf by speaker + we"
+
+
+def test_a_context_needs_dialogues(tmp_path):
+    prepared = prepare_talk(tmp_path, bare(make_talk()))
+    for ask in (check_inputs, load_dataset):
+        with pytest.raises(DserError, match=r"has no dialogues, so there is no context.*--context"):
+            ask(prepared, replace(CONFIG, context="all"))
+
+
+@pytest.mark.parametrize(
+    ("context", "name"),
+    [("all", "context"), ("same", "same-speaker context"), ("recurrent", "recurrent context")],
+)
+def test_the_context_of_a_data_set(tmp_path, context, name):
+    prepared = prepare_talk(tmp_path)
+    dataset = load_dataset(prepared, replace(CONFIG, context=context))
+    assert dataset.inputs == f"toy_hsf + we + {name}"
+    turns = dataset.data.turns
+    assert turns.shape == (COUNT, 4 + 5)
+    train = dataset.split.train
+    assert turns[train, :4].var(0).mean() == pytest.approx(1, rel=1e-4)
+    assert turns[train, 4:].var(0).mean() == pytest.approx(1, rel=1e-4)
+    assert dataset.fingerprint != load_dataset(prepared, CONFIG).fingerprint

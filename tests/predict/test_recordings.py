@@ -181,8 +181,8 @@ def test_what_cannot_be_asked(tmp_path):
         find([tmp_path / "t.csv"])
     with pytest.raises(DserError, match="no such column for file, found 'path'"):
         find([tmp_path / "t.csv"], columns={"file": "path"})
-    with pytest.raises(DserError, match="--column speaker="):
-        find([tmp_path / "t.csv"], columns={"speaker": "name"})
+    with pytest.raises(DserError, match="--column session="):
+        find([tmp_path / "t.csv"], columns={"session": "name"})
     with pytest.raises(DserError, match="give one table, or recordings"):
         find([tmp_path / "t.csv", tmp_path / "a.wav"])
     with pytest.raises(DserError, match="no recording in this folder"):

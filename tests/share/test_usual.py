@@ -67,7 +67,7 @@ def test_the_limit_is_what_hardly_any_row_of_the_corpus_is_beyond(tmp_path):
         acoustic={"toy_hsf": tmp_path / "toy.npy"},
     )
     dataset = make_dataset(61)
-    usual = fit_usual(prepared, dataset, CONFIG.features)
+    usual = fit_usual(prepared, dataset, CONFIG)
     assert usual is not None
     rows = np.concatenate([dataset.split.train, dataset.split.validation])
     far = usual.far([values[[row]] for row in rows])

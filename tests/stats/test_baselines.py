@@ -14,11 +14,14 @@ from scipy import sparse
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVR
+from talking import prepare_talk
 from tiny import CONFIG
 
+from dser_jax.config import Config
 from dser_jax.corpora.utterances import Corpus, Utterance
-from dser_jax.data.dataset import functionals, load_dataset
+from dser_jax.data.dataset import load_dataset
 from dser_jax.data.preparing import prepare
+from dser_jax.data.rows.features import functionals
 from dser_jax.experiment import running as experiment
 from dser_jax.experiment.running import run_experiment
 from dser_jax.journal.journal import Journal
@@ -372,6 +375,30 @@ def test_several_features_are_told_apart(prepared):
     assert len(found) == len(set(found)) == 1 + 3 * 2 * 4
     assert {"ridge (toy_hsf)", "svr (toy_lld)", "ridge (toy_lld + text), stretched"} < set(found)
     assert "ridge (toy_hsf + text)" not in found
+
+
+def test_the_turns_before_are_one_more_input(tmp_path):
+    prepared = prepare_talk(tmp_path)
+    place = {"features": "toy_hsf", "acoustic": "dense", "text": "dense"}
+    plain, recurrent = Config(**place), Config(**place, context="recurrent")
+    own = Config(**place, context="same", normalize="speaker")
+    assert names(prepared, plain)[-1] == "kernel (speech + text), stretched"
+    assert names(prepared, recurrent)[-1] == "kernel (speech + text + context), stretched"
+    assert names(prepared, own)[1] == "ridge (speech by speaker + same-speaker context)"
+    assert names(prepared, recurrent) == names(
+        prepared, dataclasses.replace(recurrent, context="all")
+    )
+    plan = plan_baselines(prepared, [plain, recurrent, own])
+    assert len(plan) == 3 * 18 + 1
+    wanted = {run: each for run, each in plan.items() if each.name.startswith("ridge (text")}
+    rows = {row["name"]: row for _, row, _ in fit_baselines(prepared, wanted)}
+    # Here a turn tells the valence of the next one.
+    beside, alone = (
+        rows[f"ridge ({seen}), stretched"]["validation"]["ccc"]["valence"]
+        for seen in ("text + context", "text")
+    )
+    assert beside > alone + 0.2
+    assert rows["ridge (text + context)"]["features"] == "tf-idf + context"
 
 
 def test_protocols_and_splits_have_their_own(prepared):

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from dser_jax.corpora.utterances import Utterance
+from dser_jax.corpora.tables.cells import read_number, read_seconds
 from dser_jax.system import plural
 
+Row = TypeVar("Row", bound=Any)
+"""A dataclass with a dialogue, a turn, a file and a start, such as `Utterance`."""
 
-def settle_turns(
-    utterances: Sequence[Utterance], placed: bool
-) -> tuple[list[Utterance], list[str]]:
+
+def read_turn(cell: str, decimal: str = ".") -> float | None:
+    """Reads the place of a turn in its dialogue: a number, or a time; None where it is neither."""
+    place = read_number(cell, decimal)
+    return read_seconds(cell, decimal) if place is None else place
+
+
+def settle_turns(utterances: Sequence[Row], placed: bool) -> tuple[list[Row], list[str]]:
     """Gives each turn of a dialogue its place; what is in no dialogue has none.
 
     Args:

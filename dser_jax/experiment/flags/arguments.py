@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 
-from dser_jax.config import LEAVE_ONE_OUT, PADDINGS, PROTOCOLS, Config
+from dser_jax.config import (
+    CONTEXTS,
+    HALF_LIFE,
+    LEAVE_ONE_OUT,
+    NORMALIZED,
+    PADDINGS,
+    PROTOCOLS,
+    Config,
+)
 from dser_jax.experiment.flags.parser import Parser
 from dser_jax.experiment.flags.sizes import SMALL, add_size, shown
 from dser_jax.experiment.flags.sweep_file import add_config
@@ -38,6 +46,10 @@ RATES: dict[str, tuple[float | int, str]] = {
     "weight_decay": (0.0, "of the optimizer adamw"),
     "modality_dropout": (0.0, "utterances that lose one half, speech or words, in training"),
     "embedding_dropout": (0.0, "words of the vocabulary that are left out, batch by batch"),
+    "half_life": (
+        HALF_LIFE,
+        "of --context: so many turns further back a turn weighs half",
+    ),
 }
 """The traced settings that are one number: the paper's value, and what it is."""
 
@@ -142,6 +154,26 @@ def _add_network(group: Adder, usual: dict) -> None:
         "did (masked under strict, keras under paper)",
     )
     group.add_argument(
+        "--context",
+        choices=[kind for kind in CONTEXTS if kind],
+        default="",
+        help="see the turns before in the dialogue: a fading mean of all speakers' (all), of the "
+        "same speaker's (same), both, or an LSTM over the last ones (recurrent)",
+    )
+    group.add_argument(
+        "--context-turns",
+        type=positive,
+        default=Config.context_turns,
+        metavar="N",
+        help=f"turns that a recurrent context goes back ({Config.context_turns})",
+    )
+    group.add_argument(
+        "--normalize",
+        choices=[kind for kind in NORMALIZED if kind],
+        default="",
+        help="measure acoustic features by each speaker's own mean and deviation",
+    )
+    group.add_argument(
         "--mix-layers",
         action="store_true",
         help="take a learned mean of an encoder's layers, instead of all side by side",
@@ -157,7 +189,7 @@ def _add_training(group: Adder, usual: dict) -> None:
     for name, text in _TRAINING.items():
         _add_number(group, name, text, usual, type=positive, metavar="N")
     for name, (value, text) in RATES.items():
-        metavar = "N" if isinstance(value, int) else "RATE"
+        metavar = "N" if isinstance(value, int) else "TURNS" if name == "half_life" else "RATE"
         _add_number(group, name, text, usual, type=type(value), metavar=metavar)
     for name, text in _NAMED.items():
         default = usual[name]

@@ -59,6 +59,8 @@ def make_hparams(
     for name in ("learning_rate", "weight_decay"):
         if not 0 <= (rate := values[name]) < math.inf:
             raise DserError(f"{flag_of(name)} is {rate}; expected 0 or more")
+    if not 0 < (turns := values["half_life"]) < math.inf:
+        raise DserError(f"--half-life is {turns}; expected turns, more than 0")
     patience = values.pop("patience")
     if not patience >= 1 or patience % 1:
         raise DserError(f"--patience is {patience:g}; expected a whole number, 1 or more")

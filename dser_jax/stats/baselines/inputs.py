@@ -9,8 +9,9 @@ from jaxtyping import Int
 from scipy import sparse
 
 from dser_jax.config import Config
-from dser_jax.data import Dataset, Prepared, feature_name, folds_signs, functionals, rows_to_fit
+from dser_jax.data import Dataset, Prepared, folds_signs, functionals, rows_to_fit, speech_of
 from dser_jax.features import Tokenizer
+from dser_jax.stats.baselines.context import context_block
 from dser_jax.system import DserError
 
 Block = np.ndarray | sparse.csr_matrix
@@ -23,19 +24,22 @@ def blocks_of(
     """Makes the inputs of all rows, each half scaled to a variance of 1, summed over its columns.
 
     So neither half is penalised more for the number or the unit of its columns, and settings mean
-    the same for all inputs.
+    the same for all inputs. The turns before, of a configuration that has a context, are one more.
     """
     fit_rows = rows_to_fit(dataset.split, len(dataset.ids), config.protocol)
     blocks: list[Any] = []
+    spoken = None
     if speech:
-        values, there = functionals(*prepared.feature(feature_name(prepared, config)))
+        values, there = functionals(*speech_of(prepared, config))
         known = values[fit_rows[there[fit_rows]]]
         mean, deviation = known.mean(0), known.std(0)
         varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
-        scaled = (values - mean)[:, varies] / deviation[varies]
+        spoken = scaled = (values - mean)[:, varies] / deviation[varies]
         blocks.append(np.where(there[:, None], scaled, 0.0))  # Else at the mean, as for networks.
     if text:
         blocks.append(_tf_idf(prepared, fit_rows, folds_signs(prepared, config)))
+    if config.context:
+        blocks.append(context_block(prepared, config, fit_rows, spoken, text))
     return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
 
 

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dser_jax.config import Config
+from dser_jax.config import CONTEXTS, DIALOGUES, Config
 from dser_jax.data import Prepared
 from dser_jax.plan import run_id
+from dser_jax.stats.baselines.context import kind_of
 from dser_jax.stats.baselines.models import MODELS
 from dser_jax.system import DserError
 
@@ -39,13 +40,21 @@ class Baseline:
 
     def inputs_with(self, features: str) -> str:
         """Names the inputs, the features as they are called here."""
-        speech = [features] if self.speech else []
-        return " + ".join([*speech, "tf-idf"] if self.text else speech)
+        how = " by speaker" if self.config.normalize else ""
+        speech = [features + how] if self.speech else []
+        words = ["tf-idf"] if self.text else []
+        context = [CONTEXTS[kind_of(self.config).context]] if self._has_context else []
+        return " + ".join([*speech, *words, *context])
+
+    @property
+    def _has_context(self) -> bool:
+        return bool(self.config.context) and (self.speech or self.text)
 
     @property
     def prepared_inputs(self) -> list[str]:
         """Names of the features that the prepared data set must have."""
-        return [self.config.features] if self.speech else []
+        speech = [self.config.features] if self.speech else []
+        return [*speech, *([DIALOGUES] if self._has_context else [])]
 
     def to_json(self) -> dict[str, Any]:
         """Returns what determines the row, save the data and the model's own settings."""
@@ -61,17 +70,18 @@ class Baseline:
 def plan_baselines(prepared: Prepared, configs: Sequence[Config]) -> dict[str, Baseline]:
     """Lists the baselines of some networks: run -> baseline, each once.
 
-    Networks of equal protocol and split share theirs, which see no more than the networks do:
-    speech if one of them does, text if one does, both if one has both. With several acoustic
+    Networks of equal protocol, split and context share theirs, which see no more than the networks
+    do: speech if one of them does, text if one does, both if one has both. With several acoustic
     features there are baselines of each, and their names say of which.
 
     Args:
       prepared: The data set.
       configs: What the networks are built from.
     """
-    places: dict[tuple[str, str], list[Config]] = {}
+    places: dict[tuple[str, ...], list[Config]] = {}
     for config in configs:
-        places.setdefault((config.protocol, config.split), []).append(config)
+        seen = (kind_of(config).context, config.normalize)
+        places.setdefault((config.protocol, config.split, *seen), []).append(config)
     plan = {}
     for place in places.values():
         for baseline in _of_a_place(place):
@@ -95,8 +105,12 @@ def _of_a_place(configs: Sequence[Config]) -> Iterator[Baseline]:
             both.setdefault(config.features, config)
     text = next((config for config in configs if config.text), None)
 
+    how = " by speaker" if configs[0].normalize else ""
+    context = CONTEXTS[kind_of(configs[0]).context]
+    beside = f" + {context}" if context else ""
+
     def called(features: str) -> str:
-        return features if len(speech) > 1 else "speech"
+        return (features if len(speech) > 1 else "speech") + how
 
     inputs = [(called(name), config, True, False) for name, config in speech.items()]
     if text is not None:
@@ -105,7 +119,7 @@ def _of_a_place(configs: Sequence[Config]) -> Iterator[Baseline]:
     yield Baseline("mean", "mean", configs[0])
     for model in ("ridge", "svr", "kernel"):
         for label, config, has_speech, has_text in inputs:
-            name = f"{model} ({label})"
+            name = f"{model} ({label}{beside})"
             yield Baseline(name, model, config, has_speech, has_text)
             yield Baseline(f"{name}, stretched", model, config, has_speech, has_text, True)
 

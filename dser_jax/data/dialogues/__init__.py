@@ -1,0 +1,1 @@
+"""What was said before in a dialogue, as vectors; open `order.py` first, then `vectors.py`."""
