@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
+
+def _interrupted(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """Says in a line that Ctrl-C came before there was anything to stop."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("dser: stopped", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)  # pyrefly: ignore
+
+
+if sys.excepthook is sys.__excepthook__:
+    sys.excepthook = _interrupted  # While this and an experiment's file import the rest.
+
+# ruff: noqa: E402
 import argparse
 import os
 import shlex
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
@@ -74,13 +88,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    arguments = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    guarded(lambda: _run(parser, given), debug="--debug" in given)
+
+
+def _run(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     args = parser.parse_args(arguments)
     args.command = shlex.join(["dser", *arguments])
     if args.run is None:
         parser.print_help()
-        return
-    guarded(lambda: args.run(args), debug=args.debug)
+    else:
+        args.run(args)
 
 
 def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
@@ -91,8 +109,10 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
         a signal ended with all runs saved, 130 for Ctrl-C elsewhere, 70 for any other error, whose
         traceback is then in a file.
     """
-    replace_unknown()
+    if sys.excepthook is _interrupted:
+        sys.excepthook = sys.__excepthook__
     try:
+        replace_unknown()
         function()
         sys.stdout.flush()
     except BrokenPipeError:

@@ -10,6 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+LAST: list[Callable[[], object]] = []
+"""What a process still does that is ended at once, as to let go of a folder."""
+
+LAST_SECONDS = 2.0
+"""So long at most: a disk may not answer."""
+
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
@@ -38,7 +44,12 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 def end_at_once(code: int, text: str) -> NoReturn:
-    """Ends the process without any cleaning up, but with a word on stderr, and a cursor."""
+    """Ends the process with a word on stderr, a cursor and what is in `LAST`: no other cleaning."""
+    threading.excepthook = lambda *_: None
+    last = threading.Thread(target=lambda: [act() for act in reversed(LAST)], daemon=True)
+    with contextlib.suppress(Exception):
+        last.start()
+        last.join(LAST_SECONDS)
     with contextlib.suppress(Exception):
         # Past Python's own buffers, at which another thread may be waiting.
         os.write(2, b"\x1b[?25h\n" if os.isatty(2) else b"")

@@ -6,7 +6,6 @@ import ast
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -99,10 +98,11 @@ def _present() -> dict[str, list[str]]:
     return pairs
 
 
-class FormerNames(MetaPathFinder, Loader):
+class FormerNames:
     """Imports a module under a name that it had before the package had rooms.
 
     It is the same module, not a copy: what a user's file adds to a table of it is there for all.
+    It finds and loads as those of `importlib.abc` do, whose import would take longer than ours.
     """
 
     def __init__(self) -> None:
@@ -112,7 +112,10 @@ class FormerNames(MetaPathFinder, Loader):
         self, name: str, path: object = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Finds a module by its former name; knows no others."""
-        return ModuleSpec(name, self) if self._of(name) else None
+        return ModuleSpec(name, self) if self._of(name) else None  # pyrefly: ignore
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Leaves the making of a module to Python."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Puts the module of the present name in the place of the new one."""
@@ -132,4 +135,4 @@ class FormerNames(MetaPathFinder, Loader):
 def keep_former_names() -> None:
     """Lets modules be imported by the names of version 0.1, too."""
     if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
-        sys.meta_path.insert(0, FormerNames())
+        sys.meta_path.insert(0, FormerNames())  # pyrefly: ignore

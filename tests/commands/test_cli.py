@@ -50,6 +50,34 @@ def arguments(table: Path, *more: str) -> list[str]:
     return ["prepare", *corpus, *columns, "--out", out, *more]
 
 
+EARLY = """
+import os, signal, sys
+
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, CtrlC())
+from dser_jax.cli import guarded, main
+import dser_jax.experiment.conducting
+main(["--help"])
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals cannot be sent on Windows")
+@pytest.mark.parametrize("module", ["dser_jax.commands", "dser_jax.commands.watch", "jax"])
+def test_ctrl_c_while_it_is_being_imported_is_a_line(module):
+    """In the command, and in an experiment's file, which imports more before it begins."""
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY, module], capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == "dser: stopped\n"
+    assert done.returncode in (130, -signal.SIGINT)  # Of which a shell makes 130.
+
+
 def fails(capsys, *given: str) -> str:
     """Runs a command that ends with code 2; returns what it says."""
     with pytest.raises(SystemExit) as caught:

@@ -72,6 +72,7 @@ def test_ctrl_c_ends_a_sweep_at_once_and_what_was_finished_is_kept(
     before = []
     for where, rows in {"fit": 3, "compile": 5}.items():
         assert stopped(where, given).endswith(f"dser: stopped by SIGINT; {kept}\n")
+        assert not list(tmp_path.glob("lock*"))
         after = rows_of(tmp_path)
         assert after[: len(before)] == before
         assert len(after) == rows

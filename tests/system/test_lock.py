@@ -72,6 +72,38 @@ def test_holds_signs_and_lets_go(tmp_path):
         assert held.notice is None
 
 
+ENDED = """
+import os, sys, time
+from pathlib import Path
+from dser_jax.system import interrupt
+from dser_jax.system.files.lock import FolderLock
+
+held = FolderLock(Path(sys.argv[1]))
+if sys.argv[2] == "copy" and os.fork() != 0:  # The copy is ended, and the folder not its own.
+    os.wait()
+    print(os.listdir(sys.argv[1]))
+    held.close()
+    sys.exit(3)
+if sys.argv[2] == "stuck":
+    interrupt.LAST_SECONDS = 0.1
+    interrupt.LAST.append(lambda: time.sleep(60))
+interrupt.end_at_once(3, "ended")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize(("how", "left"), [("alone", []), ("stuck", ["lock"]), ("copy", [])])
+def test_what_is_ended_at_once_lets_go(tmp_path, how, left):
+    """Unless the disk does not answer; a copy of the process lets go of nothing."""
+    start = time.monotonic()
+    given = [sys.executable, "-c", ENDED, str(tmp_path / "folder"), how]
+    done = subprocess.run(given, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (3, "ended\n")
+    assert files(tmp_path / "folder") == left
+    assert done.stdout == ("['lock']\n" if how == "copy" else "")
+    assert time.monotonic() - start < 30
+
+
 def test_a_heartbeat_is_seen_and_ends(tmp_path):
     with FolderLock(tmp_path) as held:
         os.utime(held.path, (1, 1))

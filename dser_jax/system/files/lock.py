@@ -35,6 +35,7 @@ from dser_jax.system.files.holder import (
     silence,
     this_process,
 )
+from dser_jax.system.interrupt import LAST
 
 _SIGNING = 0.1
 """So many seconds a lock without a signature may be one that is just being signed."""
@@ -66,7 +67,7 @@ class FolderLock:
         self.folder = folder
         self.path = folder / "lock"
         self.notice: str | None = None
-        self._token = secrets.token_hex(8)
+        self._token, self._pid = secrets.token_hex(8), os.getpid()
         with saying(self.path):
             folder.mkdir(parents=True, exist_ok=True)
             self._handle: int | None = self._acquire()
@@ -75,6 +76,7 @@ class FolderLock:
             target=beat, args=(self._handle, self._closing), name=f"beat {folder}", daemon=True
         )
         self._heart.start()
+        LAST.append(self._remove)
 
     def _acquire(self) -> int:
         """Makes the lock file that holds the folder from now on; returns it open."""
@@ -193,9 +195,9 @@ class FolderLock:
         return holder is not None and holder.token == self._token
 
     def _remove(self) -> None:
-        """Removes the file if it is this lock's."""
+        """Removes the file if it is this lock's, and this no copy of the process that made it."""
         with contextlib.suppress(OSError):
-            if self._is_mine():
+            if self._pid == os.getpid() and self._is_mine():
                 self.path.unlink(missing_ok=True)
 
     def _taken(self, path: Path, holder: Holder | None) -> DserError:
@@ -246,6 +248,7 @@ class FolderLock:
         self._closing.set()
         self._heart.join()
         self._remove()
+        LAST.remove(self._remove)
         os.close(handle)
 
     def __enter__(self) -> FolderLock:
