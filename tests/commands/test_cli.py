@@ -174,7 +174,7 @@ def test_prepare_refuses(table, capsys, more, message):
         ("--corpus emobank x --table y", "--table belongs to --corpus audformat, not to emobank"),
         (
             "--corpus iemocap x --decimal comma",
-            "--missing are for tables: --corpus msp_podcast, emobank, table, and --acoustic; iem",
+            "table, and --acoustic or --text; iemocap is none",
         ),
         ("--corpus table x --separator dash", "found 'dash'; expected comma, semicolon, tab, bar"),
         ("--features paa_hsf", "not a prepared folder yet; --corpus says what to prepare"),
