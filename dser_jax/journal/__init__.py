@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     )
     from dser_jax.journal.frame import results
     from dser_jax.journal.intervals import (
+        Derived,
         Difference,
         Differences,
         Interval,
         Intervals,
         Resampled,
         interval_key,
+        read_derived,
         read_differences,
         read_intervals,
         write_intervals,

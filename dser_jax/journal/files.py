@@ -148,7 +148,7 @@ def _parse_row(line: bytes, planned: Collection[str] | None) -> Row:
         raise ValueError(f"{run!r} is the id of no run")
     if planned is not None and run not in planned and row.get("kind") is None:
         raise ValueError(f"the run {run} was not planned")
-    if odd := _odd(row):
+    if odd := odd_entry(row):
         raise ValueError(f"{odd} is nothing that a row has there")
     return row
 
@@ -164,7 +164,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _STATUS = ("ok", "diverged", "pruned", "failed")
 
 
-def _odd(row: Row) -> str:
+def odd_entry(row: Row) -> str:
     """Returns what of a row cannot be what it stands for, which its readers need not think of."""
     if "name" not in row:
         return "a row without a name"

@@ -1,4 +1,4 @@
-"""Intervals over the test utterances of a journal, as they lie on disk: `bootstrap.json`.
+"""What a journal keeps of what its arrays give, intervals over utterances first: `bootstrap.json`.
 
 The file says again what can be computed from the journal's arrays, so a missing or damaged one
 costs nothing but the intervals in a report, which says so, and is written anew by the next call of
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from dser_jax.journal.files import odd_entry
 from dser_jax.plan import canonical
 from dser_jax.system import DserError, read_sealed, write_sealed
 
@@ -74,6 +75,9 @@ class Difference:
 Differences = dict[tuple[str, str], Difference]
 """By the `interval_key` of the first and of the second."""
 
+Derived = dict[str, Mapping[str, Any]]
+"""Scores of rows that are made of the predictions of others, by their run; see `stats.derived`."""
+
 
 def interval_key(truth: str, name: str, runs: Iterable[str]) -> str:
     """Names what an interval is of: these runs, under this name, of these labels."""
@@ -106,6 +110,18 @@ def read_differences(folder: Path, problems: list[str] | None = None) -> Differe
     return dict(_entries(folder, "differences", take, [] if problems is None else problems))
 
 
+def read_derived(folder: Path, problems: list[str] | None = None) -> Derived:
+    """Reads the scores of derived rows likewise; they say again what the arrays give."""
+
+    def take(entry: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        scored = {part: entry[part] for part in ("validation", "test") if part in entry}
+        if odd := odd_entry({"name": "", **scored}):
+            raise ValueError(odd)
+        return entry["run"], scored
+
+    return dict(_entries(folder, "derived", take, [] if problems is None else problems))
+
+
 def _entries(
     folder: Path, kind: str, take: Callable[[Mapping[str, Any]], T], problems: list[str]
 ) -> list[T]:
@@ -130,16 +146,22 @@ def _drawn(entry: Mapping[str, Any]) -> tuple[str, int, int, dict[str, Interval]
 
 
 def write_intervals(
-    folder: Path, intervals: Intervals, differences: Differences | None = None
+    folder: Path,
+    intervals: Intervals,
+    differences: Differences | None = None,
+    derived: Derived | None = None,
 ) -> None:
     """Writes the intervals of a journal, atomically; by whoever holds the journal's lock.
 
-    The differences stand beside the rows, where readers of older versions do not look.
+    The differences and the scores of derived rows stand beside the rows, where readers of older
+    versions do not look.
     """
     rows = [{"of": key, **asdict(entry)} for key, entry in intervals.items()]
     apart = [
         {"of": first, "less": second, **asdict(entry)}
         for (first, second), entry in (differences or {}).items()
     ]
+    made = [{"run": run, **scored} for run, scored in (derived or {}).items()]
     content = {"schema": SCHEMA, "level": 0.95, "rows": rows, "differences": apart}
+    content |= {"derived": made} if made else {}
     write_sealed(folder / FILE, content)

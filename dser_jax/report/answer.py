@@ -13,7 +13,9 @@ from dser_jax.report.sections.section import signed
 from dser_jax.report.sections.trials import best_command
 from dser_jax.report.text import LISTED, heading, mean_sd, number, planned_and_done
 from dser_jax.stats import (
+    ENSEMBLE,
     LEAST_LABELS,
+    STRETCHED,
     Summary,
     Table,
     TableRow,
@@ -79,8 +81,8 @@ def _apart(view: JournalView, groups: Sequence[Table]) -> tuple[Sequence[Table],
     folds = [
         table
         for table in groups
-        if table.everything
-        and all(run["run"] in pooled for row in table.everything for run in row.runs)
+        if (rows := (*table.rows, *table.baselines))
+        and all(run["run"] in pooled for row in rows for run in row.runs)
     ]
     return [table for table in groups if table not in folds], folds
 
@@ -124,7 +126,7 @@ def _of_table(
         return
     mean = picked.scores["mean"]
     text = f"Mean {table.part} CCC {mean_sd(mean)} of {picked.name!r}"
-    several = len(table.rows) > 1
+    several = len(table.rows) + len(table.derived) > 1
     if base is None or "mean" not in base.scores:
         yield f"{text}, {'picked on validation' if several else 'the only row'}."
         none = "There is no baseline to hold it against."
@@ -210,12 +212,18 @@ def _next(view: JournalView, groups: Sequence[Table], page: bool) -> tuple[str, 
     picked = groups[0].picked if groups else None
     if picked is None:
         return "", ""
-    row = f" --row {shlex.quote(picked.name)}" if len(groups[0].rows) > 1 else ""
-    kept = all((view.folder / "params" / run).is_dir() for run in picked.finished)
-    again = "" if kept else " --retrain"
-    model = shlex.quote(f"{view.folder}-model")
-    command = f"dser export {folder} --ensemble{row}{again} --out {model}"
-    return "Next, to predict with it:", command
+    return "Next, to predict with it:", _export(view, groups[0], picked)
+
+
+def _export(view: JournalView, table: Table, picked: TableRow) -> str:
+    """Returns the command that makes a model of what is picked; of single runs, of their best."""
+    network = next(row for row in table.rows if row.name == picked.of)
+    flags = ["--ensemble" if ENSEMBLE in picked.kind else "--best"]
+    flags += ["--stretch"] if STRETCHED in picked.kind else []
+    flags += ["--row", picked.of] if len(table.rows) > 1 else []
+    kept = all((view.folder / "params" / run).is_dir() for run in network.finished)
+    flags += [] if kept else ["--retrain"]
+    return shlex.join(["dser", "export", str(view.folder), *flags, "--out", f"{view.folder}-model"])
 
 
 def _again(view: JournalView) -> str:

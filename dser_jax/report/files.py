@@ -9,12 +9,12 @@ from typing import Any
 
 from dser_jax.journal import JournalView, read_intervals
 from dser_jax.report.answer import Answer, verdict
+from dser_jax.report.captions import caption
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (
     MANY,
     USUAL,
     Asked,
-    caption,
     heading,
     interval,
     is_command,
@@ -27,7 +27,7 @@ from dser_jax.report.text import (
     score_cell,
     tested,
 )
-from dser_jax.stats import COLUMNS, Table, in_words, score, tables, untrained
+from dser_jax.stats import COLUMNS, DerivedView, Table, in_words, score, tables, untrained
 from dser_jax.system import csv_text, harmless, printable
 
 PARTS = ("test", "validation")
@@ -38,7 +38,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return csv_text([header, *([harmless(cell) for cell in row] for row in rows)])
 
 
-def table_csv(view: JournalView) -> str:
+def table_csv(view: DerivedView) -> str:
     """Writes the summaries, one a line: tidy, ready for any statistics program."""
     header = (
         "name attribute metric part n mean sd low high protocol split corpus truth diverged kind "
@@ -48,23 +48,25 @@ def table_csv(view: JournalView) -> str:
     lines = []
     for part in PARTS:
         for metric in METRICS:
-            for table in tables(view.rows, metric, part, intervals):
+            for table in tables(view.scored, metric, part, intervals):
                 where = (table.protocol, table.split, table.corpus, table.truth)
                 for row in table.everything:
                     drawn = row.over_utterances
-                    kind = "baseline" if row in table.baselines else "network"
                     for column, found in row.scores.items():
                         spread = (found.n, found.mean, found.sd, found.low, found.high)
                         ends = drawn.scores.get(column) if drawn else None
                         unit = (drawn.unit, *ends) if drawn and ends else (None, None, None)
                         others = [row.lost.get(status, 0) for status in ("failed", "pruned")]
-                        last = (*where, row.diverged, kind, *unit, *others)
+                        last = (*where, row.diverged, row.kind, *unit, *others)
                         lines.append((row.name, column, metric, part, *spread, *last))
     return _csv(header.split(), lines)
 
 
-def runs_csv(view: JournalView) -> str:
-    """Writes the runs, one a line, with all their scores, also of what a run has not learned."""
+def runs_csv(view: DerivedView) -> str:
+    """Writes the runs, one a line, with all their scores, also of what a run has not learned.
+
+    What is made of them follows, and says so under `kind`: an ensemble has no seed.
+    """
     about = "run name network features seed corpus protocol split truth status epochs best_epoch"
     keys = about.split()
     scores = [(part, metric, at) for part in PARTS for metric in METRICS for at in COLUMNS]
@@ -75,12 +77,12 @@ def runs_csv(view: JournalView) -> str:
             row.get("kind", "network"),
             " ".join(untrained(row)),
         )
-        for row in view.rows
+        for row in view.scored
     ]
     return _csv([*keys, *("_".join(names) for names in scores), "kind", "untrained"], lines)
 
 
-def tests_csv(view: JournalView, part: str) -> str:
+def tests_csv(view: DerivedView, part: str, asked: Asked) -> str:
     """Writes the paired tests of every table, metric and attribute, one a line."""
     header = (
         "first second attribute metric part n difference low high t p p_holm effect unpaired note "
@@ -89,7 +91,8 @@ def tests_csv(view: JournalView, part: str) -> str:
     )
     lines = []
     for metric in METRICS:
-        for table in tables(view.rows, metric, part):
+        whole = tables(view.scored, metric, part)
+        for table in (each for one in whole for each in asked.tested(one)):
             where = (table.protocol, table.split, table.corpus, table.truth)
             against = table.best() if len(table.rows) > MANY else None
             for column in table.columns:
@@ -136,21 +139,8 @@ def markdown(
             text += [_md(caption(table)), _md_table(table)]
             if verdict(table):
                 text.append(_md(verdict(table)))
-        found, told = tested(headline)
-        if found:
-            header = ["first", "second", "n", "difference", "95% interval", "p", "p (Holm)", "d_z"]
-            header += ["p (ranks)", "p (ranks, Holm)", "rank-biserial", ""]
-            lines = [
-                (
-                    *(each.first, each.second, str(each.test.n), number(each.test.difference)),
-                    *(interval(each.test), p_value(each.test.p), p_value(each.p_holm)),
-                    *(number(each.test.effect), p_value(each.ranks.p), p_value(each.ranks_p_holm)),
-                    *(number(each.ranks.effect), each.test.note),
-                )
-                for each in found
-            ]
-            cells = [[_md(cell) for cell in line] for line in lines]
-            text += [_md(told[0].upper() + told[1:] + "."), _md_lines(header, cells)]
+        for each in asked.tested(headline):
+            text += _md_tests(each)
     text.append(_md(note(groups)))
     for section in sections:
         text += [f"## {_md(section.title)}", *_paragraphs(section.told)]
@@ -161,6 +151,26 @@ def markdown(
     text += [f"![{_md(title)}](<{file.as_posix()}>)" for title, file in figures.items()]
     text += ["## Origin", "\n".join(f"- {_md(line)}" for line in origin(view.manifest))]
     return "\n\n".join(filter(None, text)) + "\n"
+
+
+def _md_tests(table: Table) -> list[str]:
+    """Writes the tests of a table, with a sentence on them; nothing where there are none."""
+    found, told = tested(table)
+    if not found:
+        return []
+    header = ["first", "second", "n", "difference", "95% interval", "p", "p (Holm)", "d_z"]
+    header += ["p (ranks)", "p (ranks, Holm)", "rank-biserial", ""]
+    lines = [
+        (
+            *(each.first, each.second, str(each.test.n), number(each.test.difference)),
+            *(interval(each.test), p_value(each.test.p), p_value(each.p_holm)),
+            *(number(each.test.effect), p_value(each.ranks.p), p_value(each.ranks_p_holm)),
+            *(number(each.ranks.effect), each.test.note),
+        )
+        for each in found
+    ]
+    cells = [[_md(cell) for cell in line] for line in lines]
+    return [_md(told[0].upper() + told[1:] + "."), _md_lines(header, cells)]
 
 
 def _paragraphs(lines: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ def remarks(view: JournalView, groups: Sequence[Table]) -> list[str]:
     lines += [str(line) for line in view.manifest.get("skipped") or ()]
     lines += [str(line) for line in view.manifest.get("constant") or ()]
     lines += failures(view.rows)
-    lines += mixtures(row for table in groups for row in table.everything)
+    lines += mixtures(row for table in groups for row in (*table.rows, *table.baselines))
     lines += _below_zero(groups)
     lines += leak_lines(view, groups)
     if len(groups) > 1:

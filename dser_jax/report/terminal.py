@@ -10,10 +10,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from dser_jax.report.answer import Answer, verdict
+from dser_jax.report.captions import caption, left_out
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (
     Asked,
-    caption,
     interval,
     is_command,
     note,
@@ -25,7 +25,7 @@ from dser_jax.report.text import (
     what,
 )
 from dser_jax.stats import COLUMNS, Table
-from dser_jax.system import plural, printable
+from dser_jax.system import printable
 
 RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
 """Rich's SIMPLE_HEAD, with the same rule between sections."""
@@ -69,14 +69,14 @@ def print_tables(console: Console, groups: Sequence[Table], asked: Asked) -> Non
         for metric in asked.metrics(headline):
             table = asked.rows(headline.by(metric))
             console.print(_scores(console, table))
-            if table.left_out:
-                more = plural(table.left_out, "more baseline")
+            if more := left_out(table):
                 _print(console, f"{more}: --all shows them, table.csv has them.")
             if verdict(table):
                 console.print(Text(_fit(console, verdict(table) + "\n")))
-        found, told = tested(headline)
-        if found:
-            console.print(_tests(console, found, told))
+        for each in asked.tested(headline):
+            found, told = tested(each)
+            if found:
+                console.print(_tests(console, found, told))
     console.print(Text(_fit(console, note(groups))))
 
 
@@ -126,8 +126,8 @@ def _scores(console: Console, table: Table) -> RichTable:
         name = Text(_fit(console, row.name))
         below = Text(_fit(console, what(row)), style="dim")
         cells = [name, below] if wide else [Text("\n").join([name, below])]
-        if row in table.baselines and not wide:
-            cells = [name]  # It says what the baseline is.
+        if row not in table.rows and not wide:
+            cells = [name]  # It says what the baseline is, or which network it is made of.
         for column in COLUMNS:
             found = row.scores.get(column)
             marked = best[column] == row.name

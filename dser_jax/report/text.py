@@ -17,8 +17,6 @@ from dser_jax.stats import (
     Table,
     TableRow,
     count_lost,
-    in_words,
-    is_whole,
 )
 from dser_jax.system import plural
 
@@ -37,8 +35,9 @@ class Asked:
     """What a printed report shows only on request.
 
     Attributes:
-      everything: All baselines, not only the one that validation picks; and the scores on parts of
-        the test set, which the files have anyway.
+      everything: All baselines, not only the one that validation picks; what is made of all
+        networks, with tests among those that are stretched; and the scores on parts of the test
+        set, which the files have anyway.
       batch32: The score over 32-row batches, which the protocol `paper` shows always.
       intervals: Intervals in the tables for LaTeX.
     """
@@ -52,8 +51,12 @@ class Asked:
         return HEADLINE if self.batch32 or table.protocol == "paper" else HEADLINE[:1]
 
     def rows(self, table: Table) -> Table:
-        """Returns a table with the baselines that are shown."""
-        return table if self.everything else table.with_yardstick_alone()
+        """Returns a table with the baselines and the derived rows that are shown."""
+        return table if self.everything else table.usual()
+
+    def tested(self, table: Table) -> tuple[Table, ...]:
+        """Returns the tables whose rows are tested among themselves: kinds are never mixed."""
+        return (table, table.stretched) if self.everything else (table,)
 
 
 USUAL = Asked()
@@ -124,39 +127,6 @@ def about(metric: str, part: str) -> str:
 def heading(table: Table) -> str:
     """Says which runs a table has."""
     return f"{table.corpus}, protocol {table.protocol}, split {table.split}"
-
-
-def caption(table: Table, mark: str = "bold", *, intervals: bool = True) -> str:
-    """Says all that a reader needs to know of the numbers."""
-    ok = [run for row in table.rows for run in row.runs if is_whole(run)]
-    told = [f"{heading(table)}; {about(table.metric, table.part)}"]
-    told.append(f"{plural(len(ok), 'run')}, {seeds(run['seed'] for run in ok)}")
-    if lost := table.lost:
-        told.append(f"{in_words(lost)} run{'' if sum(lost.values()) == 1 else 's'} left out")
-    spread = "mean ± standard deviation over seeds"
-    if intervals:
-        spread += " [95% interval of the mean]"
-        if units := units_drawn(table):
-            spread += f" (95% interval over test {units})"
-    below = f" {_below(table)}" if table.baselines else ""
-    if any(row.untrained for row in table.rows):
-        below += f" {UNTRAINED.capitalize()}: {ON_UNTRAINED}"
-    return "; ".join(told) + f". {spread}; {mark}: best mean of a column.{below}"
-
-
-def _below(table: Table) -> str:
-    """Says which baselines stand below the networks."""
-    if not table.left_out:
-        return "Below the rule: baselines, each fitted once."
-    return (
-        "Below the rule: the baseline that is best on validation, of "
-        f"{table.left_out + len(table.baselines)}."
-    )
-
-
-ON_UNTRAINED = (
-    "the loss has no weight on that attribute; such a row has no mean, and is in no test of it."
-)
 
 
 def units_drawn(table: Table) -> str:

@@ -21,7 +21,7 @@ from dser_jax.report.sections.trials import search_sections
 from dser_jax.report.terminal import print_answer, print_line, print_section, print_tables
 from dser_jax.report.text import USUAL, Asked, progress
 from dser_jax.search import about, chosen
-from dser_jax.stats import Table, score, tables
+from dser_jax.stats import Table, score, tables, with_derived
 from dser_jax.system import console_of, plural, saying, write_text
 
 SCATTERS = 24
@@ -60,13 +60,13 @@ def write_report(
       DserError: if the folder holds no journal, a damaged one, or cannot be written to.
     """
     console = console_of() if console is None else console
-    whole = view = read_journal(folder)
-    usual = _part(view)
+    problems: list[str] = []
+    whole = with_derived(read_journal(folder), problems)
+    usual = _part(whole)
     part = part or usual
     view = chosen(whole)
-    problems: list[str] = []
     intervals = read_intervals(view.folder, problems)
-    groups = judged(whole, tables(view.rows, "ccc", part, intervals))
+    groups = judged(whole, tables(view.scored, "ccc", part, intervals))
     first = answer(whole, groups, problems)
     print_answer(console, first)
     print_line(console, f"{view.folder}: {progress(whole)}")
@@ -102,7 +102,7 @@ def write_report(
         "report.md": report_files.markdown(whole, groups, first, said, pictures, sections, asked),
         "table.csv": report_files.table_csv(view),
         "runs.csv": report_files.runs_csv(whole),
-        "tests.csv": report_files.tests_csv(view, part),
+        "tests.csv": report_files.tests_csv(view, part, asked),
         "table.tex": latex(groups, asked),
         **{name: written.csv() for name, written in extra.items() if written.lines},
     }

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from dser_jax.system import DserError
 
 if TYPE_CHECKING:
     from dser_jax.training import HParams
+
+View = TypeVar("View", bound=JournalView)
 
 
 def value_of(row: Row, attrs: Sequence[str] = ATTRS) -> float | None:
@@ -58,7 +60,7 @@ def ranked(rows: Sequence[Row], attrs: Sequence[str] = ATTRS) -> list[tuple[floa
     return sorted(usual, key=lambda pair: -pair[0])
 
 
-def chosen(view: JournalView) -> JournalView:
+def chosen(view: View) -> View:
     """Returns a journal with the best trial and the baselines alone; any but a search's as it is.
 
     The others are not to be compared by their test scores: the highest of many would be taken.

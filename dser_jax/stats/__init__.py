@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from dser_jax.stats.baselines.fitting import fit_baselines
     from dser_jax.stats.baselines.planning import Baseline, check_baselines, plan_baselines
     from dser_jax.stats.bootstrap import update_intervals
+    from dser_jax.stats.derived.stretching import Stretch, fit_stretch
+    from dser_jax.stats.derived.view import DerivedView, with_derived
     from dser_jax.stats.differences import differences_of
     from dser_jax.stats.means import LEVEL, Summary, summary, t_quantile
     from dser_jax.stats.paired import (
         LEAST,
+        Comparison,
         PairedTest,
         Pairs,
         SignedRank,
@@ -30,13 +33,18 @@ if TYPE_CHECKING:
     from dser_jax.stats.pooling import pool_folds
     from dser_jax.stats.resampling import LEAST_LABELS, labels_of, too_few
     from dser_jax.stats.rows import (
+        BOTH,
         COLUMNS,
+        DERIVED,
+        ENSEMBLE,
         LOST,
+        STRETCHED,
         Row,
         below_zero,
         count_lost,
         in_words,
         is_baseline,
+        is_derived,
         is_whole,
         learned,
         score,
@@ -53,6 +61,6 @@ if TYPE_CHECKING:
         parts_of,
         shared_with_training,
     )
-    from dser_jax.stats.table import Comparison, Table, TableRow, tables
+    from dser_jax.stats.table import Table, TableRow, tables
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

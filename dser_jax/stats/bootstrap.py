@@ -21,10 +21,12 @@ from dser_jax.journal import (
     JournalView,
     Resampled,
     interval_key,
+    read_derived,
     read_differences,
     read_intervals,
     write_intervals,
 )
+from dser_jax.stats.derived.view import with_derived
 from dser_jax.stats.differences import differences_of
 from dser_jax.stats.resampling import (
     RESAMPLES,
@@ -147,6 +149,8 @@ def bootstrap_ccc(
 def update_intervals(view: JournalView) -> list[str]:
     """Brings a journal's `bootstrap.json` up to date with its runs, by who holds its lock.
 
+    It has the scores of what is made of the runs, too.
+
     Names whose runs have not changed are left as they are; without any change nothing is written.
 
     Returns:
@@ -155,7 +159,10 @@ def update_intervals(view: JournalView) -> list[str]:
     check_device()
     now, apart, problems = {}, {}, []
     had, known = read_intervals(view.folder, problems), read_differences(view.folder, problems)
-    for table in tables(view.rows):
+    made = read_derived(view.folder)
+    view = with_derived(view, problems, scored := dict(made))
+    derived = {row["run"]: scored[row["run"]] for row in view.derived}
+    for table in tables(view.scored):
         wanted = {
             interval_key(table.truth, row.name, row.finished): row
             for row in table.everything
@@ -166,8 +173,8 @@ def update_intervals(view: JournalView) -> list[str]:
         if missing:
             now |= _resample(view, table.truth, missing, problems)
         apart |= differences_of(view, table, known, problems)
-    if (now, apart) != (had, known):  # Also where a damaged file gave nothing.
-        write_intervals(view.folder, now, apart)
+    if (now, apart, derived) != (had, known, made):  # Also where a damaged file gave nothing.
+        write_intervals(view.folder, now, apart, derived)
     return list(dict.fromkeys(problems))
 
 

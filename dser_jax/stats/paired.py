@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -209,3 +210,52 @@ def by_seed(rows: Sequence[Row], value: Callable[[Row], float | None]) -> dict[A
     times = Counter(row["seed"] for row in rows)
     found = {row["seed"]: value(row) for row in rows if times[row["seed"]] == 1}
     return {seed: score for seed, score in found.items() if score is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two names of a table, tested on one column.
+
+    Attributes:
+      first, second: The names; the difference is the first minus the second.
+      test: The paired t-test, over the seeds that both have.
+      ranks: The signed-rank test, over the same.
+      unpaired: Runs of either that had no partner.
+      p_holm, ranks_p_holm: The p of each, adjusted for all its tests of this column of the table.
+    """
+
+    first: str
+    second: str
+    test: PairedTest
+    ranks: SignedRank
+    unpaired: int
+    p_holm: float | None = None
+    ranks_p_holm: float | None = None
+
+
+def compare(
+    rows: Mapping[str, Sequence[Row]],
+    value: Callable[[Row], float | None],
+    against: str | None = None,
+) -> tuple[Comparison, ...]:
+    """Tests names against each other; the p-values are adjusted for as many tests as these.
+
+    Args:
+      rows: Name -> its runs.
+      value: Takes a row to its score; None where it has none.
+      against: A name to test all the others against; by default every pair is tested.
+    """
+    seeds = {name: by_seed(runs, value) for name, runs in rows.items()}
+    found = []
+    for one, two in itertools.combinations(seeds, 2):
+        if against is not None and against not in (one, two):
+            continue
+        pairs = pair(seeds[one], seeds[two], len(rows[one]) + len(rows[two]))
+        both = (pairs.first, pairs.second)
+        found.append(Comparison(one, two, paired_t(*both), signed_rank(*both), pairs.unpaired))
+    p_holm = holm_of_known([each.test.p for each in found])
+    ranks_p_holm = holm_of_known([each.ranks.p for each in found])
+    return tuple(
+        replace(each, p_holm=p, ranks_p_holm=ranks_p)
+        for each, p, ranks_p in zip(found, p_holm, ranks_p_holm, strict=True)
+    )

@@ -21,6 +21,17 @@ def is_baseline(row: Row) -> bool:
     return row.get("kind") == "baseline"
 
 
+STRETCHED, ENSEMBLE = "stretched", "ensemble"
+BOTH = f"{ENSEMBLE}, {STRETCHED}"
+DERIVED = (STRETCHED, ENSEMBLE, BOTH)
+"""Kinds of rows that are made of the predictions of others, in the order of a table."""
+
+
+def is_derived(row: Row) -> bool:
+    """Returns whether a row is made of the predictions of others; no journal has such rows."""
+    return row.get("kind") in DERIVED
+
+
 def is_whole(row: Row) -> bool:
     """Returns whether a run went on to its end; if not, it is in no mean, test or figure."""
     return row.get("status", "ok") == "ok"

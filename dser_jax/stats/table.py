@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dser_jax.journal import Intervals, Resampled, interval_key
 from dser_jax.stats.means import Summary, summary
-from dser_jax.stats.paired import (
-    PairedTest,
-    SignedRank,
-    by_seed,
-    holm_of_known,
-    pair,
-    paired_t,
-    signed_rank,
-)
+from dser_jax.stats.paired import Comparison, compare
 from dser_jax.stats.rows import (
     COLUMNS,
+    STRETCHED,
     Row,
     below_zero,
     count_lost,
     is_baseline,
+    is_derived,
     is_whole,
     learned,
     score,
@@ -53,6 +46,17 @@ class TableRow:
     over_utterances: Resampled | None = None
 
     @property
+    def kind(self) -> str:
+        """Returns "network", "baseline", or what it is made of others: one of `DERIVED`."""
+        first = self.runs[0]
+        return str(first["kind"]) if is_baseline(first) or is_derived(first) else "network"
+
+    @property
+    def of(self) -> str:
+        """The network's name whose predictions a derived row is made of; of others their own."""
+        return str(self.runs[0].get("of", self.name))
+
+    @property
     def finished(self) -> list[str]:
         """The ids of the runs that went on to their end."""
         return [run["run"] for run in self.runs if is_whole(run)]
@@ -68,27 +72,6 @@ class TableRow:
         return self.lost.get("diverged", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two names of a table, tested on one column.
-
-    Attributes:
-      first, second: The names; the difference is the first minus the second.
-      test: The paired t-test, over the seeds that both have.
-      ranks: The signed-rank test, over the same.
-      unpaired: Runs of either that had no partner.
-      p_holm, ranks_p_holm: The p of each, adjusted for all its tests of this column of the table.
-    """
-
-    first: str
-    second: str
-    test: PairedTest
-    ranks: SignedRank
-    unpaired: int
-    p_holm: float | None = None
-    ranks_p_holm: float | None = None
-
-
 @dataclass(frozen=True)
 class Table:
     """Rows that may be compared: of one corpus, protocol and split, predicting the same labels.
@@ -99,7 +82,9 @@ class Table:
       rows: Networks by name, in the order in which the names first occur in the journal.
       baselines: What they are held against, likewise.
       stopped: Names whose runs a search has stopped, all of them; they are only counted.
+      derived: What is made of the networks' predictions: stretched, the mean of the seeds, both.
       left_out: How many more baselines there are, which are not shown.
+      derived_left_out: How many more derived rows, likewise.
       complete: Whether all baselines are there; without, validation cannot pick the best.
     """
 
@@ -112,13 +97,15 @@ class Table:
     rows: tuple[TableRow, ...]
     baselines: tuple[TableRow, ...] = ()
     stopped: tuple[TableRow, ...] = ()
+    derived: tuple[TableRow, ...] = ()
     left_out: int = 0
+    derived_left_out: int = 0
     complete: bool = True
 
     @property
     def everything(self) -> tuple[TableRow, ...]:
-        """Networks, then baselines."""
-        return (*self.rows, *self.baselines)
+        """Networks, what is made of them, then baselines."""
+        return (*self.rows, *self.derived, *self.baselines)
 
     @property
     def runs(self) -> list[Row]:
@@ -138,32 +125,57 @@ class Table:
 
     @property
     def picked(self) -> TableRow | None:
-        """The network of the best mean CCC on validation, whatever the table itself shows.
+        """The network, or what is made of one, of the best mean CCC on validation.
 
         One that has not learned all attributes has no such mean. One with a loss weight below zero
         is picked only where there is no other: it was trained to be wrong on an attribute.
         """
         found: dict[str, float] = {}
-        for row in self.rows:
+        rows = (*self.rows, *self.derived)
+        for row in rows:
             known = [learned(run, "mean", "ccc", "validation") for run in row.runs]
             values = [value for value in known if value is not None]
             if values:
                 found[row.name] = sum(values) / len(values)
-        meant = {row.name for row in self.rows if not any(map(below_zero, row.runs))}
+        meant = {row.name for row in rows if not any(map(below_zero, row.runs))}
         may = {name: value for name, value in found.items() if name in meant} or found
         best = max(may, key=may.__getitem__, default=None)
-        return next((row for row in self.rows if row.name == best), None)
+        return next((row for row in rows if row.name == best), None)
 
-    def with_yardstick_alone(self) -> Table:
-        """Returns the table without the baselines that validation did not pick, beside networks."""
-        if not self.rows or (base := self.yardstick) is None:
-            return self
-        return replace(self, baselines=(base,), left_out=len(self.baselines) - 1)
+    @property
+    def network(self) -> TableRow | None:
+        """The network that is picked, or that what is picked is made of."""
+        picked = self.picked
+        return next((row for row in self.rows if picked and row.name == picked.of), None)
+
+    @property
+    def stretched(self) -> Table:
+        """The table of the networks' stretched rows alone, which may be tested among themselves."""
+        rows = tuple(row for row in self.derived if row.kind == STRETCHED)
+        return replace(self, rows=rows, derived=(), baselines=(), stopped=())
+
+    def usual(self) -> Table:
+        """Returns the table without what is shown on request alone.
+
+        Beside networks that is baselines that validation did not pick, and what is made of networks
+        other than the one that it did.
+        """
+        network, base = self.network, self.yardstick
+        derived = tuple(row for row in self.derived if network and row.of == network.name)
+        baselines = (base,) if base and self.rows else self.baselines
+        return replace(
+            self,
+            derived=derived,
+            baselines=baselines,
+            left_out=len(self.baselines) - len(baselines),
+            derived_left_out=len(self.derived) - len(derived),
+        )
 
     def by(self, metric: str) -> Table:
         """Returns the table of the same runs in another metric."""
         other = self if metric == self.metric else tables(self.runs, metric, self.part)[0]
-        return replace(other, left_out=self.left_out, complete=self.complete)
+        same = ("left_out", "derived_left_out", "complete")
+        return replace(other, **{name: getattr(self, name) for name in same})
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -203,22 +215,8 @@ class Table:
         def value(row: Row) -> float | None:
             return learned(row, column, self.metric, self.part)
 
-        rows = [row for row in self.rows if column not in row.untrained]
-        seeds = {row.name: by_seed(row.runs, value) for row in rows}
-        runs = {row.name: len(row.runs) for row in rows}
-        found = []
-        for one, two in itertools.combinations(seeds, 2):
-            if against is not None and against not in (one, two):
-                continue
-            pairs = pair(seeds[one], seeds[two], runs[one] + runs[two])
-            both = (pairs.first, pairs.second)
-            found.append(Comparison(one, two, paired_t(*both), signed_rank(*both), pairs.unpaired))
-        p_holm = holm_of_known([each.test.p for each in found])
-        ranks_p_holm = holm_of_known([each.ranks.p for each in found])
-        return tuple(
-            replace(each, p_holm=p, ranks_p_holm=ranks_p)
-            for each, p, ranks_p in zip(found, p_holm, ranks_p_holm, strict=True)
-        )
+        rows = {row.name: row.runs for row in self.rows if column not in row.untrained}
+        return compare(rows, value, against)
 
 
 def tables(
@@ -234,18 +232,18 @@ def tables(
     each, come in the order in which they first occur, those of pooled folds before the folds.
 
     Args:
-      rows: Rows of the journal; each run once.
+      rows: Rows of the journal, and what is made of them; each run once.
       metric: "ccc", "ccc_batch32" or "rmse".
       part: "test" or "validation".
       intervals: Of the CCC over test utterances; shown with that metric and part only.
     """
-    groups: dict[tuple[str, str, str, str], dict[tuple[str, bool], list[Row]]] = {}
+    groups: dict[tuple[str, str, str, str], dict[tuple[str, int], list[Row]]] = {}
     for row in sorted(rows, key=lambda row: "pooled" not in row):
         corpus, protocol, split, truth = (
             str(row.get(key, "")) for key in ("corpus", "protocol", "split", "truth")
         )
         group = (corpus, protocol, split, truth)
-        key = (str(row["name"]), is_baseline(row))
+        key = (str(row["name"]), is_baseline(row) + 3 * is_derived(row))
         groups.setdefault(group, {}).setdefault(key, []).append(row)
     found = []
     for group, names in groups.items():
@@ -258,11 +256,12 @@ def tables(
                 )
                 for row in named
             ]
-        kind: tuple[list[TableRow], ...] = ([], [], [])
-        for row in named:
+        kind: tuple[list[TableRow], ...] = ([], [], [], [])
+        for row, (_, at) in zip(named, names, strict=True):
             stopped = row.lost.get("pruned", 0) == len(row.runs)
-            kind[2 if stopped else int(is_baseline(row.runs[0]))].append(row)
-        found.append(Table(*group, metric, part, tuple(kind[0]), tuple(kind[1]), tuple(kind[2])))
+            kind[2 if stopped else at].append(row)
+        networks, baselines, stopped, derived = map(tuple, kind)
+        found.append(Table(*group, metric, part, networks, baselines, stopped, derived))
     return tuple(found)
 
 

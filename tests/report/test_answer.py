@@ -20,6 +20,7 @@ from dser_jax.journal.reading import read_journal
 from dser_jax.report.answer import _same_command, answer, judged
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
+from dser_jax.stats.derived.view import with_derived
 from dser_jax.stats.resampling import LEAST_LABELS
 from dser_jax.stats.table import tables
 from dser_jax.system.files.lock import FolderLock
@@ -28,8 +29,9 @@ SPEECH, TEXT, BOTH = NAMES
 
 
 def answered(folder, *, page=False):
-    view, problems = read_journal(folder), []
-    groups = judged(view, tables(view.rows))
+    problems = []
+    view = with_derived(read_journal(folder), problems)
+    groups = judged(view, tables(view.scored))
     return answer(view, groups, problems, page=page), problems
 
 
@@ -49,7 +51,7 @@ def journal(tmp_path):
 
 def with_interval(folder, low, high):
     """Writes a difference as if it had been computed."""
-    (table,) = tables(read_journal(folder).rows)
+    (table,) = tables(with_derived(read_journal(folder), []).scored)
     both = [table.picked, table.yardstick]
     keys = [interval_key("k", row.name, row.finished) for row in both]
     names = [row.name for row in both]
@@ -65,7 +67,7 @@ def test_the_verdict_is_that_of_the_interval(journal, ends, verdict):
     with_interval(journal, *ends)
     found, _ = answered(journal)
     first, second = found.lines
-    assert f"of {BOTH!r} against" in first
+    assert f"of '{BOTH}, ensemble of 3, stretched' against" in first
     assert "of the baseline ridge; both picked on validation" in first
     assert f"over 12 test speakers: {verdict} the baseline" in second
 
@@ -99,7 +101,8 @@ def test_an_interval_that_is_not_on_disk_is_computed_or_said_to_be_missing(journ
     shutil.rmtree(journal / "arrays")
     found, problems = answered(journal)
     assert "no interval: its labels or predictions cannot be read, see below" in found.lines[1]
-    assert "no interval for the difference" in problems[0]
+    assert "9 runs are in no stretched or ensemble row" in problems[0]
+    assert "no interval for the difference" in problems[1]
 
 
 def test_why_there_is_no_interval_is_said(journal):
@@ -135,10 +138,18 @@ def test_what_is_next_stands_near_the_top_however_many_tables_there_are(tmp_path
 def test_without_baselines_or_rows_it_says_so(tmp_path):
     fabricate(tmp_path / "one", {SPEECH: NAMES[SPEECH]}, seeds=2)
     found, _ = answered(tmp_path / "one")
-    assert found.lines[0].endswith(f"of {SPEECH!r}, the only row.")
+    assert found.lines[0].endswith(
+        f"of '{SPEECH}, ensemble of 2, stretched', picked on validation."
+    )
     assert found.lines[1] == "There is no baseline to hold it against."
     add_baselines(tmp_path / "one")
-    assert "there is no other row" in answered(tmp_path / "one")[0].lines[0]
+    assert "both picked on validation" in answered(tmp_path / "one")[0].lines[0]
+    shutil.rmtree(tmp_path / "one/arrays")
+    (tmp_path / "one/arrays").mkdir()
+    found, problems = answered(tmp_path / "one")
+    assert f"of {SPEECH!r} against" in found.lines[0]
+    assert "there is no other row" in found.lines[0]
+    assert "'speech LSTM', seed 0, is in no stretched or ensemble row" in " ".join(problems)
     Journal.open(tmp_path / "none", {"planned": ["a", "b"], "command": "dser sweep --x"}).close()
     found, _ = answered(tmp_path / "none")
     assert "No run has finished yet" in found.lines[0]
@@ -153,7 +164,7 @@ def test_the_next_command_is_what_can_be_done(journal, tmp_path):
     found, _ = answered(journal, page=True)
     row = "--row 'LSTM + LSTM, two weights [.7, .2]'"
     model = f"{journal}-model"
-    want = f"dser export {journal} --ensemble {row} --retrain --out {model}"
+    want = f"dser export {journal} --ensemble --stretch {row} --retrain --out {model}"
     assert found.command == want
     for run in tables(read_journal(journal).rows)[0].picked.finished:
         (journal / "params" / run).mkdir(parents=True)
@@ -176,7 +187,7 @@ def test_a_lost_baseline_leaves_no_verdict(journal):
     found, _ = answered(journal)
     lost, mean, none = found.lines
     assert lost == "1 of 2 baselines is missing: the same command fits it again."
-    assert mean.endswith(f"of {BOTH!r}, picked on validation.")
+    assert mean.endswith(f"of '{BOTH}, ensemble of 3, stretched', picked on validation.")
     assert none == "There is no verdict before all baselines are there."
     assert found.why.startswith("Next, for the 1 baseline still to come, the same command again")
     text = said(journal, width=160)
@@ -191,7 +202,9 @@ def test_a_lost_baseline_leaves_no_verdict(journal):
 
 def test_the_other_baselines_are_shown_on_request(journal):
     text = said(journal)
-    assert "1 more baseline: --all shows them" in text
+    counts = "1 more baseline and 6 more stretched or ensemble rows"
+    assert f"{counts}: --all shows them" in " ".join(text.split())
+    assert "text LSTM, ensemble" not in text
     assert "svr" not in text
     assert "| svr |" not in (journal / "report/report.md").read_text("utf-8")
     assert "svr" in (journal / "report/table.csv").read_text("utf-8")
@@ -227,10 +240,11 @@ def test_what_is_amiss_is_a_line_each(tmp_path):
 
 def test_a_row_with_a_weight_below_zero_is_not_picked(tmp_path):
     fabricate(tmp_path / "j", seeds=2, weights={BOTH: [0.9, 0.9, -0.8]})
-    (table,) = tables(read_journal(tmp_path / "j").rows)
-    assert table.picked.name != BOTH
+    (table,) = tables(with_derived(read_journal(tmp_path / "j"), []).scored)
+    assert table.picked.of != BOTH
     fabricate(tmp_path / "k", {BOTH: NAMES[BOTH]}, 2, weights={BOTH: [0.9, 0.9, -0.8]})
-    assert tables(read_journal(tmp_path / "k").rows)[0].picked.name == BOTH
+    (table,) = tables(with_derived(read_journal(tmp_path / "k"), []).scored)
+    assert table.picked.of == BOTH
 
 
 def test_the_tables_for_latex_are_typeset(journal, tmp_path):

@@ -18,12 +18,13 @@ from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.report import page
 from dser_jax.report.answer import answer, verdict
+from dser_jax.report.captions import caption
 from dser_jax.report.figures import style
 from dser_jax.report.files import markdown
 from dser_jax.report.page import build, curves, library, pack, predictions, scores, write_page
 from dser_jax.report.page.compare import hold, judged
 from dser_jax.report.page.sweep import labels, take
-from dser_jax.report.text import caption, number
+from dser_jax.report.text import mean_sd
 from dser_jax.system.errors import DserError
 from dser_jax.training.metrics import ccc
 
@@ -110,7 +111,7 @@ def test_it_says_what_the_report_says(journal, text):
         assert caption(table.by("ccc_batch32")) in words
         for row in table.everything:
             for column, found in row.scores.items():
-                assert f"{number(found.mean)} ± {number(found.sd)}" in words, (row.name, column)
+                assert mean_sd(found) in words, (row.name, column)
     report = markdown(
         sweep.view, sweep.groups, answer(sweep.view, sweep.groups, []), sweep.said(), {}
     )

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ import dser_jax
 from dser_jax.journal.intervals import Interval, Resampled, interval_key, write_intervals
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
-from dser_jax.report.text import USUAL, Asked, number, p_value, seeds
+from dser_jax.report.text import USUAL, Asked, mean_sd, number, p_value, seeds
 from dser_jax.report.writing import write_report
+from dser_jax.stats import DERIVED, with_derived
 from dser_jax.stats.table import tables
 from dser_jax.system.errors import DserError
 
@@ -75,10 +77,10 @@ def test_the_captions_say_what_the_numbers_are(whole):
 
 def test_the_best_mean_of_a_column_is_marked(whole):
     folder, said, _ = whole
-    (table,) = tables(read_journal(folder).rows)
+    (table,) = tables(with_derived(read_journal(folder), []).scored)
     for column in table.columns:
-        best = max(row.scores[column].mean for row in table.rows)
-        assert f"*{number(best)} ±" in said
+        best = max((row.scores[column] for row in table.usual().everything), key=lambda s: s.mean)
+        assert f"*{mean_sd(best)}" in said
     assert said.count("*.") == 4
 
 
@@ -210,7 +212,9 @@ def test_the_files_are_there(whole):
 def test_the_tidy_table_has_every_summary(whole):
     folder = whole[0]
     lines = read_csv(folder / "report/table.csv")
-    assert len(lines) == 3 * 4 * 3 * 2
+    kinds = ("network", *DERIVED)
+    counts = Counter(line["kind"] for line in lines)
+    assert counts == dict.fromkeys(kinds, 3 * 4 * 3 * 2)
     header = (
         "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged,kind,"
         "unit,unit_low,unit_high,failed,pruned"
@@ -232,7 +236,10 @@ def test_the_runs_are_all_there(whole):
     folder = whole[0]
     lines = read_csv(folder / "report/runs.csv")
     rows = read_journal(folder).rows
-    assert [line["run"] for line in lines] == [row["run"] for row in rows]
+    assert [line["run"] for line in lines[: len(rows)]] == [row["run"] for row in rows]
+    counts = Counter(line["kind"] for line in lines[len(rows) :])
+    whole = sum(row["status"] == "ok" for row in rows)
+    assert counts == {"stretched": whole, "ensemble": 3, "ensemble, stretched": 3}
     assert float(lines[0]["test_ccc_mean"]) == rows[0]["test"]["ccc"]["mean"]
     assert [line["test_ccc_mean"] for line in lines].count("") == 1
 
@@ -286,7 +293,7 @@ def test_names_are_neither_obeyed_by_a_terminal_nor_computed_by_a_spreadsheet(tm
             assert "\x1b" not in path.read_text("utf-8")
     for file, column in (("table.csv", "name"), ("runs.csv", "name"), ("tests.csv", "first")):
         rows = read_csv(tmp_path / "j/report" / file)
-        assert {row[column] for row in rows} <= {"'=1+1", "'@x", *names[2:]}
+        assert {row[column].split(", ")[0] for row in rows} <= {"'=1+1", "'@x", *names[2:], "'-0.5"}
         assert {row["corpus"] for row in rows} == {"'=demo"}
     assert {row["features"] for row in read_csv(tmp_path / "j/report/runs.csv")} == {"'+we"}
     means = [row["mean"] for row in read_csv(tmp_path / "j/report/table.csv")]
@@ -390,7 +397,8 @@ def test_runs_that_failed_or_were_pruned_are_in_no_mean_and_no_test(lossy):
     assert {line["first"] for line in lines} | {line["second"] for line in lines} == set(NAMES)
     pairs = {(line["first"], line["second"]): line["n"] for line in lines}
     assert pairs == {(SPEECH, TEXT): "2", (SPEECH, BOTH): "3", (TEXT, BOTH): "1"}
-    assert len(read_csv(folder / "report/runs.csv")) == 20
+    runs = read_csv(folder / "report/runs.csv")
+    assert [line["kind"] for line in runs].count("network") == 20
 
 
 def test_what_a_loss_has_no_weight_on_is_not_trained(tmp_path):
@@ -441,7 +449,8 @@ def test_damaged_arrays_are_said_and_cost_one_line_of_a_figure(tmp_path):
     (tmp_path / f"j/arrays/{run}.npz").write_bytes(b"")
     said, paths = report(tmp_path / "j", draw=True)
     assert f"{run}.npz: damaged" in said
-    assert said.count(f"{run}.npz: damaged") == 1
+    assert said.count(f"{run}.npz: damaged") == 2
+    assert "'speech LSTM', seed 0, is in no stretched or ensemble row" in said
     assert len(paths) == 5 + 2 * 2 + 2
 
 

@@ -288,8 +288,8 @@ def test_another_seed_renews_its_name_alone(journal):
         )
         update_intervals(read_journal(journal))
     now = read_intervals(journal)
-    assert len(asked) == 1
-    assert len(now) == len(before) == 3
+    assert len(asked) == 4  # The name's, and what is made of it: stretched, ensemble, both.
+    assert len(now) == len(before) == 10
     assert set(now) - set(before) == set(asked)
 
 
@@ -307,13 +307,16 @@ def test_many_speakers_are_drawn_and_two_are_not(tmp_path):
 def test_what_cannot_be_read_is_said_and_costs_its_name_alone(journal):
     run = read_journal(journal).rows[0]["run"]
     (journal / f"arrays/{run}.npz").write_bytes(b"")
-    (problem,) = update_intervals(read_journal(journal))
-    assert f"{run}.npz: damaged" in problem
-    assert len(read_intervals(journal)) == 2
+    problems = update_intervals(read_journal(journal))
+    assert len(problems) == 2
+    assert all(f"{run}.npz: damaged" in problem for problem in problems)
+    # Its row has none; what is made of its name's other run alone has one.
+    assert len(read_intervals(journal)) == 10 - 1 - 2
     (journal / "truth/k.npz").unlink()
     (journal / intervals.FILE).unlink()
-    (problem,) = update_intervals(read_journal(journal))
-    assert "k.npz: missing" in problem
+    problems = update_intervals(read_journal(journal))
+    assert len(problems) == 3
+    assert all("k.npz: missing" in problem for problem in problems[1:])
 
 
 def test_predictions_of_another_shape_have_no_interval(journal):
@@ -321,8 +324,11 @@ def test_predictions_of_another_shape_have_no_interval(journal):
     path = journal / f"arrays/{run}.npz"
     arrays = dict(np.load(path))
     np.savez(path, **arrays | {"test_pred": arrays["test_pred"][:-1]})
-    assert update_intervals(read_journal(journal)) == []
-    assert sorted(len(entry.scores) for entry in read_intervals(journal).values()) == [0, 4, 4]
+    (problem,) = update_intervals(read_journal(journal))
+    assert f"odd predictions of the test rows by run {run}" in problem
+    found = read_intervals(journal).values()
+    plain = [entry for entry in found if entry.name in NAMES]
+    assert sorted(len(entry.scores) for entry in plain) == [0, 4, 4]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from dser_jax.journal.intervals import read_differences, read_intervals
 from dser_jax.journal.reading import read_journal
 from dser_jax.stats import differences, resampling
 from dser_jax.stats.bootstrap import bootstrap_ccc, update_intervals
+from dser_jax.stats.derived.view import with_derived
 from dser_jax.stats.differences import bootstrap_difference, differences_of
 from dser_jax.stats.table import tables
 from dser_jax.training import metrics
@@ -85,7 +86,7 @@ def journal(tmp_path):
 def test_a_journal_keeps_the_difference_of_what_validation_picks(journal, monkeypatch):
     assert update_intervals(read_journal(journal)) == []
     ((keys, found),) = read_differences(journal).items()
-    (table,) = tables(read_journal(journal).rows)
+    (table,) = tables(with_derived(read_journal(journal), []).scored)
     assert (found.first, found.second) == (table.picked.name, table.yardstick.name)
     assert found.second == "ridge"  # Which is better on validation, though not on test.
     assert (found.unit, found.count) == ("utterance", 100)
@@ -106,8 +107,8 @@ def test_a_file_of_an_older_version_is_read_and_what_it_lacks_computed(journal):
     path.write_text(json.dumps(content), "utf-8")
     assert read_differences(journal) == {}
     assert read_intervals(journal) == rows
-    view = read_journal(journal)
-    (table,) = tables(view.rows)
+    view = with_derived(read_journal(journal), [])
+    (table,) = tables(view.scored)
     assert differences_of(view, table, {}, []) == kept
 
 

@@ -75,7 +75,7 @@ def test_the_report_has_the_pooled_table_first_then_a_table_a_fold(folder, capsy
     found = json.loads((folder / "whole/bootstrap.json").read_text("utf-8"))
     (key,) = {row["truth"] for row in rows_of(folder / "whole") if row.get("kind") == "pooled"}
     pooled = [entry for entry in found["rows"] if json.loads(entry["of"])[0] == key]
-    assert len(pooled) == 8
+    assert len(pooled) == 1 + 3 + 7
     assert {(entry["unit"], entry["count"]) for entry in pooled} == {("utterance", 63)}
 
 

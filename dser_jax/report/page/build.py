@@ -107,10 +107,10 @@ def _content(sweeps: Sequence[Sweep], arrays: Arrays, cache: Cache) -> Content:
         "predictions": pack_predictions(sweeps, arrays, cache),
         "searches": pack_searches(sweeps),
         "picked": [
-            {"sweep": number, "run": table.picked.finished[0]}
+            {"sweep": number, "run": table.network.finished[0]}
             for number, sweep in enumerate(sweeps)
             for table in sweep.groups
-            if table.picked and table.picked.finished
+            if table.network and table.network.finished
         ],
         "comparison": pack_comparison(*sweeps) if len(sweeps) == 2 else [],
         "yardsticks": [

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dser_jax.report.answer import verdict
+from dser_jax.report.captions import caption
 from dser_jax.report.page.markup import element, escape, paragraphs, scrolled, table
 from dser_jax.report.page.strip import axis_of, seed_scores, strip
 from dser_jax.report.sections.leaks import leading
@@ -13,9 +14,7 @@ from dser_jax.report.text import (
     HEADLINE,
     USUAL,
     about,
-    caption,
     heading,
-    in_words,
     interval,
     number,
     over_utterances,
@@ -24,7 +23,7 @@ from dser_jax.report.text import (
     tested,
     what,
 )
-from dser_jax.stats import COLUMNS, Table, TableRow
+from dser_jax.stats import COLUMNS, Table, TableRow, in_words
 from dser_jax.system import plural
 
 TALL = 40
@@ -37,7 +36,8 @@ NAMES = 200
 def score_tables(headline: Table, *, titled: bool) -> str:
     """Writes the tables of one group of runs, with captions, verdicts and tests.
 
-    The baselines that validation did not pick are in a fold; so are the scores over batches, save
+    The baselines that validation did not pick are in a fold, and what is made of networks that it
+    did not; so are the scores over batches, save
     under the protocol `paper`.
 
     Args:
@@ -77,7 +77,7 @@ def _folded(title: str, content: str) -> str:
 
 def _whole(scored: Table) -> str:
     """Writes the networks and the best baseline, and folds the other baselines."""
-    shown = scored.with_yardstick_alone()
+    shown = scored.usual()
     networks = leading(shown.rows, NAMES)
     same = len({what(row) for row in networks}) == 1 and len(networks) > 1
     about_all = f"All networks: {what(networks[0])}." if same and what(networks[0]) else ""
@@ -98,7 +98,13 @@ def _whole(scored: Table) -> str:
     others = tuple(row for row in scored.baselines if row not in shown.baselines)
     if others:
         title = plural(len(others), "more baseline")
-        content += _folded(title, _table(replace(scored, baselines=others), []))
+        alone = replace(scored, baselines=others, derived=())
+        content += _folded(title, _table(alone, []))
+    others = tuple(row for row in scored.derived if row not in shown.derived)
+    if others:
+        title = plural(len(others), "more stretched or ensemble row")
+        alone = replace(scored, derived=others, baselines=())
+        content += _folded(title, _table(alone, []))
     return content
 
 
@@ -106,11 +112,11 @@ def _table(shown: Table, networks: Sequence[TableRow], *, brief: bool = False) -
     """Writes a table of scores, the seeds of each row drawn beside it.
 
     Args:
-      shown: The table; all of its baselines are written.
+      shown: The table; all of its baselines and derived rows are written.
       networks: Those of it that are.
       brief: Whether all of these are the same network.
     """
-    rows = [*networks, *shown.baselines]
+    rows = [*networks, *shown.derived, *shown.baselines]
     best = {column: shown.best(column, baselines=True) for column in COLUMNS}
     base = shown.yardstick if networks else None
     bar = base.scores["mean"].mean if base and "mean" in base.scores else None
@@ -120,7 +126,7 @@ def _table(shown: Table, networks: Sequence[TableRow], *, brief: bool = False) -
     header += element("th", axis.drawn(), scope="col", class_="drawn") if axis else ""
     lines = []
     for row in rows:
-        cells = [_name(row, brief=brief and row in networks)]
+        cells = [_name(row, brief=row in shown.derived or (brief and row in networks))]
         for column in COLUMNS:
             cells.append(_score(row, column, best=best[column] == row.name))
         lost = element("small", escape(in_words(row.lost))) if row.lost else ""
@@ -131,6 +137,7 @@ def _table(shown: Table, networks: Sequence[TableRow], *, brief: bool = False) -
         is_base = row in shown.baselines
         first = is_base and row is shown.baselines[0]
         kind = "baseline first" if first else "baseline" if is_base else None
+        kind = "derived" if row in shown.derived else kind
         lines.append(element("tr", "".join(cells), class_=kind))
     body = element("thead", element("tr", header)) + element("tbody", "".join(lines))
     whole = element("table", body, class_="scores sortable")

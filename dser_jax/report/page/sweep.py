@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from dser_jax.journal import JournalView, read_intervals
 from dser_jax.report.answer import judged
 from dser_jax.report.remarks import remarks
 from dser_jax.search import about, chosen
-from dser_jax.stats import Table, score, tables
+from dser_jax.stats import DerivedView, Table, score, tables, with_derived
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Sweep:
     """
 
     label: str
-    view: JournalView
-    shown: JournalView
+    view: DerivedView
+    shown: DerivedView
     part: str
     groups: tuple[Table, ...]
     problems: list[str] = field(default_factory=list)
@@ -45,14 +45,21 @@ class Sweep:
         return [*remarks(self.view, self.groups), *dict.fromkeys(self.problems)]
 
 
-def take(view: JournalView, label: str) -> Sweep:
-    """Gathers the tables of a journal."""
+def take(journal: JournalView, label: str, made: MutableMapping[str, Any] | None = None) -> Sweep:
+    """Gathers the tables of a journal.
+
+    Args:
+      journal: It.
+      label: Its name on the page.
+      made: Scores of what is made of its runs, as far as they are known; takes the others.
+    """
+    problems: list[str] = []
+    view = with_derived(journal, problems, made)
     shown = chosen(view)
     scored = {p: any(score(row, "mean", part=p) is not None for row in shown.rows) for p in PARTS}
     part = "validation" if scored["validation"] and not scored["test"] else "test"
-    problems: list[str] = []
     intervals = read_intervals(view.folder, problems)
-    groups = judged(view, tables(shown.rows, "ccc", part, intervals))
+    groups = judged(view, tables(shown.scored, "ccc", part, intervals))
     return Sweep(label, view, shown, part, groups, problems)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dser_jax.journal import read_journal
+from dser_jax.journal import read_derived, read_journal
 from dser_jax.report.page.build import make_page
 from dser_jax.report.page.runs import Cache
 from dser_jax.report.page.sweep import labels, take
@@ -47,9 +47,12 @@ def write_page(
     """
     if not 1 <= len(folders) <= 2:
         raise DserError(f"a page shows one sweep, or compares two, not {len(folders)}")
-    views = [read_journal(folder) for folder in folders]
-    sweeps = [take(view, label) for view, label in zip(views, labels(folders), strict=True)]
-    text = make_page(sweeps, {} if cache is None else cache, refresh)
+    cache = {} if cache is None else cache
+    sweeps = []
+    for folder, label in zip(folders, labels(folders), strict=True):
+        made = cache.setdefault(("derived", folder), read_derived(folder))
+        sweeps.append(take(read_journal(folder), label, made))
+    text = make_page(sweeps, cache, refresh)
     file = default_file(folders) if file is None else file
     with saying(file):
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from dser_jax.data import Dataset, Prepared, load_dataset
 from dser_jax.stats.baselines.inputs import blocks_of
 from dser_jax.stats.baselines.models import GRIDS, MODELS, candidates_of
 from dser_jax.stats.baselines.planning import Baseline
+from dser_jax.stats.derived.stretching import fit_stretch
 from dser_jax.training import ccc, scores
 
 
@@ -80,13 +81,7 @@ def stretch(
     Returns:
       The mapped predictions; where they never vary only shifted, without labels as they were.
     """
-    known = np.isfinite(validation_gold)
-    if not known.any():
-        return pred
-    guesses, labels = validation_pred[known], validation_gold[known]
-    spread = guesses.std()
-    scale = labels.std() / spread if spread > 1e-9 else 1.0  # less than that is rounding
-    return (pred - guesses.mean()) * scale + labels.mean()
+    return fit_stretch(validation_pred[:, None], validation_gold[:, None])(pred[:, None])[:, 0]
 
 
 def _choose(

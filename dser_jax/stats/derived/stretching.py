@@ -1,0 +1,50 @@
+"""The map that gives predictions the spread of the labels, fitted on validation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Stretch(NamedTuple):
+    """A map for each attribute: pred' = (pred - centre) * scale + level.
+
+    Attributes:
+      centre: Mean of the predictions of validation.
+      scale: Deviation of its labels over that of its predictions; 1 where these never vary.
+      level: Mean of its labels. Where an attribute has none, its predictions stay as they are.
+    """
+
+    centre: Float[np.ndarray, " attr"]
+    scale: Float[np.ndarray, " attr"]
+    level: Float[np.ndarray, " attr"]
+
+    def __call__(self, pred: Float[np.ndarray, "*utt attr"]) -> Float[np.ndarray, "*utt attr"]:
+        """Maps predictions of any rows."""
+        return (pred - self.centre) * self.scale + self.level
+
+
+def fit_stretch(
+    pred: Float[np.ndarray, "validation attr"], gold: Float[np.ndarray, "validation attr"]
+) -> Stretch:
+    """Fits the map by which the predictions of validation get the mean and deviation of its labels.
+
+    Args:
+      pred: Predictions of the validation rows.
+      gold: Their labels; those that lack (NaN) count for nothing.
+    """
+    columns = zip(np.asarray(pred, np.float64).T, np.asarray(gold, np.float64).T, strict=True)
+    fitted = [_fit(*each) for each in columns]
+    return Stretch(*np.array(fitted, np.float64).reshape(-1, 3).T)
+
+
+def _fit(pred: np.ndarray, gold: np.ndarray) -> tuple[float, float, float]:
+    known = np.isfinite(gold)
+    if not known.any():
+        return 0.0, 1.0, 0.0
+    guesses, labels = pred[known], gold[known]
+    spread = guesses.std()
+    scale = labels.std() / spread if spread > 1e-9 else 1.0  # less than that is rounding
+    return float(guesses.mean()), float(scale), float(labels.mean())
