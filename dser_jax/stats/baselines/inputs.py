@@ -38,7 +38,7 @@ def blocks_of(
         blocks.append(np.where(there[:, None], scaled, 0.0))  # Else at the mean, as for networks.
     if text:
         blocks.append(_tf_idf(prepared, fit_rows, folds_signs(prepared, config)))
-    if config.context:
+    if config.context and (speech or text):
         blocks.append(context_block(prepared, config, fit_rows, spoken, text))
     return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
 
