@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.corpora import ATTRS, Utterance
+from dser_jax.corpora import ATTRS, Utterance, ends_of, scale_in_words
 from dser_jax.data.counts import percent
 from dser_jax.data.leaks import mark, normal
 from dser_jax.data.parts.labels import constant_parts, told_constants
@@ -19,7 +19,11 @@ from dser_jax.features import NONZERO
 from dser_jax.system import DserError, plural
 
 ENOUGH = 20
-"""With fewer transcripts than this, that most words occur once says nothing."""
+"""With fewer transcripts than this, that most words occur once says nothing; nor with fewer labels
+that they use little of the scale."""
+
+SMALL = 0.4
+"""Labels within less of their scale than this are said to use a small part of it."""
 
 
 def of_words(utterances: Sequence[Utterance]) -> Iterator[str]:
@@ -53,6 +57,22 @@ def of_labels(prepared: Prepared) -> Iterator[str]:
     some[:, [ATTRS.index(attr) for attr in alike]] = np.nan
     for split in _usual_splits(prepared.utterances):
         yield from told_constants(some, split)
+
+
+def of_scale(prepared: Prepared) -> Iterator[str]:
+    """Tells of labels that use a small part of their scale, which may then be another's."""
+    used = {}
+    for attr, labels in zip(ATTRS, prepared.labels.T, strict=True):
+        known = labels[np.isfinite(labels)]
+        if len(known) >= ENOUGH and 0 < np.ptp(known) < 2 * SMALL:
+            low, high = ends_of(prepared.scale, attr)
+            ends = (low + (known.min() + 1) / 2 * (high - low), known.max())
+            used[attr] = f"{attr} {ends[0]:.3g} to {low + (ends[1] + 1) / 2 * (high - low):.3g}"
+    if used:
+        yield (
+            f"labels use a small part of the scale {scale_in_words(prepared.scale)}: "
+            f"{', '.join(used.values())}. If it is not theirs, say the right one (--scale LOW HIGH)"
+        )
 
 
 def of_speakers(utterances: Sequence[Utterance]) -> Iterator[str]:
