@@ -23,7 +23,7 @@ def context_block(
     fit_rows: Int[np.ndarray, " rows"],
     speech: Float[np.ndarray, "utt column"] | None,
     text: bool,
-) -> Float[np.ndarray, "utt column"]:
+) -> Float[np.ndarray, "utt width"]:
     """Averages over the turns before each row.
 
     Args:
