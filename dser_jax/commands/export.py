@@ -22,6 +22,7 @@ The choice is made by the scores on validation, never by those on test.
 examples:
   dser export runs/weights --best --out model
   dser export runs/weights --ensemble --out model   # all seeds of the best row
+  dser export runs/weights --ensemble --stretch --out model
   dser export runs/weights --ensemble --row 0.7/0.2/0.1 --retrain --out model
 """
 
@@ -40,6 +41,12 @@ def add(commands: Commands) -> None:
     )
     which.add_argument("--run", dest="run_id", metavar="ID", help="this run")
     parser.add_argument("--row", metavar="NAME", help="choose within this row of the table")
+    parser.add_argument(
+        "--stretch",
+        action="store_true",
+        help="map its predictions to the labels' mean and deviation on validation, as in the "
+        "stretched rows of a report",
+    )
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="where the prepared data set is now"
     )
@@ -77,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
     check_out(args.out)
     for notice in enable_compile_cache():
         say(notice)
-    choice = Choice(args.run_id, args.ensemble, args.row)
+    choice = Choice(args.run_id, args.ensemble, args.row, args.stretch)
     bundle = gather(args.folder, choice, data=args.data, retrain=args.retrain)
     export(bundle, args.out, licence=args.licence, stablehlo=args.stablehlo)
     tell(f"{args.out}: {bundle.name}, {plural(len(bundle.members), 'network')}")

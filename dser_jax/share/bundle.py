@@ -21,6 +21,7 @@ from dser_jax.features import Tokenizer, shown_name
 from dser_jax.share.parts import read_scaler, read_tokenizer, read_usual, read_weights
 from dser_jax.share.turns import TURNS, read_turns, write_turns
 from dser_jax.share.usual import Usual
+from dser_jax.stats import Stretch
 from dser_jax.system import (
     DataError,
     check_digests,
@@ -29,8 +30,9 @@ from dser_jax.system import (
     write_sealed,
 )
 
-FORMAT, SCHEMA, SCHEMA_OF_SCALES = "dser_jax model", 1, 2
-"""The second schema is that of models whose attributes differ in their scale."""
+FORMAT, SCHEMA, SCHEMA_OF_SCALES, SCHEMA_STRETCHED = "dser_jax model", 1, 2, 3
+"""The second schema is that of models whose attributes differ in their scale, the third of those
+that are stretched: an older version would leave the map out."""
 CONFIG, SCALER, TOKENIZER = "config.json", "scaler.json", "tokenizer.json"
 USUAL = "usual.json"
 
@@ -91,6 +93,8 @@ class Bundle:
       made_with: Versions, commit and command.
       usual: What its training rows sound like; None for text alone, and of older versions.
       turns: What makes vectors of the turns before; None without a context.
+      stretch: The map of each network's predictions, fitted on those of validation, of an ensemble
+        on their mean; None where they are left as they are.
     """
 
     name: str
@@ -107,11 +111,13 @@ class Bundle:
     made_with: dict[str, Any]
     usual: Usual | None = None
     turns: TurnVectors | None = None
+    stretch: Stretch | None = None
 
     @property
     def title(self) -> str:
         """Names a model by what it reads, what it learned from, and its row of the results."""
-        return f"{self.inputs} on {self.corpus}: {self.name}"
+        of = "" if self.stretch is None else ", stretched"
+        return f"{self.inputs} on {self.corpus}: {self.name}{of}"
 
     @property
     def half_life(self) -> float:
@@ -176,7 +182,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
     digests = digests_of(folder)
     settings = {
         "format": FORMAT,
-        "schema": SCHEMA_OF_SCALES if isinstance(bundle.scale, Mapping) else SCHEMA,
+        "schema": _schema(bundle),
         "name": bundle.name,
         "corpus": bundle.corpus,
         "scale": scale_as_json(bundle.scale),
@@ -189,11 +195,18 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
             {"run": member.run, "seed": member.seed, "weights": name}
             for name, member in zip(names, bundle.members, strict=True)
         ],
+        **({} if bundle.stretch is None else {"stretch": bundle.stretch.to_json()}),
         "scores": bundle.scores,
         "made_with": bundle.made_with,
         "files": {name: digests[name] for name in sorted(digests) if name in _checked(bundle)},
     }
     write_sealed(folder / CONFIG, settings)
+
+
+def _schema(bundle: Bundle) -> int:
+    if bundle.stretch is not None:
+        return SCHEMA_STRETCHED
+    return SCHEMA_OF_SCALES if isinstance(bundle.scale, Mapping) else SCHEMA
 
 
 def _checked(bundle: Bundle) -> set[str]:
@@ -214,7 +227,9 @@ def read_bundle(folder: Path) -> Bundle:
         raise DataError(problem, file=folder, expected=make)
     settings = read_sealed(folder / CONFIG, f"expected {make}") or {}
     found = f"{settings.get('format')}, schema {settings.get('schema')}"
-    known = [f"{FORMAT}, schema {schema}" for schema in (SCHEMA, SCHEMA_OF_SCALES)]
+    known = [
+        f"{FORMAT}, schema {schema}" for schema in (SCHEMA, SCHEMA_OF_SCALES, SCHEMA_STRETCHED)
+    ]
     if found not in known:
         expected = f"{' or '.join(known)}: {make}, of this version"
         raise DataError(
@@ -224,6 +239,7 @@ def read_bundle(folder: Path) -> Bundle:
         config = Config.from_json(settings["config"])
         features = None if settings["features"] is None else _features(**settings["features"])
         columns = 0 if features is None else len(features.columns)
+        stretched = settings["schema"] == SCHEMA_STRETCHED
         members, attrs = settings["members"], tuple(settings["attributes"])
         if not members or not attrs or not set(attrs) <= set(ATTRS):
             raise ValueError("it has no networks, or no attributes that networks have")
@@ -252,6 +268,7 @@ def read_bundle(folder: Path) -> Bundle:
             made_with=settings["made_with"],
             usual=read_usual(folder / USUAL, columns) if USUAL in files else None,
             turns=read_turns(folder) if config.context else None,
+            stretch=Stretch.from_json(settings["stretch"]) if stretched else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"not a model that can be read ({type(error).__name__}: {error})"

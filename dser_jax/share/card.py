@@ -42,6 +42,12 @@ _ABOUT = {
 }
 
 
+STRETCHED = (
+    "Its predictions are stretched: mapped, by attribute, so that those of validation have the "
+    f"mean and deviation of its labels. `{CONFIG}` has the map, and the programs include it."
+)
+
+
 def make_card(bundle: Bundle, licence: str | None) -> str:
     """Writes the model card.
 
@@ -164,6 +170,7 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         f"{utterances['validation']} validated. Chosen: {scores['chosen']}; the test utterances "
         f"chose nothing. Protocol `{scores['protocol']}`: {_ABOUT.get(scores['protocol'], '')}.",
         _members(bundle),
+        "" if bundle.stretch is None else STRETCHED,
         "The sweep had kept no weights, so this was trained again; the scores are its own."
         if scores["trained_again"]
         else "",
@@ -220,7 +227,8 @@ def _members(bundle: Bundle) -> str:
     if not alone:
         return f"Seeds {seeds}."
     return (
-        f"Seeds {seeds}. Alone, the networks have a mean `ccc` on test of {min(alone):.3f} to "
+        f"Seeds {seeds}. Alone{', not stretched' * (bundle.stretch is not None)}, the networks "
+        f"have a mean `ccc` on test of {min(alone):.3f} to "
         f"{max(alone):.3f}, median {np.median(alone):.3f}."
     )
 

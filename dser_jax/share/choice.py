@@ -18,14 +18,19 @@ class Choice:
       run: The run of this id; the others are then not asked.
       ensemble: All seeds of the best row, and not the best run alone.
       row: Name of the row to choose from; by default all.
+      stretch: Whether what is chosen is stretched on validation; it has no part in the choice.
     """
 
     run: str | None = None
     ensemble: bool = False
     row: str | None = None
+    stretch: bool = False
 
     def words(self) -> str:
         """Says how the model was chosen, for people."""
+        return self._which() + (", stretched on validation" if self.stretch else "")
+
+    def _which(self) -> str:
         if self.run is not None:
             return "a run that was named"
         of = "" if self.row is None else f" of the row {self.row}"

@@ -148,6 +148,7 @@ class Networks:
         words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
         forward = make_forward(bundle.config, words)
         self._title, names = bundle.title, bundle.members[0].weights
+        self._stretch = bundle.stretch
         with self._fitting():
             self._weights = {n: jnp.stack([m.weights[n] for m in bundle.members]) for n in names}
         # One network after the other: as many as one likes, in the memory of one.
@@ -156,7 +157,10 @@ class Networks:
         )
 
     def __call__(self, inputs: Inputs) -> Float32[np.ndarray, "member utt attr"]:
-        """Predicts with each network; on [-1, 1], beyond which a network may go a little."""
+        """Predicts with each network; on [-1, 1], beyond which a network may go a little.
+
+        Where the model is stretched, so are its networks, all by the same map.
+        """
         count = next(len(each) for each in inputs if each is not None)
         parts = [np.zeros((len(next(iter(self._weights.values()))), 0, 3), np.float32)]
         for start in range(0, count, BATCHES[-1]):
@@ -167,7 +171,8 @@ class Networks:
             with self._fitting():
                 pred = self._run(self._weights, part)
             parts.append(np.asarray(pred)[:, : len(rows)])
-        return np.concatenate(parts, axis=1)
+        pred = np.concatenate(parts, axis=1)
+        return pred if self._stretch is None else self._stretch(pred).astype(np.float32)
 
     @contextlib.contextmanager
     def _fitting(self) -> Iterator[None]:

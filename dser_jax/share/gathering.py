@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dser_jax.share.bundle import Bundle, Features, Member, Weights
 from dser_jax.share.choice import Choice, choose
 from dser_jax.share.forward import Networks, flat, rows_of
 from dser_jax.share.usual import fit_usual
+from dser_jax.stats import Stretch, fit_stretch
 from dser_jax.system import DataError, DserError
 from dser_jax.training import scores
 
@@ -75,12 +77,19 @@ def gather(
     if not retrain:
         for row, member in zip(rows, pred["test"], strict=True):
             _check(view, row["run"], member)
-    bundle.scores.update(_scores(dataset, rows, pred))
+    stretch = _stretch(dataset, pred) if choice.stretch else None
+    bundle.scores.update(_scores(dataset, rows, pred, stretch))
     bundle.scores.update(chosen=choice.words(), trained_again=retrain)
     bundle.scores.update(baseline=baseline_of(view, rows[0]))
     if whole := _pool(view, config.split):
         bundle.scores.update(fold_of=whole)
-    return bundle
+    return replace(bundle, stretch=stretch)
+
+
+def _stretch(dataset: Dataset, pred: Mapping[str, np.ndarray]) -> Stretch:
+    """Fits the map of the mean of the networks; of one network its own."""
+    mean = np.asarray(pred["validation"], np.float64).mean(0)
+    return fit_stretch(mean, dataset.gold("validation"))
 
 
 def _pool(view: JournalView, split: str) -> str:
@@ -181,9 +190,12 @@ def _check(view: JournalView, run: str, pred: np.ndarray) -> None:
 
 
 def _scores(
-    dataset: Dataset, rows: Sequence[Row], pred: Mapping[str, np.ndarray]
+    dataset: Dataset,
+    rows: Sequence[Row],
+    pred: Mapping[str, np.ndarray],
+    stretch: Stretch | None,
 ) -> dict[str, Any]:
-    """Scores the model: the mean of its networks, and each of them."""
+    """Scores the model: the mean of its networks; and each of them, which is not stretched."""
     found: dict[str, Any] = {
         "protocol": rows[0]["protocol"],
         "split": rows[0]["split"],
@@ -194,7 +206,8 @@ def _scores(
     }
     for part, each in pred.items():
         gold = dataset.gold(part)
-        found[part] = scores(gold, each.mean(0))
+        mean = np.asarray(each, np.float64).mean(0)
+        found[part] = scores(gold, mean if stretch is None else stretch(mean))
         alone = [scores(gold, member)["ccc"].get("mean") for member in each]
         found[part]["ccc_mean_of_each"] = dict(zip([r["run"] for r in rows], alone, strict=True))
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float32
 
 from dser_jax.share.bundle import Bundle, program_names
 from dser_jax.share.forward import Inputs, make_forward
@@ -22,6 +23,7 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
     frames alone, is int32 `[utt]`, the steps that are no padding. What a network does not read is
     left out. A model with a context has `context` behind these, float32 `[utt, width]`; if that is
     recurrent, `[utt, turn, width]`, and then `turns`, int32 `[utt]`, those that are no padding.
+    Where a model is stretched, so is what its programs give.
     """
     from jax import export
 
@@ -48,9 +50,17 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
 
         def one(*arrays, weights=member.weights):
             batch = {key: each[None] for key, each in zip(given, arrays, strict=True)}
-            return forward(weights, Inputs(**dict.fromkeys(Inputs._fields) | batch))[0]
+            pred = forward(weights, Inputs(**dict.fromkeys(Inputs._fields) | batch))[0]
+            return _stretched(bundle, pred)
 
         # The network is traced for one utterance, so that only the mapping sees how many there are.
         predict = jax.vmap(one)
         program = export.export(jax.jit(predict), platforms=PLATFORMS)(*given.values())
         (folder / name).write_bytes(bytes(program.serialize()))
+
+
+def _stretched(bundle: Bundle, pred: Float32[Array, " attr"]) -> Float32[Array, " attr"]:
+    if bundle.stretch is None:
+        return pred
+    centre, scale, level = (jnp.asarray(each, jnp.float32) for each in bundle.stretch)
+    return (pred - centre) * scale + level

@@ -30,13 +30,15 @@ from dser_jax.features.audio import RATE
 from dser_jax.features.tokenizer import Tokenizer
 from dser_jax.journal.reading import JournalView, read_journal
 from dser_jax.share.baseline import baseline_of
-from dser_jax.share.bundle import Bundle, Member, read_bundle
+from dser_jax.share.bundle import Bundle, Member, program_names, read_bundle
 from dser_jax.share.card import make_card
 from dser_jax.share.choice import Choice, choose
 from dser_jax.share.exporting import export
 from dser_jax.share.forward import Networks, encode
 from dser_jax.share.gathering import gather
 from dser_jax.share.stablehlo import export_networks
+from dser_jax.stats.derived.stretching import Stretch
+from dser_jax.stats.derived.view import with_derived
 from dser_jax.system import FolderLock, read_sealed
 from dser_jax.system.errors import DserError
 
@@ -103,6 +105,35 @@ def python(code: str, *arguments: object) -> str:
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_a_stretched_model_predicts_what_its_row_scored(folder, tmp_path, capsys):
+    """Of the ensemble and of one network: in the package and as programs."""
+    view = with_derived(read_journal(folder / "kept"), [])
+    rows = {(row["kind"], row["seed"]): row for row in view.derived}
+    ids = view.truth(view.rows[0]["truth"])["test_ids"].tolist()
+    utterances = {utt.id: utt for utt in load_prepared(folder / "data").utterances}
+    texts = [utterances[i].transcript for i in ids]
+    for which, kind in (("--ensemble", "ensemble, stretched"), ("--best", "stretched")):
+        out = tmp_path / which[2:]
+        main(["export", str(folder / "kept"), which, "--stretch", "--out", str(out)])
+        assert "stretched on validation" in capsys.readouterr().out
+        assert "Its predictions are stretched" in (out / "README.md").read_text("utf-8")
+        assert json.loads((out / "config.json").read_text("utf-8"))["schema"] == 3
+        model = dser_jax.load(out)
+        first, *others = model.bundle.members
+        row = rows[kind, None if others else first.seed]
+        pred = model([utterances[i].file for i in ids], texts).pred
+        np.testing.assert_allclose(pred, view.arrays(row["run"])["test_pred"], atol=1e-4)
+        for part in ("validation", "test"):
+            for metric, scores in row[part].items():
+                assert model.bundle.scores[part][metric] == pytest.approx(scores, abs=1e-4)
+        (name, *_) = program_names(1 + len(others))
+        program = jax.export.deserialize(bytearray((out / name).read_bytes()))
+        inputs = encode(model.bundle, [model.read(utterances[i].file) for i in ids], texts)
+        given = [each for each in inputs if each is not None]
+        plain = view.arrays(first.run)["test_pred"]
+        np.testing.assert_allclose(program.call(*given), model.bundle.stretch(plain), atol=1e-4)
 
 
 ELSEWHERE = """
@@ -407,6 +438,19 @@ def test_what_is_written_is_read(tmp_path):
     assert dataclasses.replace(found, members=()) == dataclasses.replace(bundle, members=())
 
 
+def test_the_map_is_written_and_what_is_no_map_named(tmp_path):
+    stretch = Stretch(*np.random.default_rng(0).normal(size=(3, 3)))
+    bundle = dataclasses.replace(text_bundle(), stretch=stretch)
+    export(bundle, tmp_path / "model", stablehlo=False)
+    found = read_bundle(tmp_path / "model")
+    np.testing.assert_array_equal(found.stretch, stretch)
+    assert found.title.endswith(", stretched")
+    values = stretch.to_json() | {"scale": [1.0]}
+    rewrite(tmp_path / "model/config.json", stretch=values)
+    with pytest.raises(DserError, match="the map by which it is stretched"):
+        read_bundle(tmp_path / "model")
+
+
 def test_the_card_of_a_corpus_that_may_not_be_shared():
     card = make_card(text_bundle(), None)
     about = yaml.safe_load(card.split("---\n")[1])
@@ -451,7 +495,7 @@ def test_a_damaged_folder_is_named(tmp_path):
         (folder / "tokenizer.json").unlink()
 
     def newer(folder):
-        rewrite(folder / "config.json", schema=3)
+        rewrite(folder / "config.json", schema=4)
 
     def torn(folder):
         (folder / "config.json").write_text('{"format": ')
@@ -470,7 +514,7 @@ def test_a_damaged_folder_is_named(tmp_path):
 
     assert "model.safetensors: damaged" in broken(cut)
     assert "tokenizer.json: cannot be read" in broken(forgotten)
-    assert "schema 3" in broken(newer)
+    assert "schema 4" in broken(newer)
     assert "config.json: damaged" in broken(torn)
     assert "its checksum is wrong" in broken(edited)
     assert "config.json: not a model that can be read (TypeError" in broken(emptied)

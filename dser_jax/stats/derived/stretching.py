@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+
+from dser_jax.corpora import ATTRS
 
 
 class Stretch(NamedTuple):
@@ -24,6 +27,18 @@ class Stretch(NamedTuple):
     def __call__(self, pred: Float[np.ndarray, "*utt attr"]) -> Float[np.ndarray, "*utt attr"]:
         """Maps predictions of any rows."""
         return (pred - self.centre) * self.scale + self.level
+
+    def to_json(self) -> dict[str, list[float]]:
+        """Returns plain values."""
+        return {name: getattr(self, name).tolist() for name in self._fields}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Stretch:
+        """Rebuilds what `to_json` gave; ValueError where it is no map of the three attributes."""
+        found = cls(*(np.array(values[name], np.float64) for name in cls._fields))
+        if not all(each.shape == (len(ATTRS),) and np.isfinite(each).all() for each in found):
+            raise ValueError("the map by which it is stretched is not one of its outputs")
+        return found
 
 
 def fit_stretch(
