@@ -122,7 +122,7 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
     except (DserError, OSError) as error:
         if debug:
             raise
-        _say(str(error))
+        _say(_of_system(error) if isinstance(error, OSError) else str(error))
         sys.exit(2)
     except Interrupted as interrupt:
         _say(str(interrupt))
@@ -147,6 +147,13 @@ def guarded(function: Callable[[], object], *, debug: bool = False) -> None:
             "kept. `dser doctor` tells what is missing here; if it finds nothing, this is a bug"
         )
         sys.exit(EXIT_UNEXPECTED)
+
+
+def _of_system(error: OSError) -> str:
+    """Says what the system refused, the file first, as all errors of files have it."""
+    if error.filename is None or not error.strerror:
+        return str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 def _keep_traceback() -> str:

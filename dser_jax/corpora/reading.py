@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from dser_jax.corpora.tables.cells import fold_space, is_missing, read_number
 from dser_jax.corpora.tables.dialect import marked_encoding
 from dser_jax.corpora.utterances import ATTRS, Utterance, in_order
-from dser_jax.system import BadInput, DataError, plural
+from dser_jax.system import BadInput, DataError, plural, unread
 
 Row = TypeVar("Row")
 
@@ -46,7 +46,10 @@ def read_lines(file: Path, foreign: list[Path] | None = None) -> list[str]:
       file: The file.
       foreign: Takes the file, if it is in cp1252; `told_foreign` tells of it.
     """
-    data = file.read_bytes()
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise unread(file, error, "a text file") from None
     try:
         text = data.decode(marked_encoding(data) or "utf-8")
     except UnicodeDecodeError:

@@ -13,7 +13,7 @@ from jaxtyping import Float32
 
 from dser_jax.features.containers import KNOWN, Length, examine
 from dser_jax.features.samples import Channels, Wrong, check_samples, mean_of
-from dser_jax.system import DataError
+from dser_jax.system import DataError, unread
 
 if TYPE_CHECKING:
     import soundfile
@@ -40,8 +40,9 @@ def check_file(file: Path | None, source: str = "") -> Path:
         raise DataError(f"a transcript without audio{_named(source)}", expected="a recording")
     try:
         size = file.stat().st_size if file.is_file() else None
-    except OSError:
-        size = None
+    except OSError as error:
+        problem = unread(file, error).problem + _named(source)
+        raise DataError(problem, file=file, expected="an existing wav file") from None
     if size is None:
         what = "a folder, not a recording" if os.path.isdir(file) else "no such recording"
         raise DataError(f"{what}{_named(source)}", file=file, expected="an existing wav file")
@@ -124,6 +125,8 @@ def hear(
                 if sound.frames == 0:
                     raise wrong("a recording without a sample", "0 samples", "speech")
                 first, channels = _samples(sound, start, end, wrong)
+    except PermissionError as error:
+        raise wrong(unread(file, error).problem, expected="a recording") from None
     except (soundfile.LibsndfileError, OSError) as error:
         reason = getattr(error, "error_string", str(error))
         raise wrong(f"not a readable audio file ({reason})", expected=_CONTAINERS) from None

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from dser_jax.features.tokenizer import Tokenizer
-from dser_jax.system import DataError, plural
+from dser_jax.system import DataError, plural, unread
 
 Format = Literal["glove", "fasttext"]
 
@@ -250,6 +250,8 @@ def _opened(path: Path):
             opened = gzip.GzipFile(fileobj=raw) if magic == b"\x1f\x8b" else raw
             with io.BufferedReader(opened, 1 << 20) as lines:  # type: ignore[arg-type]
                 yield lines
-    except (OSError, EOFError, zlib.error) as error:
+    except OSError as error:
+        raise unread(path, error, "word vectors, as text or compressed by gzip") from None
+    except (EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot be read ({reason})", file=path) from None

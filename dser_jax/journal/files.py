@@ -19,6 +19,7 @@ from dser_jax.system import (
     read_archive,
     read_sealed,
     replacing,
+    unread,
 )
 
 Row = dict[str, Any]
@@ -71,7 +72,7 @@ def read_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise DserError(f"{path}: cannot read: {error.strerror}") from error
+        raise DserError(str(unread(path, error))) from error
 
 
 class Rows(NamedTuple):
@@ -219,7 +220,7 @@ def load_arrays(path: Path, expected: str | None = None) -> Arrays:
     except FileNotFoundError:
         raise DataError(MISSING, file=path, expected=expected) from None
     except OSError as error:
-        raise DserError(f"{path}: cannot read: {error.strerror}") from error
+        raise DserError(str(unread(path, error))) from error
     try:
         return read_archive(data)
     except ValueError as error:

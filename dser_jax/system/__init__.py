@@ -35,10 +35,12 @@ if TYPE_CHECKING:
     from dser_jax.system.files.lock import FolderLock, held
     from dser_jax.system.files.reading import (
         inside,
+        kind_of,
         map_array,
         parse_json,
         read_archive,
         read_array,
+        unread,
     )
     from dser_jax.system.files.sealed import (
         check_digests,

@@ -301,7 +301,7 @@ def test_guarded_says_things_without_a_traceback(capsys):
     for function, code, message in (
         (stop, 130, "dser: stopped\n"),
         (refuse, 2, "dser: one\n  two\n"),
-        (full, 2, "dser: [Errno 28] No space left on device: 'x.npy'\n"),
+        (full, 2, "dser: x.npy: No space left on device\n"),
     ):
         with pytest.raises(SystemExit) as caught:
             guarded(function)

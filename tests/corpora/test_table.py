@@ -216,7 +216,7 @@ def test_bad_table_always_raises(table, text, columns, message):
 
 
 def test_missing_file_and_wrong_scale(table, tmp_path):
-    with pytest.raises(DataError, match=r"nowhere\.csv: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"nowhere\.csv: no such file; expected a table"):
         load_table(tmp_path / "nowhere.csv", scale=(1, 5))
     with pytest.raises(DataError, match="not a scale"):
         load_table(table(GOOD), scale=(5, 1))

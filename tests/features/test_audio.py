@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,19 @@ def test_a_bad_sample_of_any_channel_is_named(tmp_path):
     soundfile.write(tmp_path / "a.wav", both, 2 * RATE, subtype="FLOAT")
     with pytest.raises(DataError, match=r"a sample that is no number, found 'inf at 0\.025 s'"):
         read(tmp_path / "a.wav", convert=True)
+
+
+def test_a_recording_that_permissions_keep_from_us(tmp_path, monkeypatch):
+    path, opened = tmp_path / "a.wav", io.open
+    soundfile.write(path, np.full(1600, 0.5), RATE)
+
+    def refusing(name, *more, **named):
+        if str(name) == str(path):
+            raise PermissionError(13, "Permission denied", name)
+        return opened(name, *more, **named)
+
+    monkeypatch.setattr(io, "open", refusing)
+    with pytest.raises(
+        DataError, match=r"a\.wav: cannot be read: its permissions, .*labels\.csv:7"
+    ):
+        read(path, source="labels.csv:7")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dser_jax.system import DataError, DserError
+from dser_jax.system import DataError, DserError, kind_of, unread
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
 DECIMALS = {"point": ".", "comma": ","}
@@ -70,6 +70,9 @@ RECOGNISED = Dialect()
 """Nothing is known beforehand."""
 
 
+_TABLE = "a table as text, saved as CSV"
+
+
 class Lines:
     """The lines of a text file, numbered from 1, without their ends, as often as they are wanted.
 
@@ -84,12 +87,11 @@ class Lines:
             if not file.is_file() and file.exists() and not file.is_dir():
                 self._data = file.read_bytes()  # A pipe's can be read only once.
             with self._opened() as opened:
-                sign = opened.read(4)
+                sign = opened.read(12)
         except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", file=file) from error
-        if sign.startswith((b"PK\x03\x04", b"\x1f\x8b")):
-            problem = "compressed, or a workbook of a spreadsheet, and no text"
-            raise DataError(problem, file=file, expected="the table itself, saved as CSV")
+            raise unread(file, error, _TABLE) from error
+        if kind := kind_of(sign):
+            raise DataError(f"{kind}, and no text", file=file, expected=_TABLE)
         marked = marked_encoding(sign)
         self.encoding = _named(encoding, marked, file) or marked or "utf-8-sig"
 
@@ -110,7 +112,7 @@ class Lines:
                     return
                 yield from enumerate(itertools.chain([first, second], lines), 1)
         except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", file=self.file) from error
+            raise unread(self.file, error, _TABLE) from error
         except UnicodeError as error:
             raise DataError(
                 f"bytes that are no text ({error})",

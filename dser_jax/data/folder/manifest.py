@@ -10,7 +10,7 @@ from typing import Any
 from dser_jax.corpora import ATTRS
 from dser_jax.data.folder.entries import amiss_beside, is_a, shown
 from dser_jax.data.folder.table import TABLE
-from dser_jax.system import DataError, inside, parse_sealed
+from dser_jax.system import DataError, inside, parse_sealed, unread
 
 MANIFEST = "manifest.json"
 SCHEMA, SCHEMA_OF_SCALES, SCHEMA_OF_STEMS, SCHEMA_OF_DIALOGUES = 1, 2, 3, 4
@@ -69,6 +69,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise DataError(problem, file=folder, expected=make)
     try:
         manifest = parse_sealed(path.read_bytes())
+    except OSError as error:
+        raise unread(path, error, make) from None
     except ValueError as error:
         raise DataError(f"not what was written ({error})", file=path, expected=_ANEW) from None
     schema = manifest.get("schema")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dser_jax import __version__
 from dser_jax.experiment.flags.places import Place, find_place
-from dser_jax.system import DataError, meant, write_text
+from dser_jax.system import DataError, meant, unread, write_text
 
 FILE = "sweep.toml"
 """What it is called in the folder of a sweep."""
@@ -97,8 +97,7 @@ def _load(path: str | Path) -> tuple[str, dict[str, Any]]:
     try:
         text = Path(path).read_text("utf-8")
     except OSError as error:
-        problem = error.strerror or str(error)
-        raise DataError(f"cannot be read: {problem}", file=path) from None
+        raise unread(path, error, f"a file of flags, such as the {FILE} of a sweep") from None
     except UnicodeDecodeError as error:
         raise DataError(f"not a TOML file: {error}", file=path) from None
     try:

@@ -16,7 +16,7 @@ from dser_jax.features.imported.columns import number_rows
 from dser_jax.features.imported.matching import match, match_by_order
 from dser_jax.features.imported.reading import read_features
 from dser_jax.features.sets import FEATURES
-from dser_jax.system import DataError
+from dser_jax.system import DataError, kind_of, unread
 
 Rows = Float32[np.ndarray, "_ feat"]
 
@@ -96,13 +96,19 @@ def load_imported(
     Raises:
       DataError: Neither names nor number of rows are the table's; it is not such a file.
     """
-    if not path.is_file():
-        raise DataError("no such file", file=path, expected="features as .npy or CSV")
     keep = [True] * len(utterances) if keep is None else list(keep)
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if magic == b"\x93NUMPY":
+    expected = "features as .npy or CSV"
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError("a pipe or a device, not a file", file=path, expected=expected)
+    try:
+        with path.open("rb") as file:
+            begin = file.read(12)
+    except OSError as error:
+        raise unread(path, error, expected) from None
+    if begin.startswith(b"\x93NUMPY"):
         read = _from_npy(path, name, keep)
+    elif kind := kind_of(begin):
+        raise DataError(kind, file=path, expected=expected)
     else:
         read = _from_csv(path, name, utterances, keep, dialect, header)
     found = Imported(read.kind, read.columns, read.utterances, said=read.said)

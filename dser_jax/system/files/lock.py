@@ -270,7 +270,7 @@ def held(folder: Path) -> bool:
         if path is None or holder is None:
             return False
         return holder.runs() if holder.is_here() else time.time() - last_beat(path) < STALE_SECONDS
-    except FileNotFoundError:  # It was let go just now, or there is no such folder.
+    except (FileNotFoundError, NotADirectoryError):  # Let go just now, or there is no such folder.
         return False
 
 

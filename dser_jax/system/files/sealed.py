@@ -14,7 +14,7 @@ from typing import Any
 
 from dser_jax.system.errors import DataError, DserError
 from dser_jax.system.files.atomic import replacing
-from dser_jax.system.files.reading import parse_json
+from dser_jax.system.files.reading import parse_json, unread
 
 _CHECKSUM = re.compile(rb',?\s*"checksum": "([0-9a-f]{16})"\s*\}\s*\Z')
 """How a sealed object ends: with the checksum of all bytes before."""
@@ -74,10 +74,10 @@ def read_sealed(path: Path, way_out: str = "take it from a backup") -> dict[str,
     """
     try:
         return parse_sealed(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as error:
-        raise DserError(f"{path}: cannot read: {error.strerror}") from error
+    except OSError as error:  # Not damaged: nobody is to make it anew.
+        raise DserError(str(unread(path, error))) from error
     except ValueError as error:
         raise DataError(f"damaged ({error}); {way_out}", file=path) from error
 
