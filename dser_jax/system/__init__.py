@@ -35,12 +35,10 @@ if TYPE_CHECKING:
     from dser_jax.system.files.lock import FolderLock, held
     from dser_jax.system.files.reading import (
         inside,
-        kind_of,
         map_array,
         parse_json,
         read_archive,
         read_array,
-        unread,
     )
     from dser_jax.system.files.sealed import (
         check_digests,
@@ -50,6 +48,7 @@ if TYPE_CHECKING:
         to_sealed,
         write_sealed,
     )
+    from dser_jax.system.files.unreadable import kind_of, unread
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
     from dser_jax.system.output import (
         console_of,

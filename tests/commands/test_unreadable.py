@@ -13,7 +13,7 @@ import pytest
 from sweeping import fails
 
 from dser_jax.cli import main
-from dser_jax.system.files.reading import kind_of
+from dser_jax.system.files.unreadable import kind_of
 
 TABLE, FEATURES = "a table as text, saved as CSV", "features as .npy or CSV"
 DOORS = {

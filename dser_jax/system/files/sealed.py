@@ -14,7 +14,8 @@ from typing import Any
 
 from dser_jax.system.errors import DataError, DserError
 from dser_jax.system.files.atomic import replacing
-from dser_jax.system.files.reading import parse_json, unread
+from dser_jax.system.files.reading import parse_json
+from dser_jax.system.files.unreadable import unread
 
 _CHECKSUM = re.compile(rb',?\s*"checksum": "([0-9a-f]{16})"\s*\}\s*\Z')
 """How a sealed object ends: with the checksum of all bytes before."""
