@@ -38,6 +38,8 @@ def counted(prepared: Prepared) -> Iterator[Counts]:
     """Yields every table that a folder has something for."""
     utterances = prepared.utterances
     yield _sessions(utterances)
+    if "dialogues" in prepared.manifest:
+        yield _dialogues(utterances)
     yield _labels(utterances, prepared.manifest["attributes"])
     if len(prepared.manifest["attributes"]) > 1:
         yield _correlations(utterances, prepared.manifest["attributes"])
@@ -87,6 +89,20 @@ def _speakers(counts: Counter[str | None], named: int = 4) -> str:
     if counts[None]:
         parts.append(f"unknown {counts[None]}")
     return ", ".join(parts)
+
+
+def _dialogues(utterances: Sequence[Utterance]) -> Counts:
+    """Counts dialogues and their turns."""
+    turns = Counter(utt.dialogue for utt in utterances)
+    alone = turns.pop(None, 0)
+    speakers: dict[str | None, set[str | None]] = {}
+    for utt in utterances:
+        speakers.setdefault(utt.dialogue, set()).add(utt.speaker)
+    several = sum(len(speakers[name] - {None}) > 1 for name in turns)
+    counts = list(turns.values())
+    row = [len(turns), several, min(counts), np.median(counts), max(counts), alone]
+    columns = ["dialogues", "of several speakers", "min", "median", "max turns", "rows in none"]
+    return Counts("Dialogues", columns, [[f"{number:g}" for number in row]], words=())
 
 
 def _labels(utterances: Sequence[Utterance], attributes: Sequence[str]) -> Counts:

@@ -10,7 +10,7 @@ from dser_jax.data.prepared import Prepared, has_features
 from dser_jax.data.rows.speakers import check_speakers
 from dser_jax.data.splits import known_speakers, make_split
 from dser_jax.features import FEATURES, NONZERO, is_imported
-from dser_jax.system import DataError, DserError
+from dser_jax.system import DataError, DserError, plural
 
 _WHERE = {
     "glove": "glove.840B.300d.txt, from the Stanford NLP group's GloVe page",
@@ -36,6 +36,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     notes += known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
     if config.context:
         need_dialogues(prepared)
+        notes += _without_context(prepared, config)
     if config.acoustic is not None:
         _check_half(prepared, config.features, "speech", "--features")
         values, offsets = prepared.feature(feature_name(prepared, config))
@@ -140,6 +141,20 @@ def need_transcripts(prepared: Prepared) -> None:
             "without words, `skip` leaves them out"
         )
     raise DserError(f"{text} ({missing.source})" if missing.source else text)
+
+
+def _without_context(prepared: Prepared, config: Config) -> Iterator[str]:
+    """Tells of rows that can have no context, whatever was said before them."""
+    utterances = prepared.utterances
+    alone = sum(utterance.dialogue is None for utterance in utterances)
+    if alone:
+        yield f"{alone:,} of {plural(len(utterances), 'utterance')} are in no dialogue: no context"
+    nameless = sum(utt.dialogue is not None and utt.speaker is None for utt in utterances)
+    if nameless and config.context in ("same", "both"):
+        yield (
+            f"{nameless:,} of {plural(len(utterances) - alone, 'turn')} have no speaker: no "
+            "context of the same speaker's"
+        )
 
 
 def need_dialogues(prepared: Prepared) -> None:

@@ -161,7 +161,11 @@ def lane_bytes(config: Config, data: Data, state_bytes: int) -> int:
     batch = min(config.batch_size, len(data.train))
     predicted = min(EVAL_BATCH, max(len(data.validation), len(data.test)))
     values = max(_TRAINED * batch, _PREDICTED * predicted)
-    return _STATES * state_bytes + int(4 * values * steps * config.units * config.layers)
+    context = 0
+    if data.turns is not None:  # The means of all rows, as they are made and once they are.
+        context = 3 * 4 * data.turns.size * max(1, len(data.dialogues)) * config.fades
+    trained = int(4 * values * steps * config.units * config.layers)
+    return _STATES * state_bytes + trained + context
 
 
 def free_bytes(device: jax.Device) -> int | None:

@@ -12,6 +12,7 @@ from talking import CONFIG, COUNT, features, make_talk, prepare_talk
 from test_preparing import corpus
 
 from dser_jax.config import DIALOGUES
+from dser_jax.data.counts import counted
 from dser_jax.data.dataset import load_dataset
 from dser_jax.data.dialogues.order import Place, before_of, causal_means, grid_of, groups_of
 from dser_jax.data.dialogues.vectors import fit_words, mean_frames
@@ -205,3 +206,21 @@ def test_the_context_of_a_data_set(tmp_path, context, name):
     assert turns[train, :4].var(0).mean() == pytest.approx(1, rel=1e-4)
     assert turns[train, 4:].var(0).mean() == pytest.approx(1, rel=1e-4)
     assert dataset.fingerprint != load_dataset(prepared, CONFIG).fingerprint
+
+
+def test_rows_that_can_have_no_context_are_told(tmp_path):
+    utterances = list(make_talk().utterances)
+    utterances[0] = replace(utterances[0], dialogue=None, turn=None)
+    utterances[5] = replace(utterances[5], speaker=None)
+    corpus = replace(make_talk(), utterances=tuple(utterances))
+    prepared = prepare_talk(tmp_path, corpus)
+    first = "1 of 96 utterances are in no dialogue: no context"
+    assert first in check_inputs(prepared, replace(CONFIG, context="all"))
+    notes = check_inputs(prepared, replace(CONFIG, context="both"))
+    assert {first, "1 of 95 turns have no speaker: no context of the same speaker's"} <= set(notes)
+    assert not any("context" in note for note in check_inputs(prepared, CONFIG))
+    (found,) = [each for each in counted(prepared) if each.title == "Dialogues"]
+    assert list(zip(found.columns, found.rows[0], strict=True)) == [
+        ("dialogues", "12"), ("of several speakers", "12"), ("min", "7"), ("median", "8"),
+        ("max turns", "8"), ("rows in none", "1"),
+    ]  # fmt: skip
