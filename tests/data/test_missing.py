@@ -20,6 +20,7 @@ from dser_jax.data.preparing import prepare
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan.groups import Group, paired_runs
 from dser_jax.stats.baselines.inputs import blocks_of
+from dser_jax.stats.baselines.planning import Baseline
 from dser_jax.system.errors import BadInput, DataError, DserError
 from dser_jax.training.run import HParams
 
@@ -211,7 +212,8 @@ def test_what_is_kept_is_told(kept, capsys):
 def test_baselines_see_the_same(kept, features):
     config = replace(CONFIG, features=features)
     dataset = load_dataset(kept, config, inputs=False)
-    speech, text = blocks_of(kept, dataset, config, speech=True, text=True)
+    both = Baseline("", "ridge", config, speech=True, text=True)
+    speech, text = blocks_of(kept, dataset, both)
     assert np.isfinite(speech).all()
     assert (speech[NO_SPEECH] == 0).all()
     assert abs(text[NO_WORDS]).sum() == 0

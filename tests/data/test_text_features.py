@@ -1,5 +1,6 @@
 """Features of text in the place of words: where they come from, and what networks get of them."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -15,6 +16,9 @@ from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan.groups import Group, product, usable_groups
+from dser_jax.stats.baselines.fitting import fit_baselines
+from dser_jax.stats.baselines.inputs import blocks_of
+from dser_jax.stats.baselines.planning import plan_baselines
 from dser_jax.system.errors import DserError
 from dser_jax.system.files.sealed import write_sealed
 
@@ -98,3 +102,33 @@ def test_networks_train_on_them(prepared, tmp_path, changes):
     assert view.rows[0]["test"] != view.rows[1]["test"]
     assert Config.from_json(json.loads(json.dumps(named.to_json()))) == named
     assert "mix_layers" not in Config().to_json()
+
+
+def test_baselines_see_them_beside_tf_idf(prepared):
+    """Functionals of them, standardized on training rows, are a block of their own."""
+    plan = plan_baselines(prepared, [config(), config(vectors="we")])
+    names = [each.name for each in plan.values() if each.model == "kernel" and not each.stretched]
+    ours = ["mini + tf-idf", "text", "speech + mini + tf-idf", "speech + text"]
+    assert names == ["kernel (speech)", *(f"kernel ({inputs})" for inputs in ours)]
+    found = {row["name"]: (dataset, row) for dataset, row, _ in fit_baselines(prepared, plan)}
+    dataset, row = found["kernel (speech + mini + tf-idf)"]
+    assert row["features"] == "speech + mini + tf-idf"
+    both = next(each for each in plan.values() if each.name == "kernel (mini + tf-idf)")
+    said, words = blocks_of(prepared, dataset, both)
+    train = dataset.split.train
+    np.testing.assert_allclose(said[train].mean(0), 0, atol=1e-9)
+    for block in (said, words.toarray()):
+        assert block[train].var(0).sum() == pytest.approx(1, abs=1e-9)
+    assert said.shape[1] == 6
+    # Baselines of words alone are those of before.
+    before = plan_baselines(prepared, [config(vectors="we")])
+    assert {run: plan[run].name for run in before} == {r: b.name for r, b in before.items()}
+
+
+def test_without_a_word_baselines_see_them_alone(prepared):
+    mute = [dataclasses.replace(each, transcript=None) for each in prepared.utterances]
+    prepared = dataclasses.replace(prepared, utterances=tuple(mute))
+    plan = plan_baselines(prepared, [config(acoustic=None)])
+    assert "ridge (mini), stretched" in [each.name for each in plan.values()]
+    rows = [row for _, row, _ in fit_baselines(prepared, plan)]
+    assert {row["features"] for row in rows} == {"", "mini"}

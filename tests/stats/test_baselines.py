@@ -35,7 +35,7 @@ from dser_jax.stats.baselines import fitting, models
 from dser_jax.stats.baselines.fitting import fit_baselines, stretch
 from dser_jax.stats.baselines.inputs import blocks_of
 from dser_jax.stats.baselines.models import ALPHAS, COSTS, EPSILON, MODELS, PENALTIES
-from dser_jax.stats.baselines.planning import check_baselines, plan_baselines
+from dser_jax.stats.baselines.planning import Baseline, check_baselines, plan_baselines
 from dser_jax.stats.table import tables
 from dser_jax.system.errors import DserError
 from dser_jax.training.metrics import ccc
@@ -248,7 +248,7 @@ def test_kernel_ridge_trains_on_so_many_rows_at_most(monkeypatch):
 def test_the_setting_is_that_of_the_best_ccc_on_validation(prepared, fitted):
     row, arrays, dataset = fitted["ridge (speech + text)"]
     stretched = fitted["ridge (speech + text), stretched"]
-    blocks = blocks_of(prepared, dataset, CONFIG, True, True)
+    blocks = blocks_of(prepared, dataset, Baseline("", "ridge", CONFIG, True, True))
     tried = models.candidates_of("ridge", blocks, dataset)
     gold = dataset.gold("validation")
     assert set(row["chosen"]) == {"valence", "arousal"}
@@ -316,7 +316,7 @@ def test_attributes_without_labels_are_the_middle_of_the_scale_and_have_no_score
 def test_scaler_and_vocabulary_are_fitted_where_the_protocol_says(prepared, protocol):
     config = dataclasses.replace(CONFIG, protocol=protocol)
     dataset = load_dataset(prepared, config, inputs=False)
-    speech, text = blocks_of(prepared, dataset, config, True, True)
+    speech, text = blocks_of(prepared, dataset, Baseline("", "ridge", config, True, True))
     rows = dataset.split.train if protocol == "strict" else np.arange(SESSIONS * EACH)
     np.testing.assert_allclose(speech[rows].mean(0), 0, atol=1e-12)
     columns = 4 if protocol == "strict" else 5  # one does not vary in training
@@ -592,7 +592,9 @@ def test_a_report_has_baselines_below_a_rule(journal, encoding):
     tidy = csv.DictReader((journal / "report/table.csv").read_text("utf-8").splitlines())
     assert [line["kind"] for line in tidy if line["name"] == "ridge"] == ["baseline"] * 5
     runs = csv.DictReader((journal / "report/runs.csv").read_text("utf-8").splitlines())
-    assert [line["kind"] for line in runs] == ["network"] * 15 + ["baseline"] * 3
+    kinds = [line["kind"] for line in runs]
+    assert kinds[:18] == ["network"] * 15 + ["baseline"] * 3
+    assert set(kinds[18:]) == {"stretched", "ensemble", "ensemble, stretched"}
     assert "ridge" not in (journal / "report/tests.csv").read_text("utf-8")
 
 

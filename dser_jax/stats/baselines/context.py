@@ -22,6 +22,7 @@ def context_block(
     config: Config,
     fit_rows: Int[np.ndarray, " rows"],
     speech: Float[np.ndarray, "utt column"] | None,
+    said: Float[np.ndarray, "utt said"] | None,
     text: bool,
 ) -> Float[np.ndarray, "utt width"]:
     """Averages over the turns before each row.
@@ -31,6 +32,7 @@ def context_block(
       config: Which context.
       fit_rows: The rows that scales and words are learned from.
       speech: Standardized functionals, NaN where there are none; None if it sees no speech.
+      said: The same of features of text.
       text: Whether it sees words.
 
     Raises:
@@ -39,11 +41,11 @@ def context_block(
     utterances = prepared.utterances
     transcripts = [utterance.transcript for utterance in utterances]
     words = fit_words(transcripts, fit_rows, folds_signs(prepared, config)) if text else None
-    scale = None if speech is None else scale_of(speech[fit_rows])
-    make = TurnVectors(scale, words=words)
+    scales = [None if each is None else scale_of(each[fit_rows]) for each in (speech, said)]
+    make = TurnVectors(*scales, words=words)
     if make == TurnVectors():
         raise DserError("the transcripts have too few words to make a context of")
-    turns = make(speech, None, transcripts)
+    turns = make(speech, said, transcripts)
     means, _ = laid_out(kind_of(config), turns, utterances).seen(HALF_LIFE)
     assert means is not None
     return means.astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -34,13 +35,13 @@ def fit_baselines(
         return load_dataset(prepared, config, inputs=False)
 
     @lru_cache(maxsize=1)  # The plain and the stretched row come of the same fits.
-    def candidates(model: str, config: Config, speech: bool, text: bool):
-        dataset = dataset_of(config)
-        return candidates_of(model, blocks_of(prepared, dataset, config, speech, text), dataset)
+    def candidates(plain: Baseline):
+        dataset = dataset_of(plain.config)
+        return candidates_of(plain.model, blocks_of(prepared, dataset, plain), dataset)
 
     for run, baseline in baselines.items():
         dataset = dataset_of(baseline.config)
-        tried = candidates(baseline.model, baseline.config, baseline.speech, baseline.text)
+        tried = candidates(replace(baseline, name="", stretched=False))
         chosen, validation_pred, test_pred = _choose(tried, dataset, baseline.stretched)
         grid = GRIDS.get(baseline.model)
         row = {

@@ -1,46 +1,56 @@
-"""What baselines see: functionals of the speech, and tf-idf of the words."""
+"""What baselines see: functionals of speech and of features of text, tf-idf of the words."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
-from dser_jax.config import Config
 from dser_jax.data import Dataset, Prepared, folds_signs, functionals, rows_to_fit, speech_of
 from dser_jax.features import Tokenizer
 from dser_jax.stats.baselines.context import context_block
+from dser_jax.stats.baselines.models import Block
+from dser_jax.stats.baselines.planning import Baseline
 from dser_jax.system import DserError
 
-Block = np.ndarray | sparse.csr_matrix
-"""Inputs of all utterances, [utt, column]."""
 
+def blocks_of(prepared: Prepared, dataset: Dataset, baseline: Baseline) -> list[Block]:
+    """Makes the inputs of all rows, each block scaled to a variance of 1, summed over its columns.
 
-def blocks_of(
-    prepared: Prepared, dataset: Dataset, config: Config, speech: bool, text: bool
-) -> list[Block]:
-    """Makes the inputs of all rows, each half scaled to a variance of 1, summed over its columns.
-
-    So neither half is penalised more for the number or the unit of its columns, and settings mean
-    the same for all inputs. The turns before, of a configuration that has a context, are one more.
+    So no block is penalised more for the number or the unit of its columns, and settings mean the
+    same for all inputs. Blocks are: functionals of the speech; of features of text; tf-idf of the
+    words; and, of a configuration that has a context, the turns before.
     """
+    config = baseline.config
     fit_rows = rows_to_fit(dataset.split, len(dataset.ids), config.protocol)
     blocks: list[Any] = []
-    spoken = None
-    if speech:
-        values, there = functionals(*speech_of(prepared, config))
-        known = values[fit_rows[there[fit_rows]]]
-        mean, deviation = known.mean(0), known.std(0)
-        varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
-        spoken = scaled = (values - mean)[:, varies] / deviation[varies]
-        blocks.append(np.where(there[:, None], scaled, 0.0))  # Else at the mean, as for networks.
-    if text:
+    spoken = said = None
+    if baseline.speech:
+        spoken, there = _standardized(*functionals(*speech_of(prepared, config)), fit_rows)
+        blocks.append(np.where(there[:, None], spoken, 0.0))  # Else at the mean, as for networks.
+    if baseline.text and baseline.said:
+        said, there = _standardized(*functionals(*prepared.feature(baseline.said)), fit_rows)
+        blocks.append(np.where(there[:, None], said, 0.0))
+    if baseline.text and baseline.counted:
         blocks.append(_tf_idf(prepared, fit_rows, folds_signs(prepared, config)))
-    if config.context and (speech or text):
-        blocks.append(context_block(prepared, config, fit_rows, spoken, text))
+    if config.context and (baseline.speech or baseline.text):
+        counted = baseline.text and said is None  # As a network's context has either.
+        blocks.append(context_block(prepared, config, fit_rows, spoken, said, counted))
     return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
+
+
+def _standardized(
+    values: Float[np.ndarray, "utt column"],
+    there: Bool[np.ndarray, " utt"],
+    fit_rows: Int[np.ndarray, " rows"],
+) -> tuple[Float[np.ndarray, "utt varying"], Bool[np.ndarray, " utt"]]:
+    """Standardizes the columns that vary; returns also which rows have any."""
+    known = values[fit_rows[there[fit_rows]]]
+    mean, deviation = known.mean(0), known.std(0)
+    varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
+    return (values - mean)[:, varies] / deviation[varies], there
 
 
 def _tf_idf(

@@ -10,7 +10,9 @@ from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
 from dser_jax.data import Dataset
-from dser_jax.stats.baselines.inputs import Block
+
+Block = np.ndarray | sparse.csr_matrix
+"""Inputs of all utterances, [utt, column]."""
 
 ALPHAS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Penalties of ridge, in scikit-learn's sense, for inputs of unit variance in all."""

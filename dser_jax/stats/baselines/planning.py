@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dser_jax.config import CONTEXTS, DIALOGUES, Config
-from dser_jax.data import Prepared
+from dser_jax.data import Prepared, reads_features_of_text
 from dser_jax.plan import run_id
 from dser_jax.stats.baselines.context import kind_of
 from dser_jax.stats.baselines.models import MODELS
@@ -24,6 +24,8 @@ class Baseline:
       config: Whose protocol, split and, if there is speech, whose features it has.
       speech, text: Whether it sees them.
       stretched: Whether its predictions are.
+      said: Features of text that it sees, such as a sentence encoder's; "" for none.
+      counted: Whether it sees tf-idf of the words, where it sees text.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Baseline:
     speech: bool = False
     text: bool = False
     stretched: bool = False
+    said: str = ""
+    counted: bool = True
 
     @property
     def inputs(self) -> str:
@@ -42,7 +46,7 @@ class Baseline:
         """Names the inputs, the features as they are called here."""
         how = " by speaker" if self.config.normalize else ""
         speech = [features + how] if self.speech else []
-        words = ["tf-idf"] if self.text else []
+        words = [self.said] * bool(self.said) + ["tf-idf"] * self.counted if self.text else []
         context = [CONTEXTS[kind_of(self.config).context]] if self._has_context else []
         return " + ".join([*speech, *words, *context])
 
@@ -54,7 +58,8 @@ class Baseline:
     def prepared_inputs(self) -> list[str]:
         """Names of the features that the prepared data set must have."""
         speech = [self.config.features] if self.speech else []
-        return [*speech, *([DIALOGUES] if self._has_context else [])]
+        said = [self.said] if self.text and self.said else []
+        return [*speech, *said, *([DIALOGUES] if self._has_context else [])]
 
     def to_json(self) -> dict[str, Any]:
         """Returns what determines the row, save the data and the model's own settings."""
@@ -72,7 +77,8 @@ def plan_baselines(prepared: Prepared, configs: Sequence[Config]) -> dict[str, B
 
     Networks of equal protocol, split and context share theirs, which see no more than the networks
     do: speech if one of them does, text if one does, both if one has both. With several acoustic
-    features there are baselines of each, and their names say of which.
+    features there are baselines of each, and their names say of which; so they do of features of
+    text, which they see beside tf-idf of the words.
 
     Args:
       prepared: The data set.
@@ -84,7 +90,7 @@ def plan_baselines(prepared: Prepared, configs: Sequence[Config]) -> dict[str, B
         places.setdefault((config.protocol, config.split, *seen), []).append(config)
     plan = {}
     for place in places.values():
-        for baseline in _of_a_place(place):
+        for baseline in _of_a_place(prepared, place):
             identity = {
                 "config": baseline.to_json(),
                 "hparams": MODELS[baseline.model],
@@ -94,16 +100,20 @@ def plan_baselines(prepared: Prepared, configs: Sequence[Config]) -> dict[str, B
     return plan
 
 
-def _of_a_place(configs: Sequence[Config]) -> Iterator[Baseline]:
+def _of_a_place(prepared: Prepared, configs: Sequence[Config]) -> Iterator[Baseline]:
     """Yields the baselines of networks with one protocol and split, in the order of the table."""
     speech: dict[str, Config] = {}
-    both: dict[str, Config] = {}
+    text: dict[str, Config] = {}
+    both: dict[tuple[str, str], Config] = {}
     for config in configs:
+        said = config.vectors if reads_features_of_text(prepared, config) else ""
         if config.acoustic:
             speech.setdefault(config.features, config)
+        if config.text:
+            text.setdefault(said, config)
         if config.acoustic and config.text:
-            both.setdefault(config.features, config)
-    text = next((config for config in configs if config.text), None)
+            both.setdefault((config.features, said), config)
+    has_words = any(utterance.transcript for utterance in prepared.utterances)
 
     how = " by speaker" if configs[0].normalize else ""
     context = CONTEXTS[kind_of(configs[0]).context]
@@ -112,16 +122,21 @@ def _of_a_place(configs: Sequence[Config]) -> Iterator[Baseline]:
     def called(features: str) -> str:
         return (features if len(speech) > 1 else "speech") + how
 
-    inputs = [(called(name), config, True, False) for name, config in speech.items()]
-    if text is not None:
-        inputs.append(("text", text, False, True))
-    inputs += [(f"{called(name)} + text", config, True, True) for name, config in both.items()]
+    def told(said: str) -> str:
+        return (f"{said} + tf-idf" if has_words else said) if said else "text"
+
+    inputs = [(called(name), config, True, False, "") for name, config in speech.items()]
+    inputs += [(told(said), config, False, True, said) for said, config in text.items()]
+    for (name, said), config in both.items():
+        inputs.append((f"{called(name)} + {told(said)}", config, True, True, said))
     yield Baseline("mean", "mean", configs[0])
     for model in ("ridge", "svr", "kernel"):
-        for label, config, has_speech, has_text in inputs:
+        for label, config, has_speech, has_text, said in inputs:
             name = f"{model} ({label}{beside})"
-            yield Baseline(name, model, config, has_speech, has_text)
-            yield Baseline(f"{name}, stretched", model, config, has_speech, has_text, True)
+            sees = {"speech": has_speech, "text": has_text, "said": said}
+            sees["counted"] = has_words or not said
+            yield Baseline(name, model, config, **sees)
+            yield Baseline(f"{name}, stretched", model, config, **sees, stretched=True)
 
 
 def check_baselines(
