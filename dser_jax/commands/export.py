@@ -106,8 +106,9 @@ def _next(bundle: Bundle, out: Path) -> str:
     from dser_jax.features import is_imported
 
     command = f"dser predict {shlex.quote(str(out))}"
+    both = (bundle.features, bundle.text_features)
+    if any(each is not None and is_imported(each.source) for each in both):
+        return ""
     if bundle.features is None:
         return f'{command} --text "what was said"'
-    if is_imported(bundle.features.source):
-        return ""
-    return f"{command} recordings/{' --asr pocketsphinx' if bundle.tokenizer is not None else ''}"
+    return f"{command} recordings/{' --asr pocketsphinx' if bundle.reads_text else ''}"

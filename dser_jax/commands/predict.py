@@ -96,6 +96,14 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--format", choices=("csv", "json", "audformat"), help="of --out, if not by its name"
     )
+    parser.add_argument(
+        "--encoder",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="where the frozen encoder of these features is, if not where it was",
+    )
     parser.add_argument("--jobs", type=positive, metavar="N", help="processes; one a core")
 
 
@@ -122,7 +130,7 @@ def run(args: argparse.Namespace) -> None:
 
     for notice in (*asked.said, *enable_compile_cache()):
         say(notice)
-    model = load(args.model)
+    model = load(args.model, pairs("--encoder", args.encoder))
     transcriber = None if args.asr is None else make_transcriber(args.asr)
     rules = {"transcripts": args.missing_transcripts, "speech": args.missing_speech}
     keep = [half for half, rule in rules.items() if rule == "keep"]
@@ -173,6 +181,8 @@ def _words(model: Predictor, found: Sequence[Prediction]) -> list[str]:
     """Says how many words the model knows, of those that it was given."""
     from dser_jax.features import Tokenizer
 
+    if model.bundle.text_features is not None:
+        return []
     texts = [each.piece.text or "" for each in found if each.estimate is not None]
     tokenizer = model.bundle.tokenizer or Tokenizer(())
     total = sum(len(tokenizer.split(text)) for text in texts)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Words,
         fit_words,
         mean_frames,
+        mean_layers,
         scale_of,
     )
     from dser_jax.data.folder.manifest import MANIFEST

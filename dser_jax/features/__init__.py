@@ -12,8 +12,10 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.features.audio import HOP, RATE, WINDOW, Heard, Signal, hear, read
     from dser_jax.features.encoders.encoder import Encoder, open_encoder
-    from dser_jax.features.encoders.encoding import encode
+    from dser_jax.features.encoders.encoding import encode, make_encode
     from dser_jax.features.encoders.request import HALVES, POOLS, Encoding, make_encoding
+    from dser_jax.features.encoders.speech import seconds_of_step
+    from dser_jax.features.encoders.text import say_cut
     from dser_jax.features.extraction import extract, find_loud
     from dser_jax.features.extractors.extractor import Extractor, Frames, make_frames
     from dser_jax.features.functionals import NONZERO, hsf, nonzero_hsf

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ import numpy as np
 from dser_jax.corpora import Utterance
 from dser_jax.features import HOP, RATE, Store, extract, find_loud, read
 from dser_jax.predict.estimate import Estimate
-from dser_jax.predict.predictor import Predictor, Rows, say_far
+from dser_jax.predict.far import say_far
+from dser_jax.predict.predictor import Predictor, Rows
 from dser_jax.predict.recordings import Asked, Piece
 from dser_jax.predict.segment import LONGEST, cut
 from dser_jax.predict.transcribe import Transcriber
@@ -105,8 +107,8 @@ def _check(
 ) -> None:
     """Makes sure that there is something that the model can read."""
     pieces = [piece for piece in asked.pieces if piece.problem is None]
+    model.check()
     if model.reads_speech:
-        _ = model.feature
         optional = model.reads_text and "speech" in keep
         if pieces and not optional and all(piece.file is None for piece in pieces):
             raise DserError("this model reads speech: give recordings")
@@ -156,7 +158,9 @@ def _cut(
     seconds, begin = len(signal) / RATE, piece.start or 0.0
     longest = LONGEST
     if model.bundle.features is not None and model.bundle.features.kind == "lld":
-        longest = min(longest, model.bundle.features.steps * HOP / RATE)
+        encoder = model.speech_encoder
+        step = HOP / RATE if encoder is None else encoder.seconds_of_step
+        longest = min(longest, model.bundle.features.steps * step)
     if cutting == "always" or (cutting == "auto" and seconds > longest):
         if piece.text is not None and model.reads_text:
             raise DataError(
@@ -188,8 +192,8 @@ def _speech(
     """Returns the features of each utterance; none of one that has no recording."""
     spoken = [piece for piece in pieces if piece.file is not None]
     frames = iter(_extract(model, spoken, convert, jobs) if spoken else ())
-    width = len(model.feature.columns)
-    nothing = np.zeros((0, width), np.float32)
+    assert model.bundle.features is not None
+    nothing = np.zeros((0, len(model.bundle.features.columns)), np.float32)
     return [nothing if piece.file is None else next(frames) for piece in pieces]
 
 
@@ -200,14 +204,25 @@ def _extract(
     utterances = [
         Utterance(str(i), file=p.file, start=p.start, end=p.end) for i, p in enumerate(pieces)
     ]
+    if model.speech_encoder is not None:
+        with tempfile.TemporaryDirectory(prefix="dser-") as folder, _nothing_kept():
+            place = Path(folder)
+            return model.speech_encoder.of_files(utterances, place, convert, model.notices)
     extractor = model.feature.extractor
     bad = BadInput(skip=True)
     with tempfile.TemporaryDirectory(prefix="dser-") as folder:
-        try:
+        with _nothing_kept():
             keys = extract(extractor, utterances, Path(folder), jobs=jobs, convert=convert, bad=bad)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("stopped") from None  # Nothing is kept, unlike in `prepare`.
         store = Store(Path(folder), len(extractor.columns))
         model.notices += find_loud(store, utterances, keys)
         errors = iter(bad.left_out)  # One for each that has no key, in the same order.
         return [next(errors) if key is None else model.finish(store[key]) for key in keys]
+
+
+@contextlib.contextmanager
+def _nothing_kept() -> Iterator[None]:
+    """Says of Ctrl-C no more than that: nothing is kept, unlike in `dser prepare`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped") from None

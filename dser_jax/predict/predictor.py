@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from dser_jax.corpora import ATTRS
+from dser_jax.corpora import ATTRS, fold_space
 from dser_jax.data import LEAST, Place, Turn, by_speaker, check_speakers
 from dser_jax.features import (
     FEATURES,
@@ -28,7 +28,9 @@ from dser_jax.features import (
     nonzero_hsf,
     say_loud,
 )
+from dser_jax.predict.encoders import check_text, encoders_of
 from dser_jax.predict.estimate import Estimate
+from dser_jax.predict.far import say_far
 from dser_jax.share import Bundle, Networks, encode, gather, is_bundle, read_bundle
 from dser_jax.system import DataError, DserError, plural
 
@@ -40,18 +42,17 @@ _SPEAKERS = (
     f"this model measures them by each speaker's own: give {LEAST} recordings or more of each at "
     "once, and say who speaks (a column speaker) unless all are of one"
 )
-NAMED = 10
-"""So many recordings are named where something holds for more of them."""
-
 Rows = Float32[np.ndarray, "_ column"]
 """Unscaled features of an utterance: one row of functionals, or its frames."""
 
 
-def load(folder: str | Path) -> Predictor:
+def load(folder: str | Path, encoders: Mapping[str, str | Path] | None = None) -> Predictor:
     """Loads a model.
 
     Args:
       folder: What `dser export` wrote; or a journal with weights, of which the best run is taken.
+      encoders: Where frozen encoders are, by the names of their features; by default where they
+        were when the features were prepared.
 
     Returns:
       What predicts: `load("model")("hello.wav", text="what was said")`.
@@ -61,7 +62,7 @@ def load(folder: str | Path) -> Predictor:
     """
     folder = Path(folder)
     journal = (folder / "rows.jsonl").exists() and not is_bundle(folder)
-    return Predictor(gather(folder) if journal else read_bundle(folder))
+    return Predictor(gather(folder) if journal else read_bundle(folder), encoders)
 
 
 class Predictor:
@@ -70,14 +71,16 @@ class Predictor:
     Attributes:
       bundle: Settings, weights, and what it reached.
       reads_speech, reads_text: What it must be given.
+      speech_encoder, text_encoder: What computes features of these; None where no encoder does.
       notices: What its user should know, for people.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, encoders: Mapping[str, str | Path] | None = None) -> None:
         self.bundle = bundle
         self.reads_speech = bundle.features is not None
-        self.reads_text = bundle.tokenizer is not None
+        self.reads_text = bundle.reads_text
         self.notices: list[str] = []
+        self.speech_encoder, self.text_encoder = encoders_of(bundle, encoders or {})
         self._networks = Networks(bundle)
         self._loudest = 0.0
 
@@ -137,7 +140,7 @@ class Predictor:
     def predict(
         self,
         speech: Sequence[Rows] | None,
-        texts: Sequence[str] | None,
+        texts: Sequence[str] | Sequence[np.ndarray] | None,
         places: Sequence[Turn] | None = None,
     ) -> Estimate:
         """Predicts several utterances from features and words.
@@ -146,13 +149,19 @@ class Predictor:
           speech: Of each utterance its features as they were extracted, unscaled: `[1, feat]` for
             functionals, else `[frame, feat]`; None for a model of text alone. More frames than
             the longest utterance that the model was trained on had are cut in front.
-          texts: Of each utterance its words; None for a model of speech alone.
+          texts: Of each utterance its words, or for a model that reads features of them these, as
+            those of speech; None for a model of speech alone.
           places: Of each utterance its `dialogue`, `turn` and `speaker`; None for utterances on
             their own, which all have one speaker.
 
         Raises:
-          DserError: The model measures features by speaker, and has too few of one.
+          DserError: The model measures features by speaker, and has too few of one; or features of
+            the words cannot be computed here.
         """
+        if self.bundle.text_features is not None and texts is not None:
+            words = [each for each in texts if isinstance(each, str)]
+            if words:
+                texts = self._encode_texts(words)
         own = self._own(speech, places)
         pred = self._networks(encode(self.bundle, own, texts, places))
         columns = [ATTRS.index(attr) for attr in self.bundle.attrs]
@@ -188,6 +197,25 @@ class Predictor:
             return [None] * len(speech)
         own = self._own(speech, places) or ()
         return [None if np.isnan(each) else float(each) for each in usual.far(own)]
+
+    def _encode_texts(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Computes the features of words."""
+        check_text(self.bundle)
+        assert self.text_encoder is not None
+        return self.text_encoder.of_texts([fold_space(text) for text in texts], self.notices)
+
+    def check(self) -> None:
+        """Makes sure that what the model reads can be computed here.
+
+        Raises:
+          DserError: It cannot: features came from elsewhere, or an encoder is not there.
+        """
+        if self.reads_speech and self.speech_encoder is None:
+            _ = self.feature
+        check_text(self.bundle)
+        for each in (self.speech_encoder, self.text_encoder):
+            if each is not None:
+                self.notices += each.notices()
 
     @cached_property
     def feature(self) -> Feature:
@@ -231,6 +259,8 @@ class Predictor:
         if self._loudest <= 1:  # Said once: a predictor may live long.
             self._loudest = heard.peak
             self.notices += say_loud({file or "an array": heard.peak})
+        if self.speech_encoder is not None:
+            return self.speech_encoder.compute(heard.signal, file)
         return self.finish(self._extract(heard.signal, file))
 
     def finish(self, frames: Frames) -> Rows:
@@ -252,26 +282,6 @@ def _each(names: str | Sequence[str | None] | None, count: int) -> list[str | No
     if len(names) != count:
         raise DserError(f"{len(names)} names for {plural(count, 'utterance')}: give one for each")
     return list(names)
-
-
-def say_far(found: Iterable[tuple[Path | None, float | None]]) -> list[str]:
-    """Warns of recordings that lie far from all that a model was trained on.
-
-    Args:
-      found: Recordings, None for samples without a file, and what `Predictor.far` gave of each.
-    """
-    beyond = [(far, file) for file, far in found if far is not None and far > 1]
-    if not beyond:
-        return []
-    names = list(dict.fromkeys(str(file or "an array") for _, file in beyond))
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    verb = "lies" if len(beyond) == 1 else "lie"
-    highest = max(1.01, *(far for far, _ in beyond))  # Above 1, also as it is written.
-    return [
-        f"{plural(len(beyond), 'utterance')} {verb} far from all that the model was trained on, by "
-        f"up to {highest:.2f} times what is usual there, and may be worth nothing: "
-        f"{', '.join(names[:NAMED])}{more}"
-    ]
 
 
 def _heard(samples: np.ndarray) -> Heard:

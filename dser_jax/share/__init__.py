@@ -15,5 +15,6 @@ if TYPE_CHECKING:
     from dser_jax.share.exporting import check_out, export
     from dser_jax.share.forward import Networks, encode
     from dser_jax.share.gathering import gather
+    from dser_jax.share.parts import Features
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

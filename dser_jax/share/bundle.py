@@ -5,9 +5,8 @@ Nothing here runs a network; NumPy and safetensors are all that it needs (see do
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,14 @@ from dser_jax.config import HALF_LIFE, Config
 from dser_jax.corpora import ATTRS, Scale, as_scale, scale_as_json
 from dser_jax.data import Scaler, TurnVectors
 from dser_jax.features import Tokenizer, shown_name
-from dser_jax.share.parts import read_scaler, read_tokenizer, read_usual, read_weights
+from dser_jax.share.parts import (
+    Features,
+    read_scaler,
+    read_tokenizer,
+    read_usual,
+    read_weights,
+    write_scaler,
+)
 from dser_jax.share.turns import TURNS, read_turns, write_turns
 from dser_jax.share.usual import Usual
 from dser_jax.stats import Stretch
@@ -34,29 +40,10 @@ FORMAT, SCHEMA, SCHEMA_OF_SCALES, SCHEMA_STRETCHED = "dser_jax model", 1, 2, 3
 """The second schema is that of models whose attributes differ in their scale, the third of those
 that are stretched: an older version would leave the map out."""
 CONFIG, SCALER, TOKENIZER = "config.json", "scaler.json", "tokenizer.json"
-USUAL = "usual.json"
+TEXT_SCALER, USUAL = "text_scaler.json", "usual.json"
 
 Weights = dict[str, np.ndarray]
 """Arrays by the path of their leaf: `params/text/lstm_0/kernel`, `batch_stats/...`."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """The acoustic features that a model reads.
-
-    Attributes:
-      name: As the prepared data set had them, e.g. "gemaps_hsf".
-      kind: "hsf" for one row an utterance, "lld" for its frames.
-      columns: Their names.
-      source: What computed them, its version and settings.
-      steps: Steps that the network sees; 1 for functionals. Shorter utterances are padded in front.
-    """
-
-    name: str
-    kind: str
-    columns: tuple[str, ...]
-    source: str
-    steps: int
 
 
 @dataclass(frozen=True)
@@ -87,7 +74,7 @@ class Bundle:
       hparams: Traced settings, as a journal has them.
       features: What it reads of speech; None for text alone.
       scaler: What standardizes these; None for text alone.
-      tokenizer: What numbers words; None for speech alone.
+      tokenizer: What numbers words; None where it reads none.
       members: The networks.
       scores: What it reached, and on what (see `share.export`).
       made_with: Versions, commit and command.
@@ -95,6 +82,8 @@ class Bundle:
       turns: What makes vectors of the turns before; None without a context.
       stretch: The map of each network's predictions, fitted on those of validation, of an ensemble
         on their mean; None where they are left as they are.
+      text_features: What it reads of text in the place of words; None where it does not.
+      text_scaler: What standardizes these.
     """
 
     name: str
@@ -112,6 +101,20 @@ class Bundle:
     usual: Usual | None = None
     turns: TurnVectors | None = None
     stretch: Stretch | None = None
+    text_features: Features | None = None
+    text_scaler: Scaler | None = None
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it reads words, or features of them."""
+        return self.tokenizer is not None or self.text_features is not None
+
+    @property
+    def layers(self) -> tuple[int, int]:
+        """Layers that stand side by side in the features of speech, and in those of text."""
+        both = (self.features, self.text_features)
+        speech, text = (1 if each is None else each.layers for each in both)
+        return speech, text
 
     @property
     def title(self) -> str:
@@ -166,13 +169,9 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
         weights = {path: np.ascontiguousarray(a) for path, a in member.weights.items()}
         (folder / name).write_bytes(save(weights, {"format": "flax"}))
     if bundle.features is not None and bundle.scaler is not None:
-        scaler = {
-            "columns": bundle.features.columns,
-            "mean": bundle.scaler.mean.tolist(),
-            "scale": bundle.scaler.scale.tolist(),
-        }
-        text = json.dumps(scaler, indent=1, ensure_ascii=False) + "\n"
-        (folder / SCALER).write_text(text, "utf-8")
+        write_scaler(folder / SCALER, bundle.features, bundle.scaler)
+    if bundle.text_features is not None and bundle.text_scaler is not None:
+        write_scaler(folder / TEXT_SCALER, bundle.text_features, bundle.text_scaler)
     if bundle.usual is not None:
         (folder / USUAL).write_text(json.dumps(bundle.usual.to_json()) + "\n", "utf-8")
     if bundle.tokenizer is not None:
@@ -190,7 +189,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
         "attributes": list(bundle.attrs),
         "config": bundle.config.to_json(),
         "hparams": bundle.hparams,
-        "features": None if bundle.features is None else dataclasses.asdict(bundle.features),
+        "features": None if bundle.features is None else bundle.features.to_json(),
         "members": [
             {"run": member.run, "seed": member.seed, "weights": name}
             for name, member in zip(names, bundle.members, strict=True)
@@ -200,6 +199,8 @@ def write_bundle(bundle: Bundle, folder: Path) -> None:
         "made_with": bundle.made_with,
         "files": {name: digests[name] for name in sorted(digests) if name in _checked(bundle)},
     }
+    if bundle.text_features is not None:
+        settings["text_features"] = bundle.text_features.to_json()
     write_sealed(folder / CONFIG, settings)
 
 
@@ -212,7 +213,8 @@ def _schema(bundle: Bundle) -> int:
 def _checked(bundle: Bundle) -> set[str]:
     """Names the files that are to stay as they are; the model card is for its owner to edit."""
     count = len(bundle.members)
-    return {SCALER, USUAL, TOKENIZER, *TURNS, *weights_names(count), *program_names(count)}
+    beside = {SCALER, TEXT_SCALER, USUAL, TOKENIZER, *TURNS}
+    return {*beside, *weights_names(count), *program_names(count)}
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -237,8 +239,12 @@ def read_bundle(folder: Path) -> Bundle:
         )
     try:
         config = Config.from_json(settings["config"])
-        features = None if settings["features"] is None else _features(**settings["features"])
-        columns = 0 if features is None else len(features.columns)
+        features, of_text = (
+            None if settings.get(name) is None else Features.from_json(settings[name])
+            for name in ("features", "text_features")
+        )
+        columns, of_words = (0 if f is None else len(f.columns) for f in (features, of_text))
+        words = bool(config.text) and of_text is None
         stretched = settings["schema"] == SCHEMA_STRETCHED
         members, attrs = settings["members"], tuple(settings["attributes"])
         if not members or not attrs or not set(attrs) <= set(ATTRS):
@@ -246,7 +252,7 @@ def read_bundle(folder: Path) -> Bundle:
         files = [*weights_names(len(members))]
         if [member["weights"] for member in members] != files:
             raise ValueError(f"its weights are expected in {', '.join(files)}")
-        files += [SCALER] * (features is not None) + [TOKENIZER] * bool(config.text)
+        files += [SCALER] * bool(columns) + [TEXT_SCALER] * bool(of_words) + [TOKENIZER] * words
         files += [USUAL] * (USUAL in settings.get("files", {}))
         files += TURNS if config.context else ()
         if "files" in settings:  # Older versions wrote no digests.
@@ -260,7 +266,7 @@ def read_bundle(folder: Path) -> Bundle:
             hparams=settings["hparams"],
             features=features,
             scaler=None if features is None else read_scaler(folder / SCALER, columns),
-            tokenizer=read_tokenizer(folder / TOKENIZER) if config.text else None,
+            tokenizer=read_tokenizer(folder / TOKENIZER) if words else None,
             members=tuple(
                 Member(m["run"], m["seed"], read_weights(folder / m["weights"])) for m in members
             ),
@@ -269,11 +275,9 @@ def read_bundle(folder: Path) -> Bundle:
             usual=read_usual(folder / USUAL, columns) if USUAL in files else None,
             turns=read_turns(folder) if config.context else None,
             stretch=Stretch.from_json(settings["stretch"]) if stretched else None,
+            text_features=of_text,
+            text_scaler=None if of_text is None else read_scaler(folder / TEXT_SCALER, of_words),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         problem = f"not a model that can be read ({type(error).__name__}: {error})"
         raise DataError(problem, file=folder / CONFIG, expected=make) from error
-
-
-def _features(name: str, kind: str, columns: Sequence[str], source: str, steps: int) -> Features:
-    return Features(name, kind, tuple(columns), source, steps)

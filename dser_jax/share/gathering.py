@@ -13,9 +13,10 @@ from dser_jax.config import Config
 from dser_jax.data import Dataset, Prepared, feature_name, load_dataset, load_prepared
 from dser_jax.journal import JournalView, Row, environment, read_journal, weights_folder
 from dser_jax.share.baseline import baseline_of
-from dser_jax.share.bundle import Bundle, Features, Member, Weights
+from dser_jax.share.bundle import Bundle, Member, Weights
 from dser_jax.share.choice import Choice, choose
 from dser_jax.share.forward import Networks, flat, rows_of
+from dser_jax.share.parts import Features
 from dser_jax.share.usual import fit_usual
 from dser_jax.stats import Stretch, fit_stretch
 from dser_jax.system import DataError, DserError
@@ -60,7 +61,7 @@ def gather(
         attrs=dataset.attrs,
         config=config,
         hparams=rows[0]["hparams"],
-        features=_features(prepared, dataset, config),
+        features=_features(prepared, feature_name(prepared, config), dataset.data.acoustic),
         scaler=dataset.scaler,
         tokenizer=dataset.tokenizer,
         members=tuple(Member(row["run"], row["seed"], weights[row["run"]]) for row in rows),
@@ -68,6 +69,8 @@ def gather(
         made_with={**environment(), "journal_versions": view.manifest.get("versions", {})},
         usual=None if config.acoustic is None else fit_usual(prepared, dataset, config),
         turns=dataset.turn_vectors,
+        text_features=_features(prepared, config.vectors, dataset.data.text),
+        text_scaler=dataset.text_scaler,
     )
     networks = Networks(bundle)
     pred = {
@@ -119,14 +122,14 @@ def _load_prepared(view: JournalView, config: Config, data: str | Path | None) -
     return prepared
 
 
-def _features(prepared: Prepared, dataset: Dataset, config: Config) -> Features | None:
-    """Describes the features that the network reads."""
-    if config.acoustic is None or dataset.data.acoustic is None:
+def _features(prepared: Prepared, name: str, array: np.ndarray | None) -> Features | None:
+    """Describes the features, [utt, step, feat], that a half of the network reads."""
+    if array is None:
         return None
-    name = feature_name(prepared, config)
-    entry = prepared.manifest["features"][name]
-    steps = dataset.data.acoustic.shape[1]
-    return Features(name, entry["kind"], tuple(entry["columns"]), entry["source"], steps)
+    entry, layers = prepared.manifest["features"][name], prepared.layers_of(name)
+    columns = tuple(entry["columns"])
+    kind, encoder = entry["kind"], entry.get("encoder")
+    return Features(name, kind, columns, entry["source"], array.shape[1], layers, encoder)
 
 
 def _kept_weights(view: JournalView, run: str, count: int) -> Weights:

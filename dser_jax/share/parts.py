@@ -1,7 +1,10 @@
-"""The files of a shared model beside its settings, as they are read."""
+"""The features that a shared model reads, and its files beside its settings."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,56 @@ from dser_jax.data import Scaler
 from dser_jax.features import Tokenizer
 from dser_jax.share.usual import Usual
 from dser_jax.system import DataError, parse_json
+
+
+@dataclass(frozen=True)
+class Features:
+    """The features of speech, or of text, that a model reads.
+
+    Attributes:
+      name: As the prepared data set had them, e.g. "gemaps_hsf".
+      kind: "hsf" for one row an utterance, "lld" for its frames.
+      columns: Their names.
+      source: What computed them, its version and settings.
+      steps: Steps that the network sees; 1 for functionals. Shorter utterances are padded in front.
+      layers: Layers of an encoder that the columns are, side by side.
+      encoder: Which encoder, by name and checksum, as the manifest of the data set has it; None
+        where there is none.
+    """
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    source: str
+    steps: int
+    layers: int = 1
+    encoder: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values, those of encoders only where there is one."""
+        usual = {"layers": 1, "encoder": None}
+        return {key: value for key, value in asdict(self).items() if usual.get(key, ...) != value}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Features:
+        """Rebuilds what `to_json` gave; TypeError or ValueError where it is something else."""
+        given: dict[str, Any] = {**values, "columns": tuple(values.get("columns", ()))}
+        found = cls(**given)
+        if found.encoder is not None:
+            missing = {"model", "sha256", "layers", "pool"} - found.encoder.keys()
+            if missing:
+                raise ValueError(f"its encoder has no {' and no '.join(sorted(missing))}")
+        return found
+
+
+def write_scaler(path: Path, features: Features, scaler: Scaler) -> None:
+    """Writes the means and deviations, and of which columns they are."""
+    values = {
+        "columns": features.columns,
+        "mean": scaler.mean.tolist(),
+        "scale": scaler.scale.tolist(),
+    }
+    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:

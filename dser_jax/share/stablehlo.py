@@ -24,6 +24,7 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
     left out. A model with a context has `context` behind these, float32 `[utt, width]`; if that is
     recurrent, `[utt, turn, width]`, and then `turns`, int32 `[utt]`, those that are no padding.
     Where a model is stretched, so is what its programs give.
+    Behind all are `text` and `text_frames`, like `acoustic` and `frames`, of features of the words.
     """
     from jax import export
 
@@ -44,8 +45,12 @@ def export_networks(bundle: Bundle, folder: Path) -> None:
         given["context"] = jax.ShapeDtypeStruct((utt, *turns, width), jnp.float32)
         if recurrent:
             given["turns"] = jax.ShapeDtypeStruct((utt,), jnp.int32)
+    if (text := bundle.text_features) is not None:
+        given["text"] = jax.ShapeDtypeStruct((utt, text.steps, len(text.columns)), jnp.float32)
+        if text.kind == "lld":
+            given["text_frames"] = jax.ShapeDtypeStruct((utt,), jnp.int32)
     words = 0 if bundle.tokenizer is None else bundle.tokenizer.size
-    forward = make_forward(bundle.config, words)
+    forward = make_forward(bundle.config, words, bundle.layers)
     for name, member in zip(program_names(len(bundle.members)), bundle.members, strict=True):
 
         def one(*arrays, weights=member.weights):

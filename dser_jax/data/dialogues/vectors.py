@@ -108,7 +108,7 @@ def mean_frames(
     return np.where(there[:, None], means, np.float32(np.nan)).astype(np.float32)
 
 
-def mean_layers(values: Vectors, layers: int) -> Vectors:
+def mean_layers(values: Vectors, layers: int) -> Float32[np.ndarray, "utt _"]:
     """Averages features of several layers of an encoder, which stand side by side."""
     return values.reshape(len(values), layers, -1).mean(1)
 

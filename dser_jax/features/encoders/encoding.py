@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from dser_jax.corpora import Utterance
-from dser_jax.features.audio import RATE, Heard, hear
+from dser_jax.features.audio import RATE, Heard, Signal, hear
 from dser_jax.features.encoders.batches import Item, batches, computed, portions
 from dser_jax.features.encoders.encoder import Encoder
 from dser_jax.features.encoders.libraries import device, libraries
 from dser_jax.features.encoders.speech import SpeechNetwork, SpeechReader
 from dser_jax.features.encoders.text import TextNetwork, TextReader
 from dser_jax.features.extraction import find_keys
+from dser_jax.features.extractors.extractor import Frames
 from dser_jax.features.store import Store, writing
 from dser_jax.features.workers import Task
 from dser_jax.system import BadInput, DataError, Progress, deferred_interrupt, say
@@ -36,6 +37,7 @@ def encode(
     convert: bool = False,
     half: bool = False,
     said: list[str] | None = None,
+    told: bool = True,
 ) -> list[str | None]:
     """Sees to it that the store holds the features of every utterance.
 
@@ -47,6 +49,7 @@ def encode(
       convert: Whether recordings that are not 16 kHz mono are converted, or cannot be used.
       half: Whether the store keeps them in half precision.
       said: Takes what was cut, for people.
+      told: Whether it is said before how much there is to do, and how large it will be.
 
     Returns:
       The key of each utterance in the store, or None for those that were left out.
@@ -61,13 +64,37 @@ def encode(
         said += notes
     store = Store(folder, encoder.width, half)
     todo = {key: item for key, item in items.items() if key not in store}
-    _say_size(encoder, items, todo, half)
+    if told:
+        _say_size(encoder, items, todo, half)
     failed = _fill(encoder, start, todo, folder, half, bad) if todo else {}
     for i, key in enumerate(keys):
         if key is not None and key in failed:
             bad(failed[key])
             keys[i] = None
     return keys
+
+
+def make_encode(encoder: Encoder) -> Callable[[Signal | str, Path | None], Frames]:
+    """Loads an encoder; returns the function from a signal, and its file, or a text to features.
+
+    That function raises a `DataError`, which names the file, where there is no step, or no number.
+    """
+    speech = encoder.half == "speech"
+    network: Any = (
+        SpeechNetwork(SpeechReader(encoder)) if speech else TextNetwork(TextReader(encoder))
+    )
+
+    def encoded(given: Signal | str, file: Path | None = None) -> Frames:
+        if isinstance(given, str):
+            given = network.reader.read(given)
+        else:
+            network.reader.check(given, file)
+        result = computed(network, [""], {"": given})[""]
+        if isinstance(result, str):
+            raise DataError(result, file=file)
+        return encoder.finish(result)
+
+    return encoded
 
 
 class _Made(NamedTuple):

@@ -110,6 +110,11 @@ class SpeechReader:
             )
 
 
+def seconds_of_step(encoder: Encoder) -> float:
+    """Returns how much later than the one before a step of an encoder of speech begins."""
+    return SpeechReader(encoder).hop / RATE
+
+
 class SpeechNetwork:
     """An encoder of speech, loaded."""
 

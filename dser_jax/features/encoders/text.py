@@ -69,6 +69,12 @@ class TextReader:
         ]
 
 
+def say_cut(encoder: Encoder, texts: Sequence[str]) -> list[str]:
+    """Says how many texts have more tokens than an encoder takes."""
+    reader = TextReader(encoder)
+    return reader.said([reader.count(text) for text in texts])
+
+
 _OFFSET = ("camembert", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl")
 """Those whose first place is behind that of the padding, which has none."""
 

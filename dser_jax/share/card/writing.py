@@ -10,7 +10,8 @@ import numpy as np
 from dser_jax.corpora import scale_in_words
 from dser_jax.features import is_imported
 from dser_jax.share.baseline import baseline_in_words, fold_in_words
-from dser_jax.share.bundle import CONFIG, SCALER, TOKENIZER, Bundle, program_names, weights_names
+from dser_jax.share.bundle import CONFIG, TOKENIZER, Bundle
+from dser_jax.share.card.without import without
 
 PAPER = (
     "B. T. Atmaja and M. Akagi, “Dimensional speech emotion recognition from speech features and "
@@ -82,7 +83,7 @@ def _metadata(bundle: Bundle, licence: str | None) -> dict[str, Any]:
     terms = {"license": licence or "other"}
     if licence is None:
         terms |= {"license_name": "see-model-card", "license_link": "README.md"}
-    inputs = ["speech"] * speech + ["text"] * (bundle.tokenizer is not None)
+    inputs = ["speech"] * speech + ["text"] * bundle.reads_text
     return terms | {
         "library_name": "dser_jax",
         "pipeline_tag": task["type"],
@@ -121,12 +122,14 @@ def _text(bundle: Bundle, licence: str | None) -> str:
         inputs.append(f"speech (`{bundle.features.name}`: {bundle.features.source})")
     if bundle.tokenizer is not None:
         inputs.append("words")
+    if (text := bundle.text_features) is not None:
+        inputs.append(f"text (`{text.name}`: {text.source})")
     what = (
         f"{len(bundle.members)} networks, whose mean predicts"
         if several
         else "A network that predicts"
     )
-    foreign = bundle.features is not None and is_imported(bundle.features.source)
+    foreign = _foreign(bundle)
     use = f"""\
 import dser_jax
 
@@ -181,7 +184,7 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         "## Licence",
         _licence(bundle, licence),
         "## Without dser_jax",
-        _without(bundle),
+        without(bundle),
         "## Cite",
         PAPER,
     ]
@@ -192,18 +195,26 @@ def _listed(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _foreign(bundle: Bundle) -> bool:
+    """Tells whether it reads features that were not computed here."""
+    both = (bundle.features, bundle.text_features)
+    return any(each is not None and is_imported(each.source) for each in both)
+
+
 def _call(bundle: Bundle) -> str:
-    if bundle.features is not None and is_imported(bundle.features.source):
+    if _foreign(bundle):
+        speech = "[features]" if bundle.features is not None else "None"
         texts = '["what was said"]' if bundle.tokenizer is not None else "None"
-        return f"estimate = model.predict([features], {texts})"
+        texts = "[text_features]" if bundle.text_features is not None else texts
+        return f"estimate = model.predict({speech}, {texts})"
     recording = '"hello.wav"' if bundle.features is not None else ""
-    text = 'text="what was said"' if bundle.tokenizer is not None else ""
+    text = 'text="what was said"' if bundle.reads_text else ""
     return f"estimate = model({', '.join(filter(None, (recording, text)))})"
 
 
 def _command(bundle: Bundle) -> str:
     recording = " hello.wav" if bundle.features is not None else ""
-    text = ' --text "what was said"' if bundle.tokenizer is not None else ""
+    text = ' --text "what was said"' if bundle.reads_text else ""
     return f"dser predict FOLDER{recording}{text}"
 
 
@@ -254,46 +265,3 @@ def _licence(bundle: Bundle, licence: str | None) -> str:
     if bundle.tokenizer is not None:
         said += f" Of its transcripts, `{TOKENIZER}` has the words, and nothing else."
     return f"`{licence}`. {said}" if licence else said
-
-
-def _without(bundle: Bundle) -> str:
-    """Shows how a program is called, and with what."""
-    names = program_names(len(bundle.members))
-    lines, arguments, said = ["import jax, numpy as np"], [], []
-    if bundle.features is not None:
-        steps, width = bundle.features.steps, len(bundle.features.columns)
-        lines = ["import json, jax, numpy as np", f'scaler = json.load(open("{SCALER}"))']
-        lines += ['acoustic = (features - scaler["mean"]) / scaler["scale"]']
-        arguments.append("np.float32(acoustic)")
-        padded = ", padded in front with zeros once they are scaled" if steps > 1 else ""
-        said.append(
-            f"`features` are `[utterance, {steps}, {width}]`, as `{SCALER}` names them{padded}."
-        )
-    if (tokenizer := bundle.tokenizer) is not None:
-        arguments.append("np.int32(tokens)")
-        said.append(
-            f"`tokens` are `[utterance, {bundle.config.max_tokens}]`: the place of each word in "
-            f"`{TOKENIZER}`, counted from 1, with zeros in front."
-            + (" Typographic signs in a text are first written as ASCII does." * tokenizer.folds)
-        )
-    if bundle.features is not None and bundle.features.kind == "lld":
-        arguments.append("np.int32(frames)")
-        said.append("`frames` are `[utterance]`: how many of the steps are no padding.")
-    if bundle.turns is not None:
-        arguments += ["np.float32(context)"]
-        arguments += ["np.int32(turns)"] if bundle.config.context == "recurrent" else []
-        said.append("`context` is what dser_jax makes of the turns before.")
-    lines += [f'program = open("{names[0]}", "rb").read()']
-    lines += ["network = jax.export.deserialize(bytearray(program))"]
-    lines += [f"print(network.call({', '.join(arguments)}))  # [utterance, 3], on [-1, 1]"]
-    which = (
-        f"`{names[0]}` is the network"
-        if len(names) == 1
-        else f"`{names[0]}` and so on are the networks"
-    )
-    code = "\n".join(lines)
-    return (
-        f"{which} with the weights, for `jax.export` on CPU and CUDA:\n\n```python\n{code}\n```\n\n"
-        f"{' '.join(said)} The outputs are valence, arousal and dominance. The weights alone are "
-        f"in `{weights_names(len(names))[0]}`."
-    )
