@@ -15,7 +15,7 @@ from dser_jax.config import DIALOGUES
 from dser_jax.data.counts import counted
 from dser_jax.data.dataset import load_dataset
 from dser_jax.data.dialogues.order import Place, before_of, causal_means, grid_of, groups_of
-from dser_jax.data.dialogues.vectors import fit_words, mean_frames
+from dser_jax.data.dialogues.vectors import fit_words, mean_frames, mean_layers
 from dser_jax.data.inputs import check_inputs
 from dser_jax.data.joining import join
 from dser_jax.data.prepared import load_prepared
@@ -224,3 +224,20 @@ def test_rows_that_can_have_no_context_are_told(tmp_path):
         ("dialogues", "12"), ("of several speakers", "12"), ("min", "7"), ("median", "8"),
         ("max turns", "8"), ("rows in none", "1"),
     ]  # fmt: skip
+
+
+def test_features_of_text_take_the_place_of_words(tmp_path):
+    prepare_talk(tmp_path)
+    x = np.random.default_rng(2).normal(5, 3, (COUNT, 6)).astype("f4")
+    x[7] = np.nan
+    np.save(tmp_path / "said.npy", x)
+    given = {"said_hsf": tmp_path / "said.npy"}
+    prepared = prepare(None, tmp_path / "prepared", text=given, missing_transcripts="keep")
+    config = replace(CONFIG, context="all", vectors="said_hsf", text="mlp")
+    dataset = load_dataset(prepared, config)
+    turns = dataset.data.turns
+    assert turns.shape == (COUNT, 4 + 6)
+    assert np.isnan(turns[7, 4:]).all(), "who says nothing"
+    assert not np.isnan(turns[7, :4]).any()
+    np.testing.assert_allclose(turns[8, 4:], dataset.data.text[8, 0], rtol=0.05)
+    np.testing.assert_array_equal(mean_layers(x[:2], 2), (x[:2, :3] + x[:2, 3:]) / 2)

@@ -30,7 +30,9 @@ from dser_jax.data.inputs import feature_name, folds_signs, need_dialogues
 from dser_jax.data.prepared import Prepared, has_features
 from dser_jax.system import DserError
 
-OfText = tuple[Float32[np.ndarray, "utt step feat"], Int32[np.ndarray, " utt"] | None, int]
+OfText = tuple[
+    Float32[np.ndarray, "utt text_step text_feat"], Int32[np.ndarray, " utt"] | None, int
+]
 """Features of text: standardized, their frames, and their layers."""
 
 

@@ -62,7 +62,7 @@ class TurnVectors:
     def __call__(
         self,
         speech: Float[np.ndarray, "utt feat"] | None,
-        text: Float[np.ndarray, "utt feat"] | None,
+        text: Float[np.ndarray, "utt text_feat"] | None,
         transcripts: Sequence[str | None],
     ) -> Vectors:
         """Returns a vector for each turn.
