@@ -20,5 +20,6 @@ if TYPE_CHECKING:
     from dser_jax.experiment.options import Options
     from dser_jax.experiment.running import LANES, run_experiment, sweep, train_groups
     from dser_jax.experiment.saved_weights import load_weights
+    from dser_jax.experiment.tuning import tune
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         product,
         usable_groups,
     )
-    from dser_jax.plan.names import canonical, hparams_json, plain, run_id, run_of
+    from dser_jax.plan.names import canonical, hparams_json, plain, run_id, run_of, with_later
     from dser_jax.plan.runs import Outcome, RunSpec, stack_hparams, tree_bytes
     from dser_jax.plan.weights import no_weights, three_weights, two_weights
 else:

@@ -19,6 +19,20 @@ if TYPE_CHECKING:
     from dser_jax.training import HParams
 
 
+LATER = {
+    "weight_decay": 0.0,
+    "modality_dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "half_life": 8.0,
+}
+"""Traced settings added after version 0.1, and what they are where a row does not have them."""
+
+
+def with_later(hparams: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the traced settings of a row, those included that it leaves out."""
+    return {**LATER, **hparams}
+
+
 def run_of(config: Config, spec: RunSpec, fingerprint: str) -> str:
     """Names a run by what determines it: settings, seed and data."""
     identity = {

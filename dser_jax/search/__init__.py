@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from dser_jax.search.optuna import OptunaSearch, optuna_search
     from dser_jax.search.random import RandomSearch, random_search
     from dser_jax.search.space import Choice, Range, Space, parse_range
-    from dser_jax.search.trials import about, best_settings, chosen, ranked, setting, value_of
+    from dser_jax.search.trials import (
+        about,
+        best_settings,
+        chosen,
+        ranked,
+        setting,
+        settings_of,
+        value_of,
+    )
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -12,6 +12,7 @@ import numpy as np
 
 from dser_jax.corpora import ATTRS
 from dser_jax.journal import JournalView, Row, read_journal
+from dser_jax.plan import with_later
 from dser_jax.system import DserError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def value_of(row: Row, attrs: Sequence[str] = ATTRS) -> float | None:
 def setting(row: Mapping[str, Any], field: str) -> float:
     """Returns what a trial has of a setting that can be searched."""
     weights = ("alpha", "beta", "gamma")
-    hparams = row["hparams"]
+    hparams = with_later(row["hparams"])
     return hparams["loss_weights"][weights.index(field)] if field in weights else hparams[field]
 
 
@@ -81,8 +82,6 @@ def best_settings(folder: str | os.PathLike, count: int = 3) -> dict[str, HParam
     Raises:
       DserError: The folder holds no search, or no trial of it has ended well.
     """
-    from dser_jax.training import HParams
-
     view = read_journal(folder)
     search = about(view.manifest)
     if search is None:
@@ -90,8 +89,12 @@ def best_settings(folder: str | os.PathLike, count: int = 3) -> dict[str, HParam
     best = ranked(view.rows, search.get("attributes", ATTRS))[:count]
     if not best:
         raise DserError(f"{folder}: no trial has ended well yet")
+    return {row["name"]: settings_of(row) for _, row in best}
+
+
+def settings_of(row: Row) -> HParams:
+    """Returns the traced settings of a row of a journal."""
+    from dser_jax.training import HParams
+
     kinds = {field: np.asarray(value).dtype for field, value in HParams()._asdict().items()}
-    return {
-        row["name"]: HParams(**{f: np.asarray(v, kinds[f])[()] for f, v in row["hparams"].items()})
-        for _, row in best
-    }
+    return HParams(**{f: np.asarray(v, kinds[f])[()] for f, v in row["hparams"].items()})

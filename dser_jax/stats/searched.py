@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from dser_jax.plan import canonical, two_weights
+from dser_jax.plan import canonical, two_weights, with_later
 from dser_jax.stats.means import Summary, summary
 from dser_jax.stats.rows import Row, count_lost, score
 
@@ -29,7 +29,10 @@ PAPER_RATES = {"acoustic_dropout": 0.1, "text_dropout": 0.3}
 """Where each rate is held for a line along the other: text as in the authors' script for their line
 along the acoustic rates, speech at the rate that the paper picks."""
 
-OTHERS = ("fusion_dropout", "learning_rate", "patience")
+OTHERS = (
+    *("fusion_dropout", "learning_rate", "patience"),
+    *("weight_decay", "modality_dropout", "embedding_dropout", "half_life"),
+)
 """What else a grid of the command line can go over."""
 
 
@@ -109,9 +112,13 @@ def searches(rows: Sequence[Row]) -> list[tuple[Search, ...]]:
     - "rates": both dropout rates vary, most pairs being there (Fig. 6);
     - "acoustic_dropout", "text_dropout": one varies, the other held at one value. Of several, it is
       the value with the most points; of equals the paper's, else the one of the pick;
-    - "fusion_dropout", "learning_rate", "patience": alone.
+    - "fusion_dropout", "learning_rate", "patience" and the other traced settings: alone.
     """
-    usable = [row for row in rows if "loss_weights" in (row.get("hparams") or {})]
+    usable = [
+        {**row, "hparams": with_later(row["hparams"])}
+        for row in rows
+        if "loss_weights" in (row.get("hparams") or {})
+    ]
     found: list[list[Search]] = []
     for group in _groups(usable, "loss_weights"):
         found += [_surface(group), _weight_lines(group)]

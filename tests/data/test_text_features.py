@@ -16,11 +16,14 @@ from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan.groups import Group, product, usable_groups
+from dser_jax.plan.names import LATER
+from dser_jax.search.trials import setting
 from dser_jax.stats.baselines.fitting import fit_baselines
 from dser_jax.stats.baselines.inputs import blocks_of
 from dser_jax.stats.baselines.planning import plan_baselines
 from dser_jax.system.errors import DserError
 from dser_jax.system.files.sealed import write_sealed
+from dser_jax.training.hparams import HParams
 
 COUNT = 30
 
@@ -98,6 +101,9 @@ def test_networks_train_on_them(prepared, tmp_path, changes):
     assert [row["status"] for row in view.rows] == ["ok"] * 2
     assert view.rows[1]["hparams"]["weight_decay"] == 0.1
     assert "weight_decay" not in view.rows[0]["hparams"]
+    assert [setting(row, "weight_decay") for row in view.rows] == [0.0, 0.1]
+    later = {name: value for name, value in HParams()._asdict().items() if name in LATER}
+    assert {name: float(value) for name, value in later.items()} == LATER
     assert view.rows[0]["config"]["mix_layers"] is True
     assert view.rows[0]["test"] != view.rows[1]["test"]
     assert Config.from_json(json.loads(json.dumps(named.to_json()))) == named
