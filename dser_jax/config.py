@@ -47,6 +47,14 @@ _LATER = ("mix_layers", "context", "context_turns", "normalize")
 """Fields added after version 0.1: runs without them are called what they were called then."""
 
 
+def _fits(value: Any, kind: str) -> bool:
+    """Tells whether a value of JSON is of a field's type."""
+    if kind.startswith("tuple"):
+        whole = isinstance(value, (list, tuple)) and all(type(each) is int for each in value)
+        return whole and (kind.endswith("...]") or len(value) == kind.count("int"))
+    return (value is None and "None" in kind) or type(value).__name__ in kind.split(" | ")
+
+
 @dataclass(frozen=True)
 class Config:
     """What a training program is built from; the defaults are the paper's (Section IV, Fig. 3).
@@ -184,8 +192,18 @@ class Config:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:
-        """Rebuilds the settings that `to_json` gave, of earlier versions too."""
+        """Rebuilds the settings that `to_json` gave, of earlier versions too.
+
+        Raises:
+          DserError: A setting is not known, missing, or not of its type.
+        """
         # Before there was a choice, padding was fed to the network under both protocols.
         values = {"padding": "keras", **values}
+        kinds = {field.name: str(field.type) for field in dataclasses.fields(cls)}
+        for name in (*values, "fusion", "taps"):
+            if name not in kinds:
+                raise DserError(f"a setting that this version does not know: {name!r}")
+            if not _fits(values.get(name), kinds[name]):
+                raise DserError(f"{name} is {values.get(name)!r}; expected {kinds[name]}")
         tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("fusion", "taps")}
         return cls(**{**values, **tuples})

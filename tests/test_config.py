@@ -20,6 +20,31 @@ def test_a_config_survives_json(config):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"units": "16"}, "units is '16'; expected int"),
+        ({"units": True}, "units is True; expected int"),
+        ({"layers": 2.0}, "layers is 2.0; expected int"),
+        ({"acoustic": 3}, r"acoustic is 3; expected str \| None"),
+        ({"half_recurrence": "no"}, "half_recurrence is 'no'; expected bool"),
+        ({"fusion": [64, 32, 16]}, r"fusion is \[64, 32, 16\]; expected tuple\[int, int\]"),
+        ({"fusion": None}, "fusion is None"),
+        ({"taps": ["4"]}, r"taps is \['4'\]"),
+        ({"splitt": "column"}, "a setting that this version does not know: 'splitt'"),
+    ],
+)
+def test_what_somebody_has_edited_is_checked(changes, message):
+    with pytest.raises(DserError, match=message):
+        Config.from_json({**Config().to_json(), **changes})
+
+
+def test_what_is_missing_is_said():
+    values = {name: value for name, value in Config().to_json().items() if name != "taps"}
+    with pytest.raises(DserError, match="taps is None"):
+        Config.from_json(values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
         ({"acoustic": None, "text": None}, "an acoustic half, a text half, or both"),
         ({"protocol": "lax"}, "protocol is 'lax'"),
         ({"split": "random"}, "split is 'random'"),

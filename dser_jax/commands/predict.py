@@ -125,12 +125,14 @@ def run(args: argparse.Namespace) -> None:
     elif format is not None:
         raise DserError("--format belongs to --out")
 
-    from dser_jax.predict import load, make_transcriber, predict, show, write
+    from dser_jax.predict import check_columns, load, make_transcriber, predict, show, write
     from dser_jax.system import console_of, enable_compile_cache, plural, say, tell
 
     for notice in (*asked.said, *enable_compile_cache()):
         say(notice)
     model = load(args.model, pairs("--encoder", args.encoder))
+    if asked.header is not None and format == "csv":
+        check_columns(model, asked.header)
     transcriber = None if args.asr is None else make_transcriber(args.asr)
     rules = {"transcripts": args.missing_transcripts, "speech": args.missing_speech}
     keep = [half for half, rule in rules.items() if rule == "keep"]

@@ -113,7 +113,8 @@ class SweepProgress(Progress):
         if (tick := self._tick) is not None:
             parts.append(f"{tick.busy}/{tick.lanes} lanes busy")
         if (rate := self._rate) is not None:
-            parts.append(f"{rate:.0f} epochs/s" if rate >= 10 else f"{rate:.2g} epochs/s")
+            text = f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+            parts.append(f"{text} {'epoch' if text == '1' else 'epochs'}/s")
         return [*parts, *self._best_text()]
 
     def _best_text(self) -> list[str]:

@@ -18,6 +18,9 @@ PyTree = Any
 TRIES = 5
 """How often a save is tried that gets in its own way."""
 
+_PLACES = ("/tmp", "/var/tmp", "/dev/shm", os.path.expanduser("~"))
+"""Where a link may be made if the name of the folder for temporary files is not plain."""
+
 _ALONE = threading.Lock()
 """Held while Orbax works, which is not known to bear two saves at once."""
 
@@ -65,13 +68,24 @@ def _plain(folder: Path) -> Iterator[str]:
     is the same place on the same disk.
     """
     absolute = folder.absolute()
-    if re.fullmatch(r"[\w/.+=,@-]*", os.fspath(absolute), re.ASCII):
+    if _is_plain(absolute):
         yield os.fspath(absolute)
         return
-    with tempfile.TemporaryDirectory(prefix="dser-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="dser-", dir=_place_of_links()) as temporary:
         link = Path(temporary) / "folder"
         link.symlink_to(absolute.parent, target_is_directory=True)
         yield os.fspath(link / absolute.name)
+
+
+def _is_plain(path: str | Path) -> bool:
+    return bool(re.fullmatch(r"[\w/.+=,@-]*", os.fspath(path), re.ASCII))
+
+
+def _place_of_links() -> str:
+    """Returns a folder for temporary files whose own name is plain; that of the user, if it is."""
+    places = [tempfile.gettempdir(), *_PLACES]
+    plain = [each for each in places if _is_plain(each) and os.access(each, os.W_OK | os.X_OK)]
+    return plain[0] if plain else places[0]
 
 
 @contextlib.contextmanager

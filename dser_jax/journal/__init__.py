@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dser_jax.journal.journal import Journal
     from dser_jax.journal.merging import merge, part_of
     from dser_jax.journal.provenance import environment
-    from dser_jax.journal.reading import JournalView, read_journal
+    from dser_jax.journal.reading import JournalView, read_journal, refuse_prepared
     from dser_jax.journal.rows import make_row
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

@@ -34,10 +34,10 @@ from dser_jax.journal.reading import (
     JournalView,
     as_planned,
     check_schema,
-    is_prepared,
     missing_arrays,
     missing_weights,
     planned_runs,
+    refuse_prepared,
 )
 from dser_jax.journal.resuming import check_match, join_manifests, now
 from dser_jax.journal.row_file import RowFile
@@ -113,10 +113,7 @@ class Journal:
             of a run that was not planned, and is not to be dropped.
         """
         folder = Path(folder)
-        if folder.is_dir() and is_prepared(read_manifest(folder) or {}):
-            raise DserError(
-                f"{folder} is a prepared data set, which gets no runs; choose another --out"
-            )
+        refuse_prepared(folder)
         with saying(folder):
             for part in ("arrays", "truth", "params"):
                 (folder / part).mkdir(parents=True, exist_ok=True)

@@ -112,6 +112,18 @@ def _lost(paths: Sequence[Path], what: str) -> list[str]:
     return [f"{path} is missing; {again}" for path in paths[:1]]
 
 
+def refuse_prepared(folder: Path) -> None:
+    """Makes sure that a folder in which runs are to lie is no prepared data set.
+
+    Raises:
+      DserError: It is one.
+    """
+    if folder.is_dir() and is_prepared(read_manifest(folder) or {}):
+        raise DserError(
+            f"{folder} is a prepared data set, which gets no runs; choose another --out"
+        )
+
+
 def is_prepared(manifest: Mapping[str, Any]) -> bool:
     """Tells whether a manifest is that of a prepared data set, and of no journal."""
     return "utterances_sha256" in manifest

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.predict.output import show, write
+    from dser_jax.predict.output import check_columns, show, write
     from dser_jax.predict.pipeline import Prediction, predict
     from dser_jax.predict.place import check_out, format_of
     from dser_jax.predict.predictor import Predictor, load

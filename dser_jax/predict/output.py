@@ -65,6 +65,17 @@ def columns(model: Predictor) -> list[str]:
     return [f"{kind}_{attr}" for kind in kinds for attr in model.bundle.attrs]
 
 
+def check_columns(model: Predictor, header: Sequence[str]) -> None:
+    """Makes sure that a CSV has room for the columns that predictions add, before they are made.
+
+    Raises:
+      DserError: It has one of these names already.
+    """
+    names = [*columns(model), *(["far"] if model.bundle.usual is not None else []), "problem"]
+    if clash := [name for name in names if name in header]:
+        raise DserError(f"the table has a column {clash[0]!r} already; rename it there")
+
+
 def _values(prediction: Prediction) -> list[float] | None:
     """Returns the values on the corpus' scale, on [-1, 1], and the spread on the scale."""
     estimate = prediction.estimate
@@ -226,12 +237,9 @@ def show(
     words = any(each.piece.text for each in shown)
     count = len(bundle.members)
     spread = f", ± the deviation of {count} networks" if count > 1 else ""
-    table = Table(
-        title=_shown(f"{bundle.title}; values from {scale_in_words(bundle.scale)}{spread}"),
-        box=box.SIMPLE_HEAD,
-        title_justify="left",
-        title_style="bold",
-    )
+    title = _shown(f"{bundle.title}; values from {scale_in_words(bundle.scale)}{spread}")
+    console.print(title, style="bold", soft_wrap=True)  # It may be wider than the table.
+    table = Table(box=box.SIMPLE_HEAD)
     table.add_column("recording", overflow="fold")
     if several:
         table.add_column("time (s)", justify="right", no_wrap=True)

@@ -22,7 +22,7 @@ from dser_jax.report.terminal import print_answer, print_line, print_section, pr
 from dser_jax.report.text import USUAL, Asked, progress
 from dser_jax.search import about, chosen
 from dser_jax.stats import Table, score, tables, with_derived
-from dser_jax.system import console_of, plural, saying, write_text
+from dser_jax.system import console_of, plural, quiet_matplotlib, saying, write_text
 
 SCATTERS = 24
 """At most so many names get a figure of predictions against labels."""
@@ -141,6 +141,7 @@ def _draw(
     view: JournalView, groups: Sequence[Table], out: Path, problems: list[str], *, scatter: bool
 ) -> dict[str, list[Path]]:
     """Draws what there is to draw: title -> files."""
+    quiet_matplotlib()
     try:
         from dser_jax.report import figures
     except ModuleNotFoundError as error:

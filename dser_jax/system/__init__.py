@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dser_jax.system.cores import (
         available_cores,
         check_device,
+        device_in_words,
         mend_device,
         unfit_for_lanes,
         use_all_cores,
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
         plural,
         print_utf8,
         printable,
+        quiet_matplotlib,
         replace_unknown,
         settle,
         tell,

@@ -44,10 +44,18 @@ def check_device(*, lanes: bool = False) -> None:
     try:
         jax.devices()
     except Exception as error:  # An assertion, too, where nothing that was named is there.
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = device_in_words(str(error) or type(error).__name__, os.environ)
         raise DserError(f"JAX does not compute: {text}; {mend_device(os.environ)}") from error
     if lanes and (set_ := unfit_for_lanes(os.environ)):
         raise DserError(f"{set_[0]}; {set_[1]}")
+
+
+def device_in_words(error: str, environment: Mapping[str, str]) -> str:
+    """Says why JAX does not compute; where what is named is not there, JAX itself has no word."""
+    text = " ".join(error.split())
+    if text == "AssertionError":
+        return f"there is no device of the kind {environment.get('JAX_PLATFORMS', '')!r} here"
+    return text
 
 
 def mend_device(environment: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -87,6 +88,18 @@ def settle(doubts: Sequence[str], yes: bool) -> None:
         raise DserError(f"this looks wrong: {'; '.join(doubts)}. --yes goes on with it")
     elif not _ask("\n".join([*doubts, "This looks wrong. Go on with it?"])):
         raise DserError("this looks wrong, and was not gone on with; --yes does so unasked")
+
+
+def quiet_matplotlib() -> None:
+    """Has Matplotlib say nothing of where it keeps its caches: it works without, as we do."""
+
+    def of_more(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        return "writable directory" not in text and "temporary cache directory" not in text
+
+    logger = logging.getLogger("matplotlib")
+    if not any(getattr(each, "__name__", "") == of_more.__name__ for each in logger.filters):
+        logger.addFilter(of_more)
 
 
 def replace_unknown() -> None:

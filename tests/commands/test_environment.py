@@ -83,7 +83,8 @@ def test_every_command_that_computes_says_so_where_nothing_does(
     write_bundle(make_model(acoustic=None).bundle, model)
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     monkeypatch.setattr("jax.devices", Nothing())
-    sentence = "JAX does not compute: AssertionError; JAX_PLATFORMS is 'cuda': unset it, or name"
+    sentence = "JAX does not compute: there is no device of the kind 'cuda' here; JAX_PLATFORMS is "
+    sentence += "'cuda': unset it, or name"
     for command in (
         sweep_arguments(data, tmp_path / "out"),
         ["predict", str(model), "--text", "good"],

@@ -57,6 +57,19 @@ def test_a_tree_comes_back_from_a_folder_of_any_name(folder):
     assert os.listdir(folder) == ["run"]
 
 
+@pytest.mark.parametrize("name", ["tmp [v2]", "a\\b", "日本"])
+def test_the_folder_for_temporary_files_may_be_called_anything_too(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / "runs {1}").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))
+    tree = {"kernel": np.arange(6.0)}
+    save_tree(tmp_path / "runs {1}" / "run", tree)
+    np.testing.assert_array_equal(
+        load_tree(tmp_path / "runs {1}" / "run")["kernel"], tree["kernel"]
+    )
+    assert os.listdir(tmp_path / name) == []
+
+
 def test_lanes_in_flight_come_back_from_a_folder_of_any_name(folder):
     said: list[str] = []
     lanes = Checkpoints(folder / "lanes", said.append)

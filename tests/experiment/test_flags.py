@@ -1,14 +1,18 @@
 """The flags of an experiment, and what is made of them."""
 
 import argparse
+import ast
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dser_jax.config import Config
 from dser_jax.experiment.flags.arguments import add_arguments, make_parser
+from dser_jax.experiment.flags.parser import fitted
 from dser_jax.experiment.flags.settings import make_config, make_hparams
 from dser_jax.system.errors import DserError
 from dser_jax.training.hparams import HParams
@@ -141,6 +145,40 @@ def test_no_runs_are_refused(flag, least, capsys):
     with pytest.raises(SystemExit):
         arguments(flag, f"{least - 1}")
     assert f"argument {flag}: {least - 1} is less than {least}" in capsys.readouterr().err
+
+
+EXPERIMENTS = sorted((Path(__file__).parents[2] / "experiments").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_the_help_of_an_experiment_is_as_wide_as_a_terminal(path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8")), clean=False) or ""
+    text = make_parser(docstring).format_help()
+    assert max(map(len, text.splitlines())) <= 80
+    assert " ".join(text.split()).count("python experiments/") == docstring.count("python exp")
+    words = set(re.findall(r"\w+", docstring))
+    assert words <= set(re.findall(r"\w+", text))
+
+
+def test_tables_in_a_description_stay_and_commands_go_on():
+    table = "    " + "x" * 90 + "\n    y"
+    assert fitted(f"{table}\n\nz") == f"{table}\n\nz"
+    command = "    python some/file.py --flag " + "value " * 20 + "\\\n        --last"
+    lines = fitted(command).splitlines()
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    assert " ".join(line.removesuffix("\\").strip() for line in lines) == (
+        "python some/file.py --flag " + "value " * 20 + "--last"
+    )
+
+
+def test_a_prepared_folder_is_refused_before_the_size_is_said(tmp_path, capsys):
+    data = folder_of(tmp_path, "mine_hsf")
+    capsys.readouterr()
+    args = make_parser("").parse_args(["--data", data, "--out", data])
+    with pytest.raises(DserError, match="is a prepared data set, which gets no runs"):
+        make_config(args)
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "often"])

@@ -18,11 +18,12 @@ from untrained import make_model
 
 from dser_jax.cli import main
 from dser_jax.features.audio import RATE
-from dser_jax.predict.output import as_csv
+from dser_jax.predict.output import as_csv, check_columns
 from dser_jax.predict.pipeline import predict
 from dser_jax.predict.recordings import Asked, Piece, find
 from dser_jax.predict.segment import cut
 from dser_jax.predict.transcribe import TRANSCRIBERS, make_transcriber
+from dser_jax.share.bundle import write_bundle
 from dser_jax.share.exporting import export
 from dser_jax.system.errors import DserError
 
@@ -502,3 +503,20 @@ def test_a_csv_of_words_for_a_model_of_words(tmp_path):
     assert [float(row["unit_valence"]) for row in rows] == pytest.approx(want.tolist(), abs=1e-5)
     given = predict(words, Asked((Piece(text="is awful"),)))
     assert given[0].estimate.pred[0] == pytest.approx(want[1], abs=1e-5)
+
+
+def test_a_column_that_is_there_already_is_refused_before_anything_is_predicted(tmp_path, capsys):
+    model, table = make_model(acoustic=None), tmp_path / "calls.csv"
+    check_columns(model, ["transcript", "far", "pred"])
+    for name in ("pred_valence", "unit_arousal", "spread_dominance", "problem"):
+        with pytest.raises(DserError, match=f"has a column '{name}' already; rename it there"):
+            check_columns(model, ["transcript", name])
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_bundle(model.bundle, folder)
+    table.write_text("transcript,pred_valence\nhello,1\n")
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", str(folder), str(table), "--out", str(tmp_path / "out.csv")])
+    assert caught.value.code == 2
+    assert "already; rename it there" in capsys.readouterr().err
+    assert not (tmp_path / "out.csv").exists()

@@ -364,6 +364,9 @@ def test_validation_chooses_and_test_does_not():
         runs(run="ridge")
     with pytest.raises(DserError, match="x has failed"):
         runs(run="x")
+    view = JournalView(Path("j"), {}, rows[6:7])  # As after --seeds 0.
+    with pytest.raises(DserError, match=r"baselines alone.*--seeds 1 or more, and --extend, "):
+        runs()
 
 
 def test_validation_picks_the_baseline_of_the_same_test_utterances():

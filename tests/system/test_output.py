@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 
 import pytest
 
+from dser_jax.system.errors import DserError
 from dser_jax.system.files.atomic import write_text
 from dser_jax.system.output import (
     console_of,
@@ -12,8 +14,49 @@ from dser_jax.system.output import (
     harmless,
     print_utf8,
     printable,
+    quiet_matplotlib,
     replace_unknown,
+    settle,
 )
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_looks_wrong_is_said_once(monkeypatch, capsys):
+    """Without a terminal in the error alone; with --yes on stdout alone."""
+    settle([], False)
+    with pytest.raises(DserError, match=r"this looks wrong: a; b\. --yes goes on with it"):
+        settle(["a", "b"], False)
+    assert capsys.readouterr() == ("", "")
+    settle(["a", "b"], True)
+    assert capsys.readouterr() == ("a\nb\n", "")
+
+
+@pytest.mark.parametrize(("answer", "goes_on"), [("y\n", True), ("\n", False), ("", False)])
+def test_at_a_terminal_one_is_asked(monkeypatch, capsys, answer, goes_on):
+    told = Terminal()
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(sys, "stderr", told)
+    if goes_on:
+        settle(["a"], False)
+    else:
+        with pytest.raises(DserError, match="not gone on with; --yes does so unasked"):
+            settle(["a"], False)
+    assert told.getvalue() == "a\nThis looks wrong. Go on with it? [y/N] "
+    assert capsys.readouterr().out == ""
+
+
+def test_matplotlib_says_nothing_of_its_caches(caplog):
+    quiet_matplotlib()
+    quiet_matplotlib()
+    logger = logging.getLogger("matplotlib")
+    logger.warning("%s is not a writable directory", "/x")
+    logger.warning("Matplotlib created a temporary cache directory at %s because ...", "/y")
+    logger.warning("something else")
+    assert caplog.messages == ["something else"]
 
 
 def stdout(monkeypatch, encoding: str) -> io.BytesIO:

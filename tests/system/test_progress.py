@@ -163,7 +163,7 @@ def test_the_first_line_of_a_log_waits_for_the_first_epoch(monkeypatch, capsys):
     now = 27.0
     progress(Tick(2, 2, 2, 2, NAN))
     assert capsys.readouterr().err.splitlines()[1:] == [
-        "lstm: 0 of 2 runs, 2/2 lanes busy, 1 epochs/s, at most 18 s left, 27 s so far"
+        "lstm: 0 of 2 runs, 2/2 lanes busy, 1 epoch/s, at most 18 s left, 27 s so far"
     ]
 
 
@@ -188,7 +188,7 @@ def test_the_next_program_has_a_count_and_a_rate_of_its_own(clock):
     assert progress.left(0) is None
     for epoch in range(10):
         progress(Tick(1, 2, epoch, 2 * epoch, NAN))
-    assert progress.details()[:2] == ["1/2 lanes busy", "1 epochs/s"]
+    assert progress.details()[:2] == ["1/2 lanes busy", "1 epoch/s"]
     assert "lanes 75% busy" in progress.summary(9)
 
 

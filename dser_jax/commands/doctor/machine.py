@@ -12,7 +12,14 @@ from pathlib import Path
 
 from dser_jax.commands.doctor.findings import Finding
 from dser_jax.commands.doctor.probes import Probed
-from dser_jax.system import available_cores, cache_root, mend_device, plural, unfit_for_lanes
+from dser_jax.system import (
+    available_cores,
+    cache_root,
+    device_in_words,
+    mend_device,
+    plural,
+    unfit_for_lanes,
+)
 
 LITTLE_DISK = 2 << 30
 NO_DISK = 100 << 20
@@ -32,8 +39,8 @@ def devices(
     """
     given = probed.result()
     if given.error is not None:
-        found = Finding("broken", f"JAX does not compute: {given.error}", mend_device(environment))
-        return [found]
+        why = device_in_words(given.error, environment)
+        return [Finding("broken", f"JAX does not compute: {why}", mend_device(environment))]
     about = given.answer
     found = [Finding("ok", f"JAX computes on {about['count']} x {about['kind']}")]
     if unfit := unfit_for_lanes(environment):

@@ -4,11 +4,42 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from dser_jax.experiment.flags.sweep_file import Filed, flags_of, read_flags, refuse_choice
 from dser_jax.system import DserError, meant, printable
+
+WIDTH = 79
+"""Columns of a description; a terminal has one more."""
+
+
+def fitted(text: str) -> str:
+    """Breaks the lines of a description that are wider than `WIDTH`.
+
+    Sentences are filled anew, paragraph by paragraph; a command is broken where a shell goes on;
+    other lines that are set in, as those of tables, stay.
+    """
+    return "\n\n".join(map(_narrow, text.split("\n\n")))
+
+
+def _narrow(paragraph: str) -> str:
+    lines = paragraph.split("\n")
+    command = paragraph.lstrip().startswith(("python ", "dser "))
+    if max(map(len, lines)) <= WIDTH or not (command or "\n " not in "\n" + paragraph):
+        return paragraph
+    words = " ".join(line.removesuffix("\\").strip() for line in lines)
+    if not command:
+        return textwrap.fill(words, WIDTH, break_on_hyphens=False)
+    wrapped = textwrap.TextWrapper(
+        WIDTH - 2,
+        initial_indent="    ",
+        subsequent_indent="        ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return " \\\n".join(wrapped.wrap(words))
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,6 +50,14 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **options})
+
+    def format_help(self) -> str:
+        """Writes the help; what stands in a description is no wider than a terminal."""
+        wide, self.description = self.description, fitted(self.description or "")
+        try:
+            return super().format_help()
+        finally:
+            self.description = wide
 
     def error(self, message: str) -> NoReturn:
         """Says what is wrong with the arguments and where help is; exits with code 2."""
