@@ -72,7 +72,7 @@ def check_columns(model: Predictor, header: Sequence[str]) -> None:
       DserError: It has one of these names already.
     """
     names = [*columns(model), *(["far"] if model.bundle.usual is not None else []), "problem"]
-    if clash := [name for name in names if name in header]:
+    if clash := sorted({*names} & {*header}):
         raise DserError(f"the table has a column {clash[0]!r} already; rename it there")
 
 
