@@ -173,7 +173,7 @@ class Predictor:
         """Measures features by each speaker's own, where the model does."""
         if speech is None or not self.bundle.config.normalize:
             return speech
-        speakers = [(place.speaker or "") for place in places or [Place()] * len(speech)]
+        speakers = [(place.speaker or "unnamed") for place in places or [Place()] * len(speech)]
         there = np.array([len(rows) > 0 for rows in speech], bool)
         check_speakers(speakers, there, _SPEAKERS)
         ends = np.concatenate([[0], np.cumsum([len(rows) for rows in speech])]).astype(np.int64)

@@ -268,6 +268,15 @@ def test_another_loss_or_optimizer_is_not_the_papers():
     assert found.reason == "loss mse, published ccc; optimizer adam, published rmsprop"
 
 
+def test_what_sees_more_than_the_papers_networks_is_not_theirs():
+    rows = rows_of("table6", "two", exactly(0.508, 0.002, 5))
+    for row in rows:
+        row["config"] |= {"context": "all", "normalize": "speaker"}
+        row["hparams"]["modality_dropout"] = 0.1
+    want = "context all, published none; normalize speaker, published none; "
+    assert cell(rows, "table6").reason == want + "modality dropout 0.1, published 0"
+
+
 def test_lost_runs_are_left_out_and_said():
     rows = rows_of("table6", "two", [*exactly(0.508, 0.002, 5), None, None, 0.9])
     rows[-2]["status"], rows[-1]["status"] = "failed", "pruned"

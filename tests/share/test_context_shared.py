@@ -7,10 +7,11 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
-from talking import CONFIG, features, prepare_talk
+from talking import CONFIG, COUNT, features, prepare_talk
 
 import dser_jax
 from dser_jax.data.dataset import load_dataset
+from dser_jax.data.preparing import prepare
 from dser_jax.experiment.running import sweep
 from dser_jax.journal import read_journal
 from dser_jax.plan.runs import RunSpec
@@ -21,10 +22,16 @@ from dser_jax.share.turns import TURNS
 from dser_jax.system.errors import DataError, DserError
 from dser_jax.training.hparams import HParams
 
+SAID = np.random.default_rng(5).normal(2, 3, (COUNT, 3)).astype(np.float32)
+"""Features of text."""
+
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    return prepare_talk(tmp_path_factory.mktemp("talk"))
+    folder = tmp_path_factory.mktemp("talk")
+    np.save(folder / "said.npy", SAID)
+    made = prepare_talk(folder)
+    return prepare(None, made.folder, text={"said_hsf": folder / "said.npy"})
 
 
 @pytest.mark.parametrize(
@@ -33,6 +40,7 @@ def prepared(tmp_path_factory):
         {"context": "both", "normalize": "speaker"},
         {"context": "recurrent", "context_turns": 3, "text": None},
         {"context": "all", "acoustic": None},
+        {"context": "same", "vectors": "said_hsf"},
     ],
     ids=lambda changes: changes["context"],
 )
@@ -51,6 +59,8 @@ def test_what_is_shared_predicts_what_was_predicted(prepared, changes, tmp_path)
     utterances = prepared.utterances
     speech = None if config.acoustic is None else list(features()[:, None])
     texts = None if config.text is None else [utt.transcript for utt in utterances]
+    if config.vectors != "we":
+        texts = list(SAID[:, None])
     pred = model.predict(speech, texts, utterances).members[0]
     np.testing.assert_allclose(pred[dataset.split.test], want, atol=1e-4)
 

@@ -20,12 +20,16 @@ from dser_jax.report.published.numbers import (
 )
 from dser_jax.stats import Row, Summary, score, summary
 
-THEIRS = {"loss": "ccc", "weighting": "fixed", "optimizer": "rmsprop"}
+THEIRS = {
+    **{"loss": "ccc", "weighting": "fixed", "optimizer": "rmsprop"},
+    **{"context": "", "normalize": "", "modality_dropout": 0.0, "embedding_dropout": 0.0},
+}
 """What all published rows were trained with; so were the rows of journals that do not tell."""
 
-_SPEECH_ONLY = ("features", "acoustic_dropout")
+_SPEECH_ONLY = ("features", "acoustic_dropout", "normalize")
 _TEXT_ONLY = ("vectors", "embedding_dim", "text_dense", "max_tokens", "text_dropout")
-_FUSED_ONLY = ("fusion", "fusion_dropout")
+_TEXT_ONLY += ("embedding_dropout",)
+_FUSED_ONLY = ("fusion", "fusion_dropout", "modality_dropout")
 
 
 class Group(NamedTuple):
@@ -175,4 +179,6 @@ def _spell(name: str) -> str:
 def _show(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "/".join(map(_show, value))
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
+    return (
+        f"{value:g}" if isinstance(value, float) else "none" if value in (None, "") else str(value)
+    )
