@@ -84,6 +84,7 @@ COMPILING = (
     "running",
     "plans",
     "extraction",
+    "encoders",
     "paa_fast",
     "journal",
     "losses",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from flipper import assert_no_flip_is_silent, bits_of
 from untrained import make_model
 
 from dser_jax.data import MARKS
+from dser_jax.data.rows.features import Scaler
 from dser_jax.engine.checkpoint import Checkpoints
 from dser_jax.experiment.saved_weights import load_weights, save_weights
 from dser_jax.experiment.sizes import Sizes
@@ -26,6 +27,7 @@ from dser_jax.journal.journal import Journal
 from dser_jax.search import decisions
 from dser_jax.share.bundle import read_bundle
 from dser_jax.share.exporting import export
+from dser_jax.share.parts import Features
 from dser_jax.stats.bootstrap import update_intervals
 from dser_jax.stats.subsets import marks_of
 from dser_jax.system import compile_cache, to_sealed
@@ -135,12 +137,19 @@ def test_lanes_in_flight(tmp_path, work):
     assert all(assert_no_flip_is_silent(tmp_path / "lanes", work, look).values())
 
 
-def test_a_model(tmp_path, work):
+@pytest.mark.parametrize("text", ["words", "features"])
+def test_a_model(tmp_path, work, text):
     scores = {"ccc": {"mean": 0.5}, "ccc_batch32": {}, "rmse": {}, "ccc_mean_of_each": {}}
     about = {"protocol": "strict", "split": "last session", "seeds": [0, 1], "chosen": "a run"}
     about |= {"utterances": {"train": 3, "validation": 2, "test": 1}, "trained_again": False}
     model = make_model(members=2, scores={**about, "validation": scores, "test": scores})
-    export(model.bundle, tmp_path / "model", stablehlo=False)
+    bundle = model.bundle
+    if text == "features":
+        encoder = {"model": "bert", "sha256": "ab" * 32, "layers": [1, 2], "pool": "mean"}
+        features = Features("bert", "hsf", ("a", "b"), "bert", 1, 2, encoder)
+        scaler = Scaler(np.array([0.1, 0.2]), np.array([1.5, 2.5]))
+        bundle = replace(bundle, tokenizer=None, text_features=features, text_scaler=scaler)
+    export(bundle, tmp_path / "model", stablehlo=False)
 
     def look(folder):
         return bits_of(asdict(read_bundle(folder))), []
@@ -150,14 +159,15 @@ def test_a_model(tmp_path, work):
     assert all(found.values())
 
 
-def test_a_store(tmp_path, work):
+@pytest.mark.parametrize("half", [False, True])
+def test_a_store(tmp_path, work, half):
     random = np.random.default_rng(0)
-    with writing(tmp_path / "store", 3) as writer:
+    with writing(tmp_path / "store", 3, half) as writer:
         for key in "ab":
             writer.add(key, random.normal(size=(4, 3)).astype(np.float32), 0.5)
 
     def look(folder):
-        store = Store(folder, 3)
+        store = Store(folder, 3, half)
         gone = [key for key in "ab" if key not in store]  # It is extracted again.
         return [(bits_of(np.array(store[k])), store.peak(k)) for k in "ab" if k not in gone], gone
 

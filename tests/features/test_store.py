@@ -204,3 +204,16 @@ def test_a_full_disk(folder):
         with pytest.raises(DserError, match=r"No space left on device.*goes on from there"):
             writer.add("c", frames(1), 0.5)
     assert set(Store(folder, 3)._index) == {"a", "b"}
+
+
+def test_half_precision(tmp_path):
+    """Frames come back in single precision, with three digits; what is too large is refused."""
+    values = np.array([[1.0001, 2.5, -3e-3]], np.float32)
+    with writing(tmp_path, 3, True) as writer:
+        writer.add("a", values, 0.5)
+        with pytest.raises(DserError, match=r"100000 is too large for half precision.*--float16"):
+            writer.add("b", np.full((1, 3), 1e5, np.float32), 0.5)
+    store = Store(tmp_path, 3, True)
+    assert store["a"].dtype == np.float32
+    np.testing.assert_allclose(store["a"], values, rtol=1e-3)
+    assert "b" not in store

@@ -56,7 +56,7 @@ class Encoded:
         if speech:
             said += find_loud(self.store, utterances, found)
         if float16:
-            said.append(f"{encoder.name} was kept in half precision")
+            said.append(f"the store kept {encoder.name} in half precision, of three digits")
 
     def add(self, staging: Staging) -> None:
         """Writes them; of an utterance without any there is nothing."""

@@ -302,6 +302,24 @@ def test_offline_a_name_of_the_hub_is_refused(monkeypatch, tmp_path):
         open_encoder(make_encoding("text", "some/encoder"))
 
 
+def test_what_was_fetched_before_is_found_offline(folders, monkeypatch, tmp_path):
+    """As the hub's library keeps it, with the revision in the name of its folder."""
+    from huggingface_hub import constants
+
+    revision = "ab" * 20
+    place = tmp_path / "models--some--encoder"
+    shutil.copytree(folders["bert"], place / "snapshots" / revision)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(revision)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    encoder = open_encoder(make_encoding("text", "some/encoder"))
+    assert encoder.weights.revision == revision
+    assert encoder.name == "encoder"
+    here = open_encoder(make_encoding("text", str(folders["bert"])))
+    assert (here.weights.sha256, here.weights.revision) == (encoder.weights.sha256, None)
+
+
 def test_without_the_libraries_it_is_said_how_to_get_them(monkeypatch):
     def missing(name):
         raise ImportError(f"No module named {name!r}")
