@@ -21,9 +21,9 @@ from dser_jax.corpora.reading import (
     found,
     gather,
     place_ids,
-    read_label,
     read_speaker,
     read_split,
+    read_turned,
 )
 from dser_jax.corpora.scales import (
     Scale,
@@ -31,7 +31,6 @@ from dser_jax.corpora.scales import (
     ends_of,
     settled,
     told_turned,
-    turned,
 )
 from dser_jax.corpora.tables.cells import fold_space, is_missing
 from dser_jax.corpora.utterances import ATTRS, Corpus, Utterance
@@ -206,11 +205,7 @@ def _parse(
             labels[attr] = math.nan
             continue
 
-        ends = ends_of(scale, attr)
-        low, high = min(ends), max(ends)
-        expected = f"a number from {low:g} to {high:g}"
-
-        def wrong(problem: str, attr: str = attr, expected: str = expected) -> DataError:
+        def wrong(problem: str, expected: str, attr: str = attr) -> DataError:
             return DataError(
                 f"the {attr} is {problem}",
                 file=cells[attr].source,
@@ -218,7 +213,7 @@ def _parse(
                 expected=expected,
             )
 
-        labels[attr] = turned(read_label(str(cells[attr].value), (low, high), wrong), ends)
+        labels[attr] = read_turned(str(cells[attr].value), ends_of(scale, attr), wrong)
     part = text("split")
     split = None if part is None else read_split(part)
     if part is not None and split is None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from dser_jax.corpora.scales import Ends, turned
 from dser_jax.corpora.tables.cells import fold_space, is_missing, read_number
 from dser_jax.corpora.tables.dialect import marked_encoding
 from dser_jax.corpora.utterances import ATTRS, Utterance, in_order
@@ -74,6 +75,28 @@ def visible(files: Iterable[Path]) -> list[Path]:
 def read_words(file: Path, foreign: list[Path] | None = None) -> str:
     """Reads a file that holds the transcript of one utterance, as one line; see `read_lines`."""
     return fold_space(" ".join(read_lines(file, foreign)))
+
+
+def read_turned(
+    value: str,
+    ends: Ends,
+    wrong: Callable[[str, str], DataError],
+    decimal: str = ".",
+) -> float:
+    """Reads a label whose scale may run the other way, and turns it if it does.
+
+    Args:
+      value: As the corpus writes it.
+      ends: Of its scale, as the user gives them.
+      wrong: Makes the error from what is wrong and what was expected.
+      decimal: The decimal sign.
+
+    Raises:
+      DataError: It is not a number within the scale.
+    """
+    bounds = min(ends), max(ends)
+    expected = f"a number from {bounds[0]:g} to {bounds[1]:g}"
+    return turned(read_label(value, bounds, lambda what: wrong(what, expected), decimal), ends)
 
 
 def read_label(

@@ -16,11 +16,11 @@ from dser_jax.corpora.reading import (
     found,
     gather,
     place_ids,
-    read_label,
     read_speaker,
     read_split,
+    read_turned,
 )
-from dser_jax.corpora.scales import Scale, check_scale, ends_of, settled, told_turned, turned
+from dser_jax.corpora.scales import Scale, check_scale, ends_of, settled, told_turned
 from dser_jax.corpora.tables.cells import read_seconds
 from dser_jax.corpora.tables.dialect import RECOGNISED, Dialect
 from dser_jax.corpora.tables.sheet import Sheet, open_sheet
@@ -242,18 +242,14 @@ def _label(value: str | None, attr: str, table: _Table, row: _Row) -> float:
     """Reads a label; NaN where there is none."""
     if not value:
         return math.nan
-    ends = ends_of(table.scale, attr)
-    low, high = min(ends), max(ends)
-    expected = f"a number from {low:g} to {high:g}"
-    if table.decimal == "," or "," in value:
-        expected += f" with a decimal {table.sheet.decimal_name}, unless --decimal says otherwise"
-    label = read_label(
-        value,
-        (low, high),
-        lambda problem: table.error(row, f"the {attr} is {problem}", value, expected),
-        table.decimal,
-    )
-    return turned(label, ends)
+
+    def wrong(problem: str, expected: str) -> DataError:
+        if table.decimal == "," or "," in value:
+            sign = table.sheet.decimal_name
+            expected += f" with a decimal {sign}, unless --decimal says otherwise"
+        return table.error(row, f"the {attr} is {problem}", value, expected)
+
+    return read_turned(value, ends_of(table.scale, attr), wrong, table.decimal)
 
 
 def _seconds(value: str | None, field: str, table: _Table, row: _Row) -> float | None:

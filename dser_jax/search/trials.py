@@ -57,7 +57,7 @@ def about(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
 def ranked(rows: Sequence[Row], attrs: Sequence[str] = ATTRS) -> list[tuple[float, Row]]:
     """Returns the trials that went on to their end with their values, the highest first."""
     found = [(value_of(row, attrs), row) for row in rows if row.get("status", "ok") == "ok"]
-    usual = [(v, row) for v, row in found if v is not None and row.get("kind") != "baseline"]
+    usual = [(v, row) for v, row in found if v is not None and row.get("kind") is None]
     return sorted(usual, key=lambda pair: -pair[0])
 
 

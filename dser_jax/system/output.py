@@ -90,12 +90,14 @@ def settle(doubts: Sequence[str], yes: bool) -> None:
         raise DserError("this looks wrong, and was not gone on with; --yes does so unasked")
 
 
+_CACHES = ("writable directory", "temporary cache directory", "mkdir -p failed")
+
+
 def quiet_matplotlib() -> None:
     """Has Matplotlib say nothing of where it keeps its caches: it works without, as we do."""
 
     def of_more(record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        return "writable directory" not in text and "temporary cache directory" not in text
+        return not any(words in record.getMessage() for words in _CACHES)
 
     logger = logging.getLogger("matplotlib")
     if not any(getattr(each, "__name__", "") == of_more.__name__ for each in logger.filters):

@@ -55,6 +55,7 @@ def test_matplotlib_says_nothing_of_its_caches(caplog):
     logger = logging.getLogger("matplotlib")
     logger.warning("%s is not a writable directory", "/x")
     logger.warning("Matplotlib created a temporary cache directory at %s because ...", "/y")
+    logger.warning("mkdir -p failed for path %s: %s", "/z", "no room")
     logger.warning("something else")
     assert caplog.messages == ["something else"]
 

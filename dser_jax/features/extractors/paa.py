@@ -16,6 +16,7 @@ import numpy as np
 
 from dser_jax.features.audio import HOP, RATE, WINDOW, Signal
 from dser_jax.features.extractors.extractor import Extractor, Frames
+from dser_jax.system import quiet_matplotlib
 
 COLUMNS = (
     "zcr",
@@ -34,6 +35,7 @@ COLUMNS = (
 
 def make() -> Callable[[Signal], Frames]:
     """Imports pyAudioAnalysis and returns its feature extraction."""
+    quiet_matplotlib()  # Which it imports.
     with warnings.catch_warnings():
         # It imports a part of SciPy by a name that SciPy wants to drop.
         warnings.simplefilter("ignore", DeprecationWarning)

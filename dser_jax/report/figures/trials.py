@@ -32,7 +32,7 @@ def trial_figure(rows: Sequence[Row], search: dict[str, Any], path: Path) -> lis
       The files, a PDF and a PNG; none without a trial that has a value.
     """
     attrs = search.get("attributes", ATTRS)
-    trials = [dict(row) for row in rows if row.get("kind") != "baseline"]
+    trials = [dict(row) for row in rows if row.get("kind") is None]
     best = ranked(trials, attrs)[:1]
     if not best:
         return []
