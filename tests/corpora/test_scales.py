@@ -93,7 +93,7 @@ def test_scales_that_differ_are_kept_in_a_folder_of_another_schema(table, capsys
     assert "labels from -3 to 3 (valence), 1 to 5 (arousal), fingerprint" in out
     for change, why in (
         ({"scale": {"valence": [-3, 3]}}, "not the one that was prepared"),
-        ({"schema": 4}, "found 'schema 4'; expected schema 1, 2 or 3"),
+        ({"schema": 5}, "found 'schema 5'; expected schema 1, 2, 3 or 4"),
     ):
         rewrite(prepared.folder, lambda manifest, change=change: manifest.update(change))
         with pytest.raises(DataError, match=why):
