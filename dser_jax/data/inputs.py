@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from dser_jax.config import Config
 from dser_jax.data.parts.labels import check_labels, told_constants
 from dser_jax.data.prepared import Prepared, has_features
 from dser_jax.data.rows.speakers import check_speakers
-from dser_jax.data.splits import known_speakers, make_split
+from dser_jax.data.splits import Split, known_speakers, make_split
 from dser_jax.features import FEATURES, NONZERO, is_imported
 from dser_jax.system import DataError, DserError, plural
 
@@ -36,7 +38,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     notes += known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
     if config.context:
         need_dialogues(prepared)
-        notes += _without_context(prepared, config)
+        notes += [*_without_context(prepared, config), *_divided(prepared, split)]
     if config.acoustic is not None:
         _check_half(prepared, config.features, "speech", "--features")
         values, offsets = prepared.feature(feature_name(prepared, config))
@@ -154,6 +156,20 @@ def _without_context(prepared: Prepared, config: Config) -> Iterator[str]:
         yield (
             f"{nameless:,} of {plural(len(utterances) - alone, 'turn')} have no speaker: no "
             "context of the same speaker's"
+        )
+
+
+def _divided(prepared: Prepared, split: Split) -> Iterator[str]:
+    """Tells of dialogues of which one part of a split sees the turns of another."""
+    parts = [
+        {prepared.utterances[row].dialogue for row in rows} - {None}
+        for rows in (np.concatenate([split.train, split.validation]), split.test)
+    ]
+    if shared := len(parts[0] & parts[1]):
+        yield (
+            f"{plural(shared, 'dialogue')} of {len(parts[0] | parts[1])} have turns in training or "
+            "validation and turns in the test: each sees what was said before in the other, "
+            "without labels"
         )
 
 

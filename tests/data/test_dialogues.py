@@ -241,3 +241,17 @@ def test_features_of_text_take_the_place_of_words(tmp_path):
     assert not np.isnan(turns[7, :4]).any()
     np.testing.assert_allclose(turns[8, 4:], dataset.data.text[8, 0], rtol=0.05)
     np.testing.assert_array_equal(mean_layers(x[:2], 2), (x[:2, :3] + x[:2, 3:]) / 2)
+
+
+def test_dialogues_on_both_sides_of_a_split_are_told(tmp_path):
+    parts = {"a": "train", "b": "test"}  # by speaker, but for the last dialogue, which validates
+    utterances = [
+        replace(utt, split="validation" if utt.dialogue == "d11" else parts[str(utt.speaker)[-1]])
+        for utt in make_talk().utterances
+    ]
+    prepared = prepare_talk(tmp_path, replace(make_talk(), utterances=tuple(utterances)))
+    config = replace(CONFIG, split="column", context="all")
+    said = "11 dialogues of 12 have turns in training or validation and turns in the test"
+    assert any(note.startswith(said) for note in check_inputs(prepared, config))
+    for other in (replace(config, context=""), replace(config, split="last_session")):
+        assert not any("turns in the test" in note for note in check_inputs(prepared, other))
