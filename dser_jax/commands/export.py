@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> None:
     choice = Choice(args.run_id, args.ensemble, args.row, args.stretch)
     bundle = gather(args.folder, choice, data=args.data, retrain=args.retrain)
     export(bundle, args.out, licence=args.licence, stablehlo=args.stablehlo)
-    tell(f"{args.out}: {bundle.name}, {plural(len(bundle.members), 'network')}")
+    tell(f"{args.out}: {bundle.row}, {plural(len(bundle.members), 'network')}")
     tell(f"  {bundle.config.network}, {bundle.inputs}; chosen: {bundle.scores['chosen']}")
     for part in ("validation", "test"):
         ccc = bundle.scores[part]["ccc"]

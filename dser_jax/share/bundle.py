@@ -27,7 +27,7 @@ from dser_jax.share.parts import (
 )
 from dser_jax.share.turns import TURNS, read_turns, write_turns
 from dser_jax.share.usual import Usual
-from dser_jax.stats import Stretch
+from dser_jax.stats import ENSEMBLE, STRETCHED, Stretch
 from dser_jax.system import (
     DataError,
     check_digests,
@@ -119,8 +119,14 @@ class Bundle:
     @property
     def title(self) -> str:
         """Names a model by what it reads, what it learned from, and its row of the results."""
-        of = "" if self.stretch is None else ", stretched"
-        return f"{self.inputs} on {self.corpus}: {self.name}{of}"
+        return f"{self.inputs} on {self.corpus}: {self.row}"
+
+    @property
+    def row(self) -> str:
+        """Names the row of a report that it predicts as: of an ensemble, or stretched."""
+        several = len(self.members) > 1
+        made = [f"{ENSEMBLE} of {len(self.members)}"] * several
+        return ", ".join([self.name, *made, *([STRETCHED] if self.stretch is not None else [])])
 
     @property
     def half_life(self) -> float:
