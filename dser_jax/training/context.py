@@ -25,15 +25,15 @@ def with_context(data: Data, half_life: Number | float) -> Data:
 
 
 def _fading_means(
-    turns: Float[Array, "utt width"], grid: Int[Array, "group turn"], half_life
+    turns: Float[Array, "utt width"], grid: Int[Array, "line turn"], half_life
 ) -> Float[Array, "utt width"]:
-    """Goes through all groups at once, turn by turn.
+    """Goes through all lines of a grid at once, turn by turn.
 
         mean_t = sum_k w^k x_(t-k) / sum_k w^k,  k = 1, 2, ...,  w = 2^(-1 / half_life)
 
     Args:
       turns: A vector of each row; NaN counts as if the turn had not been, in that column.
-      grid: Rows, the number behind the last where a group has ended.
+      grid: As `data.dialogues.order.Grid` says.
       half_life: In turns.
 
     Returns:
@@ -41,8 +41,10 @@ def _fading_means(
     """
     decay = jnp.exp2(-1.0 / jnp.asarray(half_life, jnp.float32))
 
-    def step(carry, rows):
-        total, weight = carry
+    def step(carry, codes):
+        begins = (codes < 0)[:, None]
+        total, weight = (jnp.where(begins, 0.0, each) for each in carry)
+        rows = jnp.where(codes < 0, -1 - codes, codes)
         mean = jnp.where(weight > 0, total / jnp.maximum(weight, 1.0), 0.0)
         x = jnp.take(turns, rows, axis=0, mode="fill", fill_value=jnp.nan)
         there = ~jnp.isnan(x)
@@ -53,4 +55,5 @@ def _fading_means(
     nothing = jnp.zeros((grid.shape[0], turns.shape[1]), turns.dtype)
     _, means = jax.lax.scan(step, (nothing, nothing), grid.T)
     found = jnp.zeros_like(turns)
-    return found.at[grid.T.reshape(-1)].set(means.reshape(-1, turns.shape[1]), mode="drop")
+    rows = jnp.where(grid < 0, -1 - grid, grid).T
+    return found.at[rows.reshape(-1)].set(means.reshape(-1, turns.shape[1]), mode="drop")

@@ -14,7 +14,14 @@ from test_preparing import corpus
 from dser_jax.config import DIALOGUES
 from dser_jax.data.counts import counted
 from dser_jax.data.dataset import load_dataset
-from dser_jax.data.dialogues.order import Place, before_of, causal_means, grid_of, groups_of
+from dser_jax.data.dialogues.order import (
+    Place,
+    before_of,
+    causal_means,
+    grid_of,
+    groups_in,
+    groups_of,
+)
 from dser_jax.data.dialogues.vectors import fit_words, mean_frames, mean_layers
 from dser_jax.data.inputs import check_inputs
 from dser_jax.data.joining import join
@@ -101,10 +108,19 @@ class TestOrder:
         rows += [Place("a", 1, "x"), Place("b", -2, "x"), Place("a", None, "x")]
         assert groups_of(rows) == [[1, 4, 0], [5, 3]]
         assert groups_of(rows, same_speaker=True) == [[4, 0], [1], [5]]
-        assert grid_of(groups_of(rows), 7).tolist() == [[1, 4, 0], [5, 3, 7]]
+        grid = grid_of(groups_of(rows), 7)
+        assert grid.tolist() == [[-2, 4, 0], [-6, 3, 7]]
+        assert groups_in(grid, 7) == [[1, 4, 0], [5, 3]]
         there = np.array([True, True, True, True, False, True, True])
         before = before_of(groups_of(rows), there, 2)
         assert before[[0, 1, 4, 3]].tolist() == [[7, 1], [7, 7], [7, 1], [7, 5]]
+
+    def test_short_groups_share_a_line(self):
+        groups = [[0], [1, 2, 3, 4], [5, 6], [7], [8, 9], [10, 11, 12]]
+        grid = grid_of(groups, 13)
+        assert grid.shape == (4, 4)  # Three and a quarter would hold them.
+        assert sorted(groups_in(grid, 13)) == groups
+        assert grid_of([], 3).tolist() == [[3]]
 
     def test_a_mean_by_hand(self):
         x = np.array([[1.0, 2.0], [3.0, np.nan], [np.nan, np.nan], [5.0, 8.0], [7.0, 7.0]])

@@ -16,6 +16,7 @@ from dser_jax.data.dialogues.order import (
     before_of,
     causal_means,
     grid_of,
+    groups_in,
     groups_of,
 )
 from dser_jax.data.dialogues.vectors import (
@@ -69,8 +70,7 @@ class Context(NamedTuple):
             known = np.nan_to_num(np.append(self.turns, np.zeros((1, width), np.float32), axis=0))
             return known[self.before], (self.before < count).sum(1).astype(np.int32)
         means = [
-            causal_means(self.turns, [rows[rows < count] for rows in grid], half_life)
-            for grid in self.dialogues
+            causal_means(self.turns, groups_in(grid, count), half_life) for grid in self.dialogues
         ]
         return np.concatenate(means, axis=1).astype(np.float32), None
 

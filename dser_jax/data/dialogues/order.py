@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -34,8 +35,11 @@ class Place(NamedTuple):
     speaker: str | None = None
 
 
-Grid = Int32[np.ndarray, "group turn"]
-"""Rows, group by group and turn by turn; where a group has ended, the number behind the last."""
+Grid = Int32[np.ndarray, "line turn"]
+"""Rows in the order of turns, one group behind another; a group begins with -1 - row.
+
+Where a line has ended, it has the number behind the last row.
+"""
 
 Before = Int32[np.ndarray, "utt turn"]
 """For each row those of the turns before, the last one last; in front, the number behind all."""
@@ -57,16 +61,38 @@ def groups_of(turns: Sequence[Turn], same_speaker: bool = False) -> list[list[in
 
 
 def grid_of(groups: Sequence[Sequence[int]], count: int) -> Grid:
-    """Lays groups of rows side by side.
+    """Lays groups of rows end to end in lines as long as the longest group, as few as will do.
 
     Args:
       groups: As `groups_of` returns them.
       count: How many rows there are in all.
     """
-    grid = np.full((max(1, len(groups)), max([1, *map(len, groups)])), count, np.int32)
-    for number, rows in enumerate(groups):
+    size = max([1, *map(len, groups)])
+    lines: list[list[int]] = []
+    emptiest: list[tuple[int, int]] = []  # how much a line holds, and its number
+    for rows in sorted(groups, key=len, reverse=True):
+        if emptiest and emptiest[0][0] + len(rows) <= size:
+            _, line = heappop(emptiest)
+        else:
+            line = len(lines)
+            lines.append([])
+        lines[line] += [-1 - rows[0], *rows[1:]]
+        heappush(emptiest, (len(lines[line]), line))
+    grid = np.full((max(1, len(lines)), size), count, np.int32)
+    for number, rows in enumerate(lines):
         grid[number, : len(rows)] = rows
     return grid
+
+
+def groups_in(grid: Grid, count: int) -> list[list[int]]:
+    """Returns the groups that were laid in a grid."""
+    groups: list[list[int]] = []
+    for code in grid[grid < count].tolist():
+        if code < 0:
+            groups.append([-1 - code])
+        else:
+            groups[-1].append(code)
+    return groups
 
 
 def before_of(
