@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -151,9 +151,10 @@ def _of_text(
     keys: list[str | None] = []
     texts: dict[str, str] = {}
     where: dict[str, str] = {}
+    settings = encoder.key_parts()
     for utt in utterances:
         text = utt.transcript or ""
-        key = hashlib.sha256(f"{encoder.key_parts()}\n{text}".encode()).hexdigest()
+        key = hashlib.sha256(f"{settings}\n{text}".encode()).hexdigest()
         keys.append(key)
         texts[key] = text
         where.setdefault(key, utt.source)
@@ -222,9 +223,8 @@ def _fill(
         ThreadPoolExecutor(READERS) as threads,
         Progress(encoder.name, len(todo)) as progress,
     ):
-        for portion in portions(encoder, todo):
+        for portion, read in _ahead(threads, encoder, todo):
             given, peaks = {}, {}
-            read = threads.map(_tried, (todo[key].read for key in portion))
             for key, result in zip(portion, read, strict=True):
                 if isinstance(result, DataError):
                     fail(key, result)
@@ -246,6 +246,21 @@ def _fill(
                         "same command goes on from there"
                     )
     return failed
+
+
+def _ahead(
+    threads: ThreadPoolExecutor, encoder: Encoder, todo: Mapping[str, Item]
+) -> Iterator[tuple[list[str], Iterator[Any]]]:
+    """Yields keys and what is read of them, while what comes next is being read."""
+    before: tuple[list[str], Iterator[Any]] | None = None
+    each = threads.map if encoder.half == "speech" else map  # A tokenizer is for one thread.
+    for portion in portions(encoder, todo):
+        read = each(_tried, [todo[key].read for key in portion])
+        if before is not None:
+            yield before
+        before = portion, read
+    if before is not None:
+        yield before
 
 
 def _tried(read: Callable[[], T]) -> T | DataError:
