@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dser_jax.data import Prepared, folds_of, load_prepared
+from dser_jax.data import Prepared, folds_of
 from dser_jax.experiment.doubts import doubts_of
 from dser_jax.experiment.flags.places import with_places
+from dser_jax.experiment.flags.settings import prepared_of
 from dser_jax.experiment.flags.sweep_file import write_flags
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan import Group
@@ -34,7 +35,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
     """
     if not (args.baselines or any(group.runs or group.search for group in groups)):
         raise DserError("--seeds 0 is for the baselines alone, and --no-baselines leaves none")
-    prepared = load_prepared(args.data)
+    prepared = prepared_of(args)
     groups = in_folds(groups, prepared, args.split)
     grid = any(text.startswith("alpha") for text in getattr(args, "grid", ()))
     settle(doubts_of(groups, prepared, grid=grid), args.yes)

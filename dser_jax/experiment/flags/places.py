@@ -82,5 +82,6 @@ def _named(message: str, filed: Mapping[str, Place]) -> Iterator[tuple[str, int 
             yield place.file, place.items[texts[-1]] if texts else place.line
     for place in filed.values():
         for text, line in place.items.items():
-            if repr(text) in message or (len(text) > 3 and f" {text}" in message):
+            # Words stand in many messages; what a grid or weights are written with does not.
+            if repr(text) in message or (re.search(r"[=:,]", text) and f" {text}" in message):
                 yield place.file, line

@@ -18,6 +18,7 @@ from dser_jax.experiment.flags.sizes import settle_size
 from dser_jax.system import DserError
 
 if TYPE_CHECKING:
+    from dser_jax.data import Prepared
     from dser_jax.training import HParams
 
 
@@ -30,10 +31,10 @@ def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     if values["split"] == LEAVE_ONE_OUT or FOLDS.fullmatch(values["split"]):
         values["split"] = "last_session"  # `conduct` makes a configuration for each fold
     if values.get("features") is None:
-        values["features"] = _only_features(args.data, values.get("acoustic", "lstm"))
+        values["features"] = _only_features(args, values.get("acoustic", "lstm"))
     config = Config(**values)
     if config.text and config.vectors != "we" and "embedding_dim" in args.from_size:
-        width = _width(args.data, config.vectors)
+        width = _width(args, config.vectors)
         config = dataclasses.replace(config, embedding_dim=width or config.embedding_dim)
     return config
 
@@ -68,14 +69,22 @@ def make_hparams(
     return HParams(np.asarray(loss_weights, np.float32), patience=np.int32(patience), **rates)
 
 
-def _only_features(data: str, acoustic: str | None) -> str:
+def prepared_of(args: argparse.Namespace) -> Prepared:
+    """Opens the prepared data set that `--data` names, once for all that flags become."""
+    from dser_jax.data import load_prepared
+
+    if getattr(args, "opened", (None,))[0] != args.data:
+        args.opened = args.data, load_prepared(args.data)
+    return args.opened[1]
+
+
+def _only_features(args: argparse.Namespace, acoustic: str | None) -> str:
     """Names the prepared features where there is no choice."""
     if acoustic is None:
         return Config.features
-    from dser_jax.data import load_prepared
     from dser_jax.features import NONZERO
 
-    prepared = load_prepared(data)
+    data, prepared = args.data, prepared_of(args)
     known = [n for n in prepared.manifest["features"] if not n.endswith(NONZERO)]
     names = [n for n in known if prepared.half_of(n) == "speech"]
     if not names:
@@ -90,9 +99,7 @@ def _only_features(data: str, acoustic: str | None) -> str:
     return names[0]
 
 
-def _width(data: str, vectors: str) -> int | None:
+def _width(args: argparse.Namespace, vectors: str) -> int | None:
     """Returns how wide prepared word vectors are; None where they are not prepared."""
-    from dser_jax.data import load_prepared
-
-    entry = load_prepared(data).manifest["vectors"].get(vectors)
+    entry = prepared_of(args).manifest["vectors"].get(vectors)
     return None if entry is None else entry["dim"]
