@@ -13,7 +13,7 @@ from dser_jax.cli import guarded
 from dser_jax.data import load_prepared, reads_features_of_text
 from dser_jax.experiment import conduct, make_config, make_parser, positive, tune
 from dser_jax.plan import Group, paired_runs
-from dser_jax.search import settings_of
+from dser_jax.search import hparams_of
 from dser_jax.system import tell
 
 WIDTHS = {"small": (16, 32), "paper": (128, 256)}
@@ -41,7 +41,7 @@ def main() -> None:
     groups = []
     for trial in tune(args, config, widths, args.trials, words=words)[: args.best]:
         tell(f"{trial.name}: mean validation CCC {trial.value:.3f}")
-        runs = paired_runs({trial.name: settings_of(trial.row)}, range(args.seeds))
+        runs = paired_runs({trial.name: hparams_of(trial.row)}, range(args.seeds))
         groups.append(Group(trial.config, runs))
     conduct(args, groups)
 

@@ -19,7 +19,7 @@ from dser_jax.system import DserError, Signals, settle, tell
 
 
 @with_places
-def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
+def conduct(args: argparse.Namespace, groups: Sequence[Group], *, steps: bool = False) -> None:
     """Trains what the journal in `--out` does not have yet, and writes the report.
 
     The flags are kept there as `sweep.toml`.
@@ -28,6 +28,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
       args: Flags, as `make_parser` has them.
       groups: Runs, one group a program. Under `--split leave_one_session_out` or `folds:N` each is
         trained once for every fold that it is then tested on, and these are pooled.
+      steps: Whether each row adds something to the row above; the report then tests each step.
 
     Raises:
       DserError: The data set cannot be used as asked, or the plan looks wrong and nobody says
@@ -51,6 +52,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group]) -> None:
             skip_missing=args.skip_missing,
             retry_failed=args.retry_failed,
             part=args.part,
+            steps=steps,
             save_seconds=60 * args.save_every,
             ray=args.ray,
             opened=lambda: write_flags(args),

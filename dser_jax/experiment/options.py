@@ -21,6 +21,7 @@ class Options:
       skip_missing: Whether groups that the data set cannot train are left out, and said, unless
         that is all of them; else they are an error.
       part: I and N, to train the I-th of N parts of the runs alone.
+      steps: Whether each row adds something to the row above, which the report then tests.
       save_seconds: Time between two checkpoints of the lanes in flight.
       ray: Address of a Ray cluster on which to train, as `engine.cluster` takes it.
       opened: Called once the folder is this process's.
@@ -34,6 +35,7 @@ class Options:
     retry_failed: bool = False
     skip_missing: bool = False
     part: tuple[int, int] | None = None
+    steps: bool = False
     save_seconds: float = 300.0
     ray: str | None = None
     opened: Callable[[], None] = lambda: None

@@ -75,6 +75,8 @@ def make_task(
         "configs": [group.config.to_json() for group in groups],
         "skipped": skipped,
     }
+    if options.steps:
+        manifest["steps"] = list(dict.fromkeys(s.name for group in groups for s in group.runs))
     pools: dict[str, list[str]] = {}
     for group in groups:
         if group.pool and group.config.split not in pools.setdefault(group.pool, []):

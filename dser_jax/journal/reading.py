@@ -151,14 +151,14 @@ def check_schema(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("planned_whole", "part", "parts", "resumed", "extended"), (list,)),
-    **dict.fromkeys(("skipped", "configs", "baselines"), (list,)),
+    **dict.fromkeys(("skipped", "configs", "baselines", "steps"), (list,)),
     **dict.fromkeys(("plan", "search", "versions", "inputs", "imported"), (dict,)),
     **dict.fromkeys(("command", "created", "data"), (str,)),
     "planned": (int, list),
 }
 """What a manifest may have, as its readers take it."""
 _EACH = {
-    **dict.fromkeys(("planned", "planned_whole", "baselines"), str),
+    **dict.fromkeys(("planned", "planned_whole", "baselines", "steps"), str),
     **{"part": int, "resumed": dict, "parts": dict},
 }
 """And in the lists of it."""

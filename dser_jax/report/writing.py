@@ -17,6 +17,7 @@ from dser_jax.report.remarks import remarks
 from dser_jax.report.sections.leaks import leak_sections
 from dser_jax.report.sections.paper import paper_csv, paper_sections
 from dser_jax.report.sections.section import Section, Written
+from dser_jax.report.sections.steps import step_sections
 from dser_jax.report.sections.trials import search_sections
 from dser_jax.report.terminal import print_answer, print_line, print_section, print_tables
 from dser_jax.report.text import USUAL, Asked, progress
@@ -74,7 +75,7 @@ def write_report(
         for notice in whole.notices:
             print_line(console, notice)
         return []
-    trials = search_sections(whole)
+    trials = [*search_sections(whole), *step_sections(whole, groups)]
     for section in trials:
         print_section(console, section)
     console.print()

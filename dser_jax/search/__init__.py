@@ -19,9 +19,9 @@ if TYPE_CHECKING:
         about,
         best_settings,
         chosen,
+        hparams_of,
         ranked,
         setting,
-        settings_of,
         value_of,
     )
 else:

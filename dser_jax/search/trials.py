@@ -89,10 +89,10 @@ def best_settings(folder: str | os.PathLike, count: int = 3) -> dict[str, HParam
     best = ranked(view.rows, search.get("attributes", ATTRS))[:count]
     if not best:
         raise DserError(f"{folder}: no trial has ended well yet")
-    return {row["name"]: settings_of(row) for _, row in best}
+    return {row["name"]: hparams_of(row) for _, row in best}
 
 
-def settings_of(row: Row) -> HParams:
+def hparams_of(row: Row) -> HParams:
     """Returns the traced settings of a row of a journal."""
     from dser_jax.training import HParams
 

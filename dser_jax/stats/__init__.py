@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SignedRank,
         by_seed,
         holm,
+        holm_of_known,
         pair,
         pair_by_seed,
         paired_t,
