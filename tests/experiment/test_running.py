@@ -113,9 +113,10 @@ def test_manifest_says_what_it_was_made_with(finished):
 
 def test_names_have_intervals_over_the_test_utterances(finished):
     found = {entry.name: entry for entry in read_intervals(finished.folder).values()}
-    assert set(found) == {"one", "two"}
-    for name, entry in found.items():
-        rows = [row for row in finished.rows if row["name"] == name]
+    made = ("", ", stretched", ", ensemble of 3", ", ensemble of 3, stretched")
+    assert set(found) == {f"{name}{more}" for name in ("one", "two") for more in made}
+    for name in ("one", "two"):
+        entry, rows = found[name], [row for row in finished.rows if row["name"] == name]
         low, high = entry.scores["mean"]
         assert (entry.unit, entry.count) == ("utterance", 15)
         assert low < np.mean([row["test"]["ccc"]["mean"] for row in rows]) < high
@@ -220,7 +221,7 @@ def test_failed_runs_are_trained_again_where_that_is_asked(data, finished, tmp_p
     [
         ({"loss": "ccl"}, "no loss is called 'ccl'; there are ccc, mse"),
         ({"weighting": "free"}, "no weighting is called 'free'; there are fixed"),
-        ({"optimizer": "adan"}, "no optimizer is called 'adan'; there are rmsprop, adam, sgd"),
+        ({"optimizer": "adan"}, "no optimizer is called 'adan'; there are rmsprop, adam, adamw"),
     ],
 )
 def test_an_unknown_name_is_refused_before_anything_is_written(data, tmp_path, setting, message):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.experiment.flags.sweep_file import read_size
-from dser_jax.journal import refuse_prepared
 from dser_jax.system import check_device, say, use_all_cores
 
 SMALL: Mapping[str, Any] = {
@@ -79,6 +78,8 @@ _NAMES = {"paper": "paper's", "small": "small ones"}
 
 def _own_size(args: argparse.Namespace) -> tuple[str, str]:
     """Returns the size that a sweep has if none is asked for, and why."""
+    from dser_jax.journal import refuse_prepared  # NumPy, which --help does without.
+
     out = Path(args.out)
     refuse_prepared(out)
     if (size := read_size(out)) is not None:
