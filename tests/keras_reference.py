@@ -1,4 +1,4 @@
-"""The networks of the paper in Keras 3, layer by layer as it lists them: the referee of ours.
+"""The networks in Keras 3, the paper's layer by layer as it lists them: the referee of ours.
 
 None of our layers is used here. Keras' layers carry the names of our parameters, joined by `_`, so
 that weights can be copied and compared by name.
@@ -82,8 +82,19 @@ def make_model(
 
 
 def acoustic_half(config: Config, x):
-    from keras import layers
+    from keras import layers, ops
 
+    if config.acoustic in POOLING:
+        real = ops.ones_like(x[..., 0])
+        if config.acoustic == "attention":
+            return attended(
+                config,
+                "acoustic",
+                layers.Dense(config.units, activation="relu", name="acoustic_frame")(x),
+                real,
+            )
+        pooled = x[:, 0] if x.shape[1] == 1 else statistics(x, real)
+        return normed("acoustic", pooled, config.units, config.layers)
     x = layers.BatchNormalization(name="acoustic_input_norm")(x)
     for i, taps in enumerate(TAPS):
         if config.acoustic == "lstm":
@@ -98,9 +109,14 @@ def acoustic_half(config: Config, x):
 
 
 def text_half(config: Config, words: int, x):
-    from keras import layers
+    from keras import layers, ops
 
+    real = ops.cast(x != 0, "float32")
     x = layers.Embedding(words, config.embedding_dim, name="text_embedding")(x)
+    if config.text == "attention":
+        return attended(config, "text", x, real)
+    if config.text == "mlp":
+        return normed("text", statistics(x, real), config.units, config.layers)
     for i, taps in enumerate(TAPS):
         if config.text == "lstm":
             x = layers.LSTM(config.units, return_sequences=i < 2, name=f"text_lstm_{i}")(x)
@@ -116,6 +132,40 @@ def text_half(config: Config, words: int, x):
     return layers.Dense(config.text_dense, name=last)(x)
 
 
+POOLING = ("mlp", "attention")
+
+
+def statistics(x, weight):
+    """Weighted means and deviations over steps, of weights that add up to more than nothing."""
+    from keras import ops
+
+    share = (weight / ops.sum(weight, axis=1, keepdims=True))[..., None]
+    mean = ops.sum(share * x, axis=1)
+    spread = ops.sum(share * ops.square(x - mean[:, None]), axis=1)
+    return ops.concatenate([mean, ops.sqrt(spread + 1e-5)], axis=-1)
+
+
+def attended(config: Config, half: str, x, real):
+    """Attentive statistics (Okabe et al. 2018), and a dense layer with its norm."""
+    from keras import layers, ops
+
+    hidden = layers.Dense(config.units, activation="tanh", name=f"{half}_pooling_attention")(x)
+    score = layers.Dense(1, name=f"{half}_pooling_score")(hidden)[..., 0]
+    weight = ops.exp(score - ops.max(score, axis=1, keepdims=True)) * real
+    return normed(half, statistics(x, weight), config.units, 1)
+
+
+def normed(half: str, x, units: int, count: int):
+    """Dense layers, each normalized before its ReLU."""
+    from keras import layers
+
+    for i in range(count):
+        x = layers.Dense(units, name=f"{half}_layers_dense_{i}")(x)
+        x = layers.LayerNormalization(epsilon=1e-5, name=f"{half}_layers_norm_{i}")(x)
+        x = layers.ReLU()(x)
+    return x
+
+
 THEIR_NAMES = {
     ("norm", "scale"): "gamma",
     ("norm", "bias"): "beta",
@@ -129,7 +179,8 @@ def by_their_names(tree) -> dict[tuple[str, str], list]:
     """Sorts our arrays by Keras' (layer, variable); an LSTM layer has two biases for their one."""
     parts: dict[tuple[str, str], list] = {}
     for path, leaf in flatten_dict(tree).items():
-        name = THEIR_NAMES.get(path[-2:], path[-1].replace("recurrent_bias", "bias"))
+        kind = ("norm", path[-1]) if path[-2].startswith("norm") else path[-2:]
+        name = THEIR_NAMES.get(kind, path[-1].replace("recurrent_bias", "bias"))
         layer = "_".join(part for part in path[:-1] if part != "norm")
         parts.setdefault((layer, name), []).append(leaf)
     return parts

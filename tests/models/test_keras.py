@@ -249,19 +249,22 @@ def test_one_optimizer_step_equals_keras(steps):
     for (layer, name), parts in ours.change.items():
         assert len(parts) == (2 if "lstm" in layer and name == "bias" else 1)
         for gradient, change in zip(ours.gradient[layer, name], parts, strict=True):
-            same(gradient, theirs.gradient[layer, name], atol=2e-6)
+            same(gradient, theirs.gradient[layer, name], atol=5e-6)
             same(change, theirs.change[layer, name], atol=3e-6)
             # The first step of a sequence knows no state, and functionals are one step.
             stateless = acoustic_steps == 1 and layer.startswith("acoustic")
+            # One step has all of the attention, and a score that all steps share changes nothing.
+            alone = "pooling" in layer and (stateless or name == "bias")
             if stateless and name == "recurrent_kernel":
                 assert not change.any()
-            else:
-                assert np.abs(change).max() > 3e-5, (layer, name)
+            elif not alone:
+                assert np.abs(change).max() > 5e-6, (layer, name)
             if stateless and "lstm" in layer:
                 assert not change[..., SMALL.units : 2 * SMALL.units].any()  # the forget gate
     if ("text_embedding", "embeddings") in ours.change:
         (table,) = ours.change["text_embedding", "embeddings"]
-        assert (table[0] != 0).all()  # the padding's vector is trained
+        pools = any(layer.startswith("text_layers") for layer, _ in ours.change)
+        assert (table[0] != 0).all() != pools  # the padding's vector is trained, but where it pools
 
 
 def test_dropout_is_where_keras_has_it(keras, monkeypatch):
