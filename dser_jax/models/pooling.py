@@ -86,5 +86,7 @@ class NormedDense(nn.Module):
         """Encodes vectors."""
         for layer in range(self.layers):
             x = dense(self.units, f"dense_{layer}")(x)
-            x = nn.relu(nn.LayerNorm(epsilon=1e-5, name=f"norm_{layer}")(x))
+            x = nn.relu(
+                nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, name=f"norm_{layer}")(x)
+            )
         return x

@@ -249,7 +249,7 @@ def test_one_optimizer_step_equals_keras(steps):
     for (layer, name), parts in ours.change.items():
         assert len(parts) == (2 if "lstm" in layer and name == "bias" else 1)
         for gradient, change in zip(ours.gradient[layer, name], parts, strict=True):
-            same(gradient, theirs.gradient[layer, name], atol=5e-6)
+            same(gradient, theirs.gradient[layer, name], atol=1e-5)
             same(change, theirs.change[layer, name], atol=3e-6)
             # The first step of a sequence knows no state, and functionals are one step.
             stateless = acoustic_steps == 1 and layer.startswith("acoustic")
