@@ -37,6 +37,7 @@ def show(page: Followed) -> dict[str, Shown]:
     return {
         "modalities": Shown(rows(page.folder / "demo/modalities/report/report.md"), 0.04),
         "table6": Shown(rows(page.folder / "demo/table6/report/report.md", baseline=False), 0.04),
+        "beyond": Shown(rows(page.folder / "demo/beyond/report/report.md"), 0.04),
         "minutes": Shown(f"{page.seconds[page.block('make demo')] / 60:.0f}", times=3),
         "python": Shown(fenced(page.said("from dser_jax import Config").splitlines()[-8:]), 0.1),
         "speed": Shown(speed()),

@@ -1,6 +1,6 @@
-"""Draws `modalities.png`: what `make demo` gives for speech, text and both, a dot a run.
+"""Draws `beyond.png`: what `make demo` gives from the paper's network to the best, a dot a run.
 
-python docs/figures/modalities.py demo/modalities
+python docs/figures/beyond.py demo/beyond
 """
 
 from __future__ import annotations
