@@ -104,6 +104,7 @@ COMPILING = (
     "baselines",
     "bootstrap",
     "pooling",
+    "pooled",
     "differences",
     "searched",
     "compile_cache",

@@ -28,8 +28,11 @@ class Pretended(JournalView):
     def truth(self, key):
         if key != "k":
             return {}
-        ids = [f"u{number}" for number in range(len(self.gold) - 60)]
-        return {"test_gold": self.gold[60:], "test_ids": ids}
+        ids = [f"u{number}" for number in range(len(self.gold))]
+        parts = {"validation": slice(60), "test": slice(60, None)}
+        return {f"{part}_ids": ids[rows] for part, rows in parts.items()} | {
+            f"{part}_gold": self.gold[rows] for part, rows in parts.items()
+        }
 
 
 def write(file: Path) -> None:

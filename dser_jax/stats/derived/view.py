@@ -25,10 +25,12 @@ class DerivedView(JournalView):
     Attributes:
       derived: Rows as those of the journal, which has none of them.
       recipes: How the predictions of each are made, by its run.
+      source: The journal that they are made of.
     """
 
     derived: tuple[Row, ...] = ()
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    source: JournalView | None = None
 
     @property
     def scored(self) -> tuple[Row, ...]:
@@ -39,10 +41,14 @@ class DerivedView(JournalView):
         """Loads the arrays of a run, or makes those of a derived one; errors of the journal's."""
         recipe = self.recipes.get(run)
         if recipe is None:
-            return super().arrays(run)
+            return super().arrays(run) if self.source is None else self.source.arrays(run)
         reader = Reader(self)
         made = combine(recipe.kind, [reader.folds(source) for source in recipe.sources])
         return {f"{part}_pred": pred for part, pred in made.items()}
+
+    def truth(self, key: str) -> Arrays:
+        """Loads the labels and ids of the journal; errors of it."""
+        return super().truth(key) if self.source is None else self.source.truth(key)
 
 
 def with_derived(
@@ -74,7 +80,7 @@ def with_derived(
             rows.append(recipe.row(scored))
     problems += _in_words(lost)
     base = {each.name: getattr(view, each.name) for each in fields(JournalView)}
-    return DerivedView(**base, derived=tuple(rows), recipes=recipes)
+    return DerivedView(**base, derived=tuple(rows), recipes=recipes, source=view)
 
 
 def _names(view: JournalView, problems: list[str]) -> Iterator[list[Row]]:
