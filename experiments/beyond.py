@@ -46,7 +46,7 @@ def main() -> None:
     step("+ modality dropout", {}, modality_dropout=0.3)
     of_text = [n for n in prepared.manifest["features"] if prepared.half_of(n) == "text"]
     for name in of_text[:1] or ["a sentence encoder's"]:
-        step("+ sentence encoder", {"vectors": name})
+        step("+ sentence encoder", {"vectors": name}, embedding_dropout=0.0)
     conduct(args, groups, steps=True)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,8 +12,9 @@ from dser_jax.models import make_network
 from dser_jax.plan.grid import grid_points, hparams_at
 from dser_jax.plan.names import hparams_json, run_of
 from dser_jax.plan.runs import RunSpec
+from dser_jax.plan.uses import check_uses
 from dser_jax.system import DserError, tell
-from dser_jax.training import HParams, decays, named
+from dser_jax.training import HParams, named
 
 Plan = dict[str, RunSpec]
 """Runs by their ids."""
@@ -111,8 +112,9 @@ def usable_groups(
             # Names what is unknown before anything is written.
             of_text = reads_features_of_text(prepared, group.config)
             make_network(group.config, words=0 if of_text else 1, embedding_dim=1)
-            _check_decay(group, named(group.config)[2])
-            _check_half_life(group)
+            named(group.config)
+            searched = {} if group.search is None else group.search.describe()
+            check_uses(group.config, group.runs, searched, prepared)
             for note in check_inputs(prepared, group.config):
                 notes.setdefault(note, []).append(rows)
             usable.append(group)
@@ -128,26 +130,6 @@ def usable_groups(
     for line in skipped:
         tell(line)
     return usable, skipped
-
-
-def _check_decay(group: Group, make: Callable[..., Any]) -> None:
-    """Refuses a weight decay that the optimizer has no use for."""
-    some = [spec.name for spec in group.runs if spec.hparams.weight_decay]
-    if some and not decays(make):
-        raise DserError(
-            f"{some[0]}: the optimizer {group.config.optimizer} has no weight decay; "
-            "--optimizer adamw has"
-        )
-
-
-def _check_half_life(group: Group) -> None:
-    """Refuses a half-life where there is nothing that it could be of."""
-    usual = HParams().half_life
-    some = [spec.name for spec in group.runs if spec.hparams.half_life != usual]
-    if some and not group.config.fades:
-        raise DserError(
-            f"{some[0]}: a half-life is of the turns before; --context all, same or both has them"
-        )
 
 
 def _few(names: Sequence[str], shown: int = 3) -> str:

@@ -17,6 +17,8 @@ from dser_jax.data.preparing import prepare
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan.groups import Group, product, usable_groups
 from dser_jax.plan.names import LATER
+from dser_jax.search.random import random_search
+from dser_jax.search.space import Range, Space
 from dser_jax.search.trials import setting
 from dser_jax.stats.baselines.fitting import fit_baselines
 from dser_jax.stats.baselines.inputs import blocks_of
@@ -85,15 +87,38 @@ def test_features_of_one_half_are_refused_for_the_other(prepared):
 def test_an_unknown_network_is_named_before_anything_is_trained(prepared):
     with pytest.raises(DserError, match="no acoustic network is called 'nn'; there are lstm, cnn"):
         usable_groups([Group(config(text="nn"))], prepared, skip=False)
-    runs = product(weight_decay=[0.1])
-    with pytest.raises(DserError, match="rmsprop has no weight decay; --optimizer adamw has"):
-        usable_groups([Group(config(), runs)], prepared, skip=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({}, "weight_decay", "rmsprop has no weight decay; --optimizer adamw has"),
+        ({}, "embedding_dropout", "takes away words, and this network reads none"),
+        ({"text": None}, "modality_dropout", "takes away one half of two"),
+        ({}, "half_life", "--context all, same or both has them"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(prepared, changes, field, said):
+    runs = product(**{field: [0.1]})
+    with pytest.raises(DserError, match=said):
+        usable_groups([Group(config(**changes), runs)], prepared, skip=False)
+    search = random_search(Space({field: Range(0.1, 0.5)}), 3)
+    with pytest.raises(DserError, match=said):
+        usable_groups([Group(config(**changes), search=search)], prepared, skip=False)
+
+
+def test_a_mean_of_layers_is_of_features_that_have_some(prepared):
+    usable_groups([Group(config(mix_layers=True))], prepared, skip=False)
+    words = config(mix_layers=True, text=None)
+    with pytest.raises(DserError, match="none of the features is of several layers"):
+        usable_groups([Group(words)], prepared, skip=False)
 
 
 @pytest.mark.parametrize("changes", [{}, {"acoustic": None, "text": "attention"}])
 def test_networks_train_on_them(prepared, tmp_path, changes):
     named = config(optimizer="adamw", mix_layers=True, **changes)
-    runs = product(weight_decay=[0.0, 0.1], modality_dropout=[0.2])
+    rate = 0.2 if named.acoustic else 0.0
+    runs = product(weight_decay=[0.0, 0.1], modality_dropout=[rate])
     with usual_promotion():  # Optax' Adam raises a number to the power of an integer.
         view = run_experiment(
             prepared.folder, tmp_path / "out", [Group(named, runs)], baselines=False, lanes=2

@@ -1,0 +1,77 @@
+"""Whether a network has a use for what is asked of its runs: nothing is asked for in vain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dser_jax.config import Config
+from dser_jax.data import Prepared, feature_name, reads_features_of_text
+from dser_jax.plan.names import LATER
+from dser_jax.plan.runs import RunSpec
+from dser_jax.system import DserError
+from dser_jax.training import HParams, decays, named
+
+
+def check_uses(
+    config: Config, runs: Sequence[RunSpec], searched: Mapping[str, Any], prepared: Prepared
+) -> None:
+    """Refuses settings that would change nothing.
+
+    Args:
+      config: Of the networks.
+      runs: What is trained.
+      searched: What a search in their place says of itself; empty without one.
+      prepared: The data set.
+
+    Raises:
+      DserError: Runs, or a search, have a setting that their networks have no use for.
+    """
+    asked = _asked(runs, searched)
+    for field, why in _useless(config, prepared):
+        if field in asked:
+            raise DserError(f"{asked[field]}: {why}")
+    if config.mix_layers and not _layers(config, prepared):
+        raise DserError("--mix-layers: none of the features is of several layers of an encoder")
+
+
+def _asked(runs: Sequence[RunSpec], searched: Mapping[str, Any]) -> dict[str, str]:
+    """Returns which settings are not the default, and of which row, or that a search has them."""
+    usual = HParams()._asdict()
+    found: dict[str, str] = {}
+    for spec in runs:
+        for field, value in spec.hparams._asdict().items():
+            if field in LATER and float(value) != float(usual[field]):
+                found.setdefault(field, spec.name)
+    for part in ("ranges", "fixed"):  # Of the latter a search names those that are not the default.
+        found |= dict.fromkeys(LATER.keys() & searched.get(part, {}).keys(), "search")
+    return found
+
+
+def _useless(config: Config, prepared: Prepared) -> Iterator[tuple[str, str]]:
+    """Yields the settings that these networks have no use for, and why."""
+    if not decays(named(config)[2]):
+        yield (
+            "weight_decay",
+            f"the optimizer {config.optimizer} has no weight decay; --optimizer adamw has",
+        )
+    if not config.fades:
+        yield (
+            "half_life",
+            "a half-life is of the turns before; --context all, same or both has them",
+        )
+    if not (config.acoustic and config.text):
+        yield (
+            "modality_dropout",
+            "modality dropout takes away one half of two, and this network has one",
+        )
+    if config.text is None or reads_features_of_text(prepared, config):
+        yield "embedding_dropout", "embedding dropout takes away words, and this network reads none"
+
+
+def _layers(config: Config, prepared: Prepared) -> bool:
+    """Tells whether features that a network reads are of several layers."""
+    names = [feature_name(prepared, config)] if config.acoustic else []
+    names += [config.vectors] if reads_features_of_text(prepared, config) else []
+    there = prepared.manifest["features"]
+    return any(prepared.layers_of(name) > 1 for name in names if name in there)
