@@ -15,6 +15,7 @@ from dser_jax.cli import guarded
 from dser_jax.data import load_prepared
 from dser_jax.experiment import conduct, make_config, make_hparams, make_parser
 from dser_jax.plan import Group, no_weights, paired_runs, two_weights
+from dser_jax.system import tell
 
 WIDTH = {"small": 32, "paper": 256}
 RATES = {
@@ -45,8 +46,10 @@ def main() -> None:
     step("+ context", {"context": "all"})
     step("+ modality dropout", {}, modality_dropout=0.3)
     of_text = [n for n in prepared.manifest["features"] if prepared.half_of(n) == "text"]
-    for name in of_text[:1] or ["a sentence encoder's"]:
-        step("+ sentence encoder", {"vectors": name}, embedding_dropout=0.0)
+    if of_text:
+        step("+ sentence encoder", {"vectors": of_text[0]}, embedding_dropout=0.0)
+    else:
+        tell("+ sentence encoder: left out, no features of text (dser prepare --encode text=...)")
     conduct(args, groups, steps=True)
 
 
