@@ -47,9 +47,9 @@ def main() -> None:
     step("+ modality dropout", {}, modality_dropout=0.3)
     of_text = [n for n in prepared.manifest["features"] if prepared.half_of(n) == "text"]
     if of_text:
-        step("+ sentence encoder", {"vectors": of_text[0]}, embedding_dropout=0.0)
+        step(f"+ {of_text[0]}", {"vectors": of_text[0]}, embedding_dropout=0.0)
     else:
-        tell("+ sentence encoder: left out, no features of text (dser prepare --encode text=...)")
+        tell("a sentence encoder: left out, no features of text (dser prepare --encode text=...)")
     conduct(args, groups, steps=True)
 
 

@@ -56,13 +56,15 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     if config.vectors == "we":
         return notes
     where = _WHERE.get(config.vectors)
-    there = prepared.manifest["vectors"]
-    if where and config.vectors not in there:
+    if config.vectors not in prepared.manifest["vectors"]:
+        command = f"--{config.vectors} FILE --out {prepared.folder}` with {where}"
+        if not where:
+            command = f"--text {config.vectors}=FILE --out {prepared.folder}`"
         raise DataError(
             f"the data set has no word vectors {config.vectors!r}",
             file=prepared.folder,
             expected=f"one of those it has ({', '.join(_of_text(prepared)) or 'none'}), or "
-            f"`dser prepare --{config.vectors} FILE --out {prepared.folder}` with {where}",
+            f"`dser prepare {command}",
         )
     width = prepared.vectors(config.vectors)[1].shape[1]
     check_width(prepared, config, width)

@@ -62,12 +62,16 @@ def tune(
       words: Whether the text half reads words, not features of them.
 
     Raises:
-      DserError: No trial has ended well, or the data set cannot be used.
+      DserError: No trial has ended well, the folder holds another sweep, or the data set cannot be
+        used.
     """
+    out = Path(args.out)
+    if (out / "rows.jsonl").exists() and not any(out.glob("search-*")):
+        raise DserError(f"{out}: holds another sweep; choose another --out")
     found: list[Tuned] = []
     for width in widths:
         wide = replace(config, units=width, fusion=(width, width), text_dense=width)
-        folder = Path(args.out) / f"search-{width}"
+        folder = out / f"search-{width}"
         _search(args, wide, tuple(ranges_of(config, words=words)), trials, folder)
         rows = ranked(read_journal(folder).rows)
         found += [Tuned(value, f"{width} wide, {row['name']}", wide, row) for value, row in rows]

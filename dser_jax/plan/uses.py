@@ -31,6 +31,8 @@ def check_uses(
     for field, why in _useless(config, prepared):
         if field in asked:
             raise DserError(f"{asked[field]}: {why}")
+    if config.context_turns != Config.context_turns and config.context != "recurrent":
+        raise DserError("--context-turns is of a recurrent context; --context recurrent has one")
     if config.mix_layers and not _layers(config, prepared):
         raise DserError("--mix-layers: none of the features is of several layers of an encoder")
 

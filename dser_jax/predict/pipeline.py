@@ -21,7 +21,7 @@ from dser_jax.predict.predictor import Predictor, Rows
 from dser_jax.predict.recordings import Asked, Piece
 from dser_jax.predict.segment import LONGEST, cut
 from dser_jax.predict.transcribe import Transcriber
-from dser_jax.system import BadInput, DataError, DserError, Progress
+from dser_jax.system import BadInput, DataError, DserError, Progress, plural
 
 CUTS = ("auto", "always", "never")
 
@@ -94,12 +94,30 @@ def predict(
     if usable:
         texts = [pieces[i].text or "" for i in usable] if model.reads_text else None
         places = [pieces[i] for i in usable]
+        model.notices += _without_context(model, places)
         estimate = model.predict(speech, texts, places)
         far = [None] * len(usable) if speech is None else model.far(speech, places)
         for row, i in enumerate(usable):
             found[i] = Prediction(pieces[i], estimate[row], far[row])
         model.notices += say_far((p.piece.file, p.far) for p in found)
     return found
+
+
+def _without_context(model: Predictor, places: Sequence[Piece]) -> list[str]:
+    """Says how many utterances have nothing before them that the model could know of."""
+    kind, lines = model.bundle.config.context, []
+    if kind and (alone := sum(p.dialogue is None or p.turn is None for p in places)):
+        lines.append(
+            f"{alone} of {plural(len(places), 'utterance')} are in no dialogue: this model gets no "
+            "context of them (columns dialogue and turn tell it)"
+        )
+    there = [p for p in places if p.dialogue is not None and p.turn is not None]
+    if kind in ("same", "both") and (unknown := sum(p.speaker is None for p in there)):
+        lines.append(
+            f"{unknown} of {plural(len(there), 'turn')} have no speaker: this model gets no "
+            "context of the same speaker's"
+        )
+    return lines
 
 
 def _check(

@@ -31,6 +31,7 @@ from dser_jax.features import (
 from dser_jax.predict.encoders import check_text, encoders_of
 from dser_jax.predict.estimate import Estimate
 from dser_jax.predict.far import say_far
+from dser_jax.predict.speakers import speakers_of
 from dser_jax.share import Bundle, Networks, encode, gather, is_bundle, read_bundle
 from dser_jax.system import DataError, DserError, plural
 
@@ -173,7 +174,7 @@ class Predictor:
         """Measures features by each speaker's own, where the model does."""
         if speech is None or not self.bundle.config.normalize:
             return speech
-        speakers = [(place.speaker or "unnamed") for place in places or [Place()] * len(speech)]
+        speakers = speakers_of(places or [Place()] * len(speech), self.notices)
         there = np.array([len(rows) > 0 for rows in speech], bool)
         check_speakers(speakers, there, _SPEAKERS)
         ends = np.concatenate([[0], np.cumsum([len(rows) for rows in speech])]).astype(np.int64)

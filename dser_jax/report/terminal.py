@@ -68,6 +68,7 @@ def print_tables(console: Console, groups: Sequence[Table], asked: Asked) -> Non
     for headline in groups:
         for metric in asked.metrics(headline):
             table = asked.rows(headline.by(metric))
+            _print(console, caption(table, "bold" if console.is_terminal else "*"))
             console.print(_scores(console, table))
             if more := left_out(table):
                 _print(console, f"{more}: --all shows them, table.csv has them.")
@@ -76,7 +77,8 @@ def print_tables(console: Console, groups: Sequence[Table], asked: Asked) -> Non
         for each in asked.tested(headline):
             found, told = tested(each)
             if found:
-                console.print(_tests(console, found, told))
+                _print(console, told[0].upper() + told[1:] + ".")
+                console.print(_tests(console, found))
     console.print(Text(_fit(console, note(groups))))
 
 
@@ -87,7 +89,7 @@ def print_section(console: Console, section: Section) -> None:
     for line in section.told:
         _print(console, line)
     if section.lines:
-        grid = _grid(console)
+        grid = _grid()
         for column in section.header:
             grid.add_column(column, overflow="fold")
         for cells in section.lines:
@@ -97,22 +99,15 @@ def print_section(console: Console, section: Section) -> None:
         _print(console, line)
 
 
-def _grid(console: Console, said: str = "") -> RichTable:
-    return RichTable(
-        box=RULES,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
-        title=Text(_fit(console, said)) if said else None,
-        title_justify="left",
-        title_style="",
-    )
+def _grid() -> RichTable:
+    return RichTable(box=RULES, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _scores(console: Console, table: Table) -> RichTable:
     """Lays out a table of scores; on a narrow console the networks go below the names."""
     wide = console.width >= 120
     plain = not console.is_terminal  # A pipe has no bold.
-    grid = _grid(console, caption(table, "*" if plain else "bold"))
+    grid = _grid()
     grid.add_column("name", min_width=12, overflow="fold")  # A grid's names have no spaces.
     if wide:
         grid.add_column("network, features", style="dim")
@@ -145,8 +140,8 @@ def _scores(console: Console, table: Table) -> RichTable:
     return grid
 
 
-def _tests(console: Console, found: Sequence, told: str) -> RichTable:
-    grid = _grid(console, told[0].upper() + told[1:] + ".")
+def _tests(console: Console, found: Sequence) -> RichTable:
+    grid = _grid()
     pairs = "first − second" if not console.options.ascii_only else "first - second"
     grid.add_column(pairs, overflow="fold")
     for column in ("difference", "p", "Holm", "d_z", "ranks", "n"):

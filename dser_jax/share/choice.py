@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,6 +63,9 @@ def choose(view: JournalView, choice: Choice) -> list[Row]:
         rows = [row for row in rows if row["name"] == choice.row]
         if not rows:
             there = ", ".join(map(repr, names)) or "none"
+            for name in names:
+                if flags := _made_of(name, choice.row):
+                    there += f"; that one is --row {shlex.quote(name)} {flags}"
             raise DserError(f"{view.folder}: no row is called {choice.row!r}; there are {there}")
     rows = [row for row in rows if row["status"] == "ok" and _score(row) is not None]
     if not rows:
@@ -72,6 +77,14 @@ def choose(view: JournalView, choice: Choice) -> list[Row]:
         groups.setdefault(canonical([row["name"], row["config"], row["hparams"]]), []).append(row)
     best = max(groups.values(), key=lambda group: _mean([_score(row) or 0.0 for row in group]))
     return sorted(best, key=lambda row: row["seed"])
+
+
+def _made_of(name: str, row: str) -> str:
+    """Returns the flags that make a row of the report out of the row of this name."""
+    made = re.fullmatch(re.escape(name) + r"(, ensemble of \d+)?(, stretched)?", row)
+    if made is None:
+        return ""
+    return " ".join(flag for flag, at in (("--ensemble", 1), ("--stretch", 2)) if made[at])
 
 
 def _one(view: JournalView, run: str) -> Row:

@@ -74,3 +74,14 @@ def test_a_turn_that_is_no_place_is_an_error(tmp_path):
     (tmp_path / "t.csv").write_text("transcript,valence,dialogue,turn\nso,3,a,second\n")
     with pytest.raises(DataError, match=r"t.csv:2: the turn is no place .*'second'.*a number"):
         load_table(tmp_path / "t.csv", scale=(1, 5))
+
+
+def test_turns_that_share_a_place_are_counted(tmp_path):
+    rows = ["id,dialogue,turn,valence,transcript"]
+    rows += [f"u{i},d{i % 2},{turn},2,word" for i, turn in enumerate((1, 1, 1, 2, 3, 3))]
+    (tmp_path / "x.csv").write_text("\n".join(rows) + "\n")
+    corpus = load_table(tmp_path / "x.csv", scale=(1.0, 5.0))
+    assert any(
+        "2 turns share their place with others of the same dialogue" in s for s in corpus.found
+    )
+    assert of(corpus)["d0"] == ["u0", "u2", "u4"]

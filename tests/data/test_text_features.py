@@ -108,6 +108,9 @@ def test_what_would_change_nothing_is_refused(prepared, changes, field, said):
 
 
 def test_a_mean_of_layers_is_of_features_that_have_some(prepared):
+    turns = config(context_turns=3)
+    with pytest.raises(DserError, match="--context-turns is of a recurrent context"):
+        usable_groups([Group(turns)], prepared, skip=False)
     usable_groups([Group(config(mix_layers=True))], prepared, skip=False)
     words = config(mix_layers=True, text=None)
     with pytest.raises(DserError, match="none of the features is of several layers"):
@@ -163,3 +166,14 @@ def test_without_a_word_baselines_see_them_alone(prepared):
     assert "ridge (mini), stretched" in [each.name for each in plan.values()]
     rows = [row for _, row, _ in fit_baselines(prepared, plan)]
     assert {row["features"] for row in rows} == {"", "mini"}
+
+
+def test_baselines_of_features_that_never_vary_are_level_with_the_mean(prepared, monkeypatch):
+    same = np.ones((COUNT, 6), np.float32)
+    read = type(prepared).feature
+    monkeypatch.setattr(
+        type(prepared), "feature", lambda self, n: (same, None) if n == "mini" else read(self, n)
+    )
+    plan = plan_baselines(prepared, [config(acoustic=None)])
+    for _, row, arrays in fit_baselines(prepared, plan):
+        assert np.isfinite(arrays["test_pred"]).all(), row["name"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -57,4 +58,10 @@ def settle_turns(utterances: Sequence[Row], placed: bool) -> tuple[list[Row], li
     inside = sum(map(len, dialogues.values()))
     if lost := inside - sum(turn is not None for turn in turns):
         said += f"; {plural(lost, 'row')} of them without a turn belong to none"
+    places = Counter((each.dialogue, each.turn) for each in settled if each.dialogue is not None)
+    if shared := sum(count for count in places.values() if count > 1):
+        said += (
+            f"; {plural(shared, 'turn')} share their place with others of the same dialogue, and "
+            "are taken in the order of the table"
+        )
     return settled, [said]

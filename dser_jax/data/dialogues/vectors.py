@@ -147,7 +147,7 @@ def scale_of(values: Float[np.ndarray, "rows column"]) -> float:
     Rows that have a NaN do not count.
     """
     rows = np.asarray(values, np.float64)[~np.isnan(values).any(axis=1)]
-    variance = float(rows.var(0).mean()) if len(rows) else 0.0
+    variance = float(rows.var(0).mean()) if rows.size else 0.0
     return float(1.0 / np.sqrt(variance)) if variance > 1e-12 else 1.0
 
 

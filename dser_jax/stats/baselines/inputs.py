@@ -46,10 +46,15 @@ def _standardized(
     there: Bool[np.ndarray, " utt"],
     fit_rows: Int[np.ndarray, " rows"],
 ) -> tuple[Float[np.ndarray, "utt varying"], Bool[np.ndarray, " utt"]]:
-    """Standardizes the columns that vary; returns also which rows have any."""
+    """Standardizes the columns that vary; returns also which rows have any.
+
+    Where none varies, it is one column of zeros.
+    """
     known = values[fit_rows[there[fit_rows]]]
     mean, deviation = known.mean(0), known.std(0)
     varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
+    if not varies.any():
+        return np.zeros((len(values), 1)), there
     return (values - mean)[:, varies] / deviation[varies], there
 
 
