@@ -25,6 +25,9 @@ from dser_jax.system import BadInput, DataError, DserError, Progress, plural
 
 CUTS = ("auto", "always", "never")
 
+OFF_SCALE = 0.025
+"""Beyond the scale by so much of its half is said."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -96,11 +99,23 @@ def predict(
         places = [pieces[i] for i in usable]
         model.notices += _without_context(model, places)
         estimate = model.predict(speech, texts, places)
+        model.notices += _off_scale(estimate)
         far = [None] * len(usable) if speech is None else model.far(speech, places)
         for row, i in enumerate(usable):
             found[i] = Prediction(pieces[i], estimate[row], far[row])
         model.notices += say_far((p.piece.file, p.far) for p in found)
     return found
+
+
+def _off_scale(estimate: Estimate) -> list[str]:
+    """Says how many values lie clearly beyond the ends of the scale."""
+    off = np.abs(estimate.pred) > 1 + OFF_SCALE
+    if not off.any():
+        return []
+    return [
+        f"{off.sum()} of {plural(off.size, 'value')} lie beyond the ends of the scale, as the "
+        "outputs of networks may; they are left as they are"
+    ]
 
 
 def _without_context(model: Predictor, places: Sequence[Piece]) -> list[str]:
