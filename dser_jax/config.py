@@ -43,8 +43,19 @@ NORMALIZED = ("", "speaker")
 
 PADDINGS = ("masked", "keras")
 
+LATER = {
+    "weight_decay": 0.0,
+    "modality_dropout": 0.0,
+    "embedding_dropout": 0.0,
+    "half_life": HALF_LIFE,
+}
+"""Traced settings (`training.HParams`) added after version 0.1, and what they are by default.
+
+Where they are that, rows and the ids of runs leave them out, as they did before there were any.
+"""
+
 _LATER = ("mix_layers", "context", "context_turns", "normalize")
-"""Fields added after version 0.1: runs without them are called what they were called then."""
+"""The static settings of which the same holds."""
 
 
 def _fits(value: Any, kind: str) -> bool:

@@ -11,21 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dser_jax.config import LATER
 from dser_jax.system import DserError
 
 if TYPE_CHECKING:
     from dser_jax.config import Config
     from dser_jax.plan.runs import RunSpec
     from dser_jax.training import HParams
-
-
-LATER = {
-    "weight_decay": 0.0,
-    "modality_dropout": 0.0,
-    "embedding_dropout": 0.0,
-    "half_life": 8.0,
-}
-"""Traced settings added after version 0.1, and what they are where a row does not have them."""
 
 
 def with_later(hparams: Mapping[str, Any]) -> dict[str, Any]:

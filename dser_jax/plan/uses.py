@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dser_jax.config import Config
+from dser_jax.config import LATER, Config
 from dser_jax.data import Prepared, feature_name, reads_features_of_text
-from dser_jax.plan.names import LATER
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system import DserError
-from dser_jax.training import HParams, decays, named
+from dser_jax.training import decays, named, told
 
 
 def check_uses(
@@ -39,13 +38,11 @@ def check_uses(
 
 def _asked(runs: Sequence[RunSpec], searched: Mapping[str, Any]) -> dict[str, str]:
     """Returns which settings are not the default, and of which row, or that a search has them."""
-    usual = HParams()._asdict()
     found: dict[str, str] = {}
     for spec in runs:
-        for field, value in spec.hparams._asdict().items():
-            if field in LATER and float(value) != float(usual[field]):
-                found.setdefault(field, spec.name)
-    for part in ("ranges", "fixed"):  # Of the latter a search names those that are not the default.
+        for field in LATER.keys() & told(spec.hparams).keys():
+            found.setdefault(field, spec.name)
+    for part in ("ranges", "fixed"):  # A search, too, leaves out of the latter what is usual.
         found |= dict.fromkeys(LATER.keys() & searched.get(part, {}).keys(), "search")
     return found
 

@@ -151,18 +151,10 @@ def _train_again(dataset: Dataset, config: Config, rows: Sequence[Row]) -> dict[
     """Trains runs as the journal has them; close to what they were, not equal bit for bit."""
     from dser_jax.engine import train_runs
     from dser_jax.plan import RunSpec
+    from dser_jax.search import hparams_of
     from dser_jax.system import Progress
-    from dser_jax.training import HParams
 
-    kinds = {field: np.asarray(value).dtype for field, value in HParams()._asdict().items()}
-    specs = [
-        RunSpec(
-            row["name"],
-            HParams(**{f: np.asarray(v, kinds[f])[()] for f, v in row["hparams"].items()}),
-            row["seed"],
-        )
-        for row in rows
-    ]
+    specs = [RunSpec(row["name"], hparams_of(row), row["seed"]) for row in rows]
     runs = [row["run"] for row in rows]
     found = {}
     with Progress("training again", len(rows), "run") as progress:

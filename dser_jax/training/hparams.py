@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array
 
-from dser_jax.config import HALF_LIFE
+from dser_jax.config import LATER
 
 Number = Array | np.ndarray | np.number
 
@@ -38,21 +38,19 @@ class HParams(NamedTuple):
     fusion_dropout: Number = np.float32(0.4)
     learning_rate: Number = np.float32(1e-3)
     patience: Number = np.int32(10)
-    weight_decay: Number = np.float32(0.0)
-    modality_dropout: Number = np.float32(0.0)
-    embedding_dropout: Number = np.float32(0.0)
-    half_life: Number = np.float32(HALF_LIFE)
-
-
-_LATER = ("weight_decay", "modality_dropout", "embedding_dropout", "half_life")
-"""Fields added after version 0.1: runs without them are called what they were called then."""
+    weight_decay: Number = np.float32(LATER["weight_decay"])
+    modality_dropout: Number = np.float32(LATER["modality_dropout"])
+    embedding_dropout: Number = np.float32(LATER["embedding_dropout"])
+    half_life: Number = np.float32(LATER["half_life"])
 
 
 def told(hparams: HParams) -> dict[str, Number]:
-    """Returns settings by name, later ones only where they are not the default."""
-    usual = HParams()._asdict()
+    """Returns settings by name; those of `LATER` only where they are not the default.
+
+    So runs without them are called what they were called before.
+    """
     return {
         name: value
         for name, value in hparams._asdict().items()
-        if name not in _LATER or float(value) != float(usual[name])
+        if name not in LATER or float(value) != LATER[name]
     }

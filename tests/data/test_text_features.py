@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras_reference import usual_promotion
 
-from dser_jax.config import Config
+from dser_jax.config import LATER, Config
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.data.dataset import load_dataset
 from dser_jax.data.folder.manifest import read_manifest
@@ -16,7 +16,6 @@ from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.experiment.running import run_experiment
 from dser_jax.plan.groups import Group, product, usable_groups
-from dser_jax.plan.names import LATER
 from dser_jax.search.random import random_search
 from dser_jax.search.space import Range, Space
 from dser_jax.search.trials import setting
