@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from dser_jax.corpora import RECOGNISED, Corpus, Dialect, Utterance
 from dser_jax.data.folder.manifest import MANIFEST
 from dser_jax.data.prepared import Prepared, load_prepared
@@ -257,15 +255,13 @@ def _add_feature(
 ) -> None:
     """Adds features from the frames in the store; of an utterance without any there is nothing."""
     kept = [keys[row] for row in staging.rows]
-    source, width = feature.extractor.source, len(feature.columns)
-    if feature.kind == "hsf":
-        zeros = ", zeros taken for missing (protocol paper)"
-        for end, function, how in (("", hsf, ""), (NONZERO, nonzero_hsf, zeros)):
-            nothing = np.full(width, np.nan, np.float32)
-            rows = [nothing if key is None else function(store[key]) for key in kept]
-            staging.write(name + end, feature.columns, source + how, np.stack(rows))
-    else:
-        nothing = np.zeros((0, width), np.float32)
-        lengths = [0 if key is None else store.rows(key) for key in kept]
-        parts = (nothing if key is None else store[key] for key in kept)
-        staging.write_frames(name, feature.columns, source, parts, lengths)
+    source = feature.extractor.source
+    lengths = [0 if key is None else store.rows(key) for key in kept]
+    if feature.kind == "lld":
+        parts = (None if key is None else store[key] for key in kept)
+        staging.write_parts(name, "lld", feature.columns, source, parts, lengths)
+        return
+    zeros = ", zeros taken for missing (protocol paper)"
+    for end, function, how in (("", hsf, ""), (NONZERO, nonzero_hsf, zeros)):
+        parts = (None if key is None else function(store[key])[None] for key in kept)
+        staging.write_parts(name + end, "hsf", feature.columns, source + how, parts, lengths)

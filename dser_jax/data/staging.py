@@ -51,6 +51,34 @@ class Staging:
         self.features: dict[str, dict] = {}
         self.vectors: dict[str, dict] = {}
 
+    def write_parts(
+        self,
+        name: str,
+        kind: str,
+        columns: Sequence[str],
+        source: str,
+        parts: Iterable[np.ndarray | None],
+        lengths: list[int],
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Adds features of either kind, a part for each utterance; None of one that has none.
+
+        Args:
+          name: What they are called.
+          kind: "hsf" for parts of one row, "lld" for sequences.
+          columns: Their names.
+          source: Where they come from.
+          parts: [1, feat] or [frame, feat] each.
+          lengths: Of the parts, 0 of those that are None; told before, as parts may be read late.
+          more: As for `write`.
+        """
+        nothing = np.full((int(kind == "hsf"), len(columns)), np.nan, np.float32)
+        filled = (nothing if part is None else part for part in parts)
+        if kind == "hsf":
+            self.write(name, columns, source, np.concatenate(list(filled)), more)
+        else:
+            self.write_frames(name, columns, source, filled, lengths, more)
+
     def write(
         self,
         name: str,

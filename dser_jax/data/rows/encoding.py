@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from dser_jax.data.rows.missing import has_words
 from dser_jax.data.rows.table import Table
@@ -60,18 +57,14 @@ class Encoded:
 
     def add(self, staging: Staging) -> None:
         """Writes them; of an utterance without any there is nothing."""
-        encoder = self.encoder
+        about = self.encoder
         kept = [self.keys[row] for row in staging.rows]
-        if encoder.kind == "hsf":
-            rows = np.concatenate(list(self._parts(kept, np.full((1, encoder.width), np.nan))))
-            staging.write(encoder.name, encoder.columns, encoder.source, rows, encoder.entry())
-            return
-        lengths = [0 if key is None else self.store.rows(key) for key in kept]
-        parts = self._parts(kept, np.zeros((0, encoder.width)))
-        staging.write_frames(
-            encoder.name, encoder.columns, encoder.source, parts, lengths, encoder.entry()
+        staging.write_parts(
+            about.name,
+            about.kind,
+            about.columns,
+            about.source,
+            (None if key is None else self.store[key] for key in kept),
+            [0 if key is None else self.store.rows(key) for key in kept],
+            about.entry(),
         )
-
-    def _parts(self, keys: Sequence[str | None], nothing: np.ndarray) -> Iterator[np.ndarray]:
-        empty = nothing.astype(np.float32)
-        return (empty if key is None else self.store[key] for key in keys)

@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from dser_jax.corpora import RECOGNISED, Dialect
 from dser_jax.data.folder.entries import TEXT
 from dser_jax.data.prepared import Prepared
@@ -135,15 +133,7 @@ def _refuse_labels(
 def add_imported(staging: Staging, name: str, found: Imported, path: Path, half: Half) -> None:
     """Writes features of one's own."""
     more = {"half": TEXT} if half == "transcripts" else {}
-    width = len(found.columns)
+    parts = [found.utterances[row] for row in staging.rows]
+    lengths = [0 if part is None else len(part) for part in parts]
     source = imported_from(path)
-    kept = [found.utterances[row] for row in staging.rows]
-    if found.kind == "hsf":
-        nothing = np.full((1, width), np.nan, np.float32)
-        parts = [nothing if part is None else part for part in kept]
-        staging.write(name, found.columns, source, np.concatenate(parts), more)
-    else:
-        nothing = np.zeros((0, width), np.float32)
-        parts = [nothing if part is None else part for part in kept]
-        lengths = [len(part) for part in parts]
-        staging.write_frames(name, found.columns, source, parts, lengths, more)
+    staging.write_parts(name, found.kind, found.columns, source, parts, lengths, more)
