@@ -17,7 +17,7 @@ from flipper import assert_no_flip_is_silent, bits_of
 from untrained import make_model
 
 from dser_jax.data import MARKS
-from dser_jax.data.rows.features import Scaler
+from dser_jax.data.rows.scaling import Scaler
 from dser_jax.engine.checkpoint import Checkpoints
 from dser_jax.experiment.saved_weights import load_weights, save_weights
 from dser_jax.experiment.sizes import Sizes

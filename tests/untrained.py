@@ -10,7 +10,7 @@ import numpy as np
 
 from dser_jax.config import Config
 from dser_jax.data.dialogues.vectors import TurnVectors, Words
-from dser_jax.data.rows.features import Scaler
+from dser_jax.data.rows.scaling import Scaler
 from dser_jax.features.sets import FEATURES
 from dser_jax.features.tokenizer import Tokenizer
 from dser_jax.models.network import Batch, Rates

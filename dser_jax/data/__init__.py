@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         feature_name,
         folds_signs,
         reads_features_of_text,
+        without_context,
     )
     from dser_jax.data.inspection import inspect, summary
     from dser_jax.data.joining import join
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from dser_jax.data.parts.labels import told_constants, without_constants
     from dser_jax.data.prepared import Prepared, load_prepared
     from dser_jax.data.preparing import prepare
-    from dser_jax.data.rows.features import Scaler, functionals, speech_of
+    from dser_jax.data.rows.features import functionals, speech_of
+    from dser_jax.data.rows.scaling import Scaler, moments
     from dser_jax.data.rows.speakers import LEAST, by_speaker, check_speakers
     from dser_jax.data.splits import Split, indivisible, make_split
 else:

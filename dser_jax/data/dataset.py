@@ -23,7 +23,8 @@ from dser_jax.data.inputs import (
 )
 from dser_jax.data.parts.labels import check_labels, without_constants
 from dser_jax.data.prepared import Prepared
-from dser_jax.data.rows.features import Scaler, speech_of, standardized
+from dser_jax.data.rows.features import speech_of, standardized
+from dser_jax.data.rows.scaling import Scaler
 from dser_jax.data.splits import Split, make_split
 from dser_jax.features import Tokenizer
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from dser_jax.config import Config
+from dser_jax.data.dialogues.order import Turn
 from dser_jax.data.parts.labels import check_labels, told_constants
 from dser_jax.data.prepared import Prepared, has_features
 from dser_jax.data.rows.speakers import check_speakers
@@ -38,7 +39,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     notes += known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
     if config.context:
         need_dialogues(prepared)
-        notes += [*_without_context(prepared, config), *_divided(prepared, split)]
+        notes += [*without_context(config, prepared.utterances), *_divided(prepared, split)]
     if config.acoustic is not None:
         _check_half(prepared, config.features, "speech", "--features")
         values, offsets = prepared.feature(feature_name(prepared, config))
@@ -147,9 +148,8 @@ def need_transcripts(prepared: Prepared) -> None:
     raise DserError(f"{text} ({missing.source})" if missing.source else text)
 
 
-def _without_context(prepared: Prepared, config: Config) -> Iterator[str]:
+def without_context(config: Config, utterances: Sequence[Turn]) -> Iterator[str]:
     """Tells of rows that can have no context, whatever was said before them."""
-    utterances = prepared.utterances
     alone = sum(utterance.dialogue is None for utterance in utterances)
     if alone:
         yield f"{alone:,} of {plural(len(utterances), 'utterance')} are in no dialogue: no context"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dser_jax.corpora import Utterance
+from dser_jax.data import without_context
 from dser_jax.features import HOP, RATE, Store, extract, find_loud, read
 from dser_jax.predict.estimate import Estimate
 from dser_jax.predict.far import say_far
@@ -97,7 +98,8 @@ def predict(
     if usable:
         texts = [pieces[i].text or "" for i in usable] if model.reads_text else None
         places = [pieces[i] for i in usable]
-        model.notices += _without_context(model, places)
+        if model.bundle.config.context:
+            model.notices += without_context(model.bundle.config, places)
         estimate = model.predict(speech, texts, places)
         model.notices += _off_scale(estimate)
         far = [None] * len(usable) if speech is None else model.far(speech, places)
@@ -116,23 +118,6 @@ def _off_scale(estimate: Estimate) -> list[str]:
         f"{off.sum()} of {plural(off.size, 'value')} lie beyond the ends of the scale, as the "
         "outputs of networks may; they are left as they are"
     ]
-
-
-def _without_context(model: Predictor, places: Sequence[Piece]) -> list[str]:
-    """Says how many utterances have nothing before them that the model could know of."""
-    kind, lines = model.bundle.config.context, []
-    if kind and (alone := sum(p.dialogue is None or p.turn is None for p in places)):
-        lines.append(
-            f"{alone} of {plural(len(places), 'utterance')} are in no dialogue: this model gets no "
-            "context of them (columns dialogue and turn tell it)"
-        )
-    there = [p for p in places if p.dialogue is not None and p.turn is not None]
-    if kind in ("same", "both") and (unknown := sum(p.speaker is None for p in there)):
-        lines.append(
-            f"{unknown} of {plural(len(there), 'turn')} have no speaker: this model gets no "
-            "context of the same speaker's"
-        )
-    return lines
 
 
 def _check(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dser_jax.config import Config
-from dser_jax.data import Dataset, Prepared, functionals, speech_of
+from dser_jax.data import Dataset, Prepared, functionals, moments, speech_of
 from dser_jax.features import hsf
 
 MOST_COLUMNS = 500
@@ -100,8 +100,7 @@ def fit_usual(prepared: Prepared, dataset: Dataset, config: Config) -> Usual | N
     train, validation = (
         values[rows[there[rows]]] for rows in (dataset.split.train, dataset.split.validation)
     )
-    mean, deviation = train.mean(0), train.std(0)
-    varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
+    mean, deviation, varies = moments(train)
     scale = np.where(varies, deviation, np.maximum(np.abs(mean), 1.0))
     precision = LedoitWolf(assume_centered=True).fit((train - mean) / scale).get_precision()
     usual = Usual(mean, scale, np.asarray(precision), 1.0)

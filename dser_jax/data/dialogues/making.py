@@ -29,7 +29,6 @@ from dser_jax.data.dialogues.vectors import (
 )
 from dser_jax.data.inputs import feature_name, folds_signs, need_dialogues
 from dser_jax.data.prepared import Prepared, has_features
-from dser_jax.system import DserError
 
 OfText = tuple[
     Float32[np.ndarray, "utt text_step text_feat"], Int32[np.ndarray, " utt"] | None, int
@@ -113,8 +112,6 @@ def make_context(
     elif config.text is not None:
         words = fit_words(transcripts, fit_rows, folds_signs(prepared, config))
     make = TurnVectors(speech_scale, text_scale, words)
-    if make == TurnVectors():
-        raise DserError("the transcripts have too few words to make a context of")
     turns = make(speech_means, text_means, transcripts)
     return laid_out(config, turns, utterances)._replace(make=make)
 

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float32, Int
 from scipy import sparse
 
 from dser_jax.features import Tokenizer
+from dser_jax.system import DserError
 
 COMPONENTS = 100
 """Words are as many numbers at most."""
@@ -53,11 +54,19 @@ class TurnVectors:
       speech: What the standardized acoustic features are multiplied by; None without speech.
       text: The same of features of text; None without those.
       words: What makes numbers of words; None without words, or where there are features of text.
+
+    Raises:
+      DserError: There is none of them.
     """
 
     speech: float | None = None
     text: float | None = None
     words: Words | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what has nothing to make a vector of."""
+        if self.speech is None and self.text is None and self.words is None:
+            raise DserError("the transcripts have too few words to make a context of")
 
     def __call__(
         self,

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 
 from dser_jax.config import Config
 from dser_jax.data.inputs import feature_name
 from dser_jax.data.prepared import Offsets, Prepared, has_features
+from dser_jax.data.rows.scaling import fit_scaler
 from dser_jax.data.rows.speakers import by_speaker, check_speakers
 from dser_jax.features import hsf
 from dser_jax.system import DserError
-
-
-@dataclass(frozen=True)
-class Scaler:
-    """Mean and deviation of each feature over the frames of the rows it was fitted on."""
-
-    mean: Float[np.ndarray, " feat"]
-    scale: Float[np.ndarray, " feat"]
-
-    def __call__(self, x: np.ndarray) -> Float32[np.ndarray, "... feat"]:
-        """Standardizes features; those that never varied are only centred."""
-        return ((x - self.mean) / self.scale).astype(np.float32)
 
 
 def speech_of(
@@ -96,10 +83,3 @@ def functionals(
     for i in np.flatnonzero(there):
         found[i] = hsf(np.asarray(values[offsets[i] : offsets[i + 1]]))
     return found, there
-
-
-def fit_scaler(values: np.ndarray) -> Scaler:
-    """Learns means and deviations; what never varied is only centred."""
-    mean, deviation = values.mean(0), values.std(0)
-    varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
-    return Scaler(mean, np.where(varies, deviation, 1.0))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from dser_jax.data.prepared import Offsets
+from dser_jax.data.rows.scaling import fit_scaler
 from dser_jax.system import DserError, plural
 
 LEAST = 10
@@ -73,7 +74,6 @@ def by_speaker(
             at = np.concatenate([np.arange(offsets[row], offsets[row + 1]) for row in own])
         at = at[~np.isnan(found[at]).all(axis=1)]
         if len(at):
-            mean, deviation = found[at].mean(0), found[at].std(0)
-            varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
-            found[at] = (found[at] - mean) / np.where(varies, deviation, 1.0)
+            scaler = fit_scaler(found[at])
+            found[at] = (found[at] - scaler.mean) / scaler.scale  # As float64, unlike `scaler`.
     return found

@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 
 from dser_jax.config import HALF_LIFE, Config
 from dser_jax.data import Prepared, TurnVectors, fit_words, folds_signs, laid_out, scale_of
-from dser_jax.system import DserError
 
 
 def kind_of(config: Config) -> Config:
@@ -43,8 +42,6 @@ def context_block(
     words = fit_words(transcripts, fit_rows, folds_signs(prepared, config)) if text else None
     scales = [None if each is None else scale_of(each[fit_rows]) for each in (speech, said)]
     make = TurnVectors(*scales, words=words)
-    if make == TurnVectors():
-        raise DserError("the transcripts have too few words to make a context of")
     turns = make(speech, said, transcripts)
     means, _ = laid_out(kind_of(config), turns, utterances).seen(HALF_LIFE)
     assert means is not None

@@ -8,7 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
-from dser_jax.data import Dataset, Prepared, folds_signs, functionals, rows_to_fit, speech_of
+from dser_jax.data import (
+    Dataset,
+    Prepared,
+    folds_signs,
+    functionals,
+    moments,
+    rows_to_fit,
+    speech_of,
+)
 from dser_jax.features import Tokenizer
 from dser_jax.stats.baselines.context import context_block
 from dser_jax.stats.baselines.models import Block
@@ -50,9 +58,7 @@ def _standardized(
 
     Where none varies, it is one column of zeros.
     """
-    known = values[fit_rows[there[fit_rows]]]
-    mean, deviation = known.mean(0), known.std(0)
-    varies = deviation > 1e-6 * np.abs(mean)  # float32 features: less than that is rounding
+    mean, deviation, varies = moments(values[fit_rows[there[fit_rows]]])
     if not varies.any():
         return np.zeros((len(values), 1)), there
     return (values - mean)[:, varies] / deviation[varies], there
