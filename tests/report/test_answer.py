@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fabricated import NAMES, fabricate
 from held_against import add_baselines
-from rewritten import rewrite
+from rewritten import rewrite, rewrite_rows
 from rich.console import Console
 
 from dser_jax.cli import main
@@ -236,6 +236,22 @@ def test_what_is_amiss_is_a_line_each(tmp_path):
     text = " ".join(said(folder).split())
     assert "'x': not trained: no vectors glove" in text
     assert "leaks: 7 of 100 test utterances (7.0%) have a transcript" in text
+
+
+def test_a_baseline_at_the_edge_of_its_grid_is_said(journal):
+    def picks(**chosen):
+        def rewritten(row):
+            grid = {"hparams": {"alpha": [0.01, 1.0, 30.0], "rows": 10}, "chosen": chosen}
+            return row | grid if row["name"] == "ridge" else row
+
+        rewrite_rows(journal / "rows.jsonl", rewritten)
+        return " ".join(said(journal).split())
+
+    assert "edge of its grid" not in picks(valence=1.0, arousal=1.0)
+    assert (
+        "at the edge of its grid: the penalty of ridge, 30 for arousal, 0.01 for dominance, "
+        "of 0.01 to 30; one beyond may be better"
+    ) in picks(valence=1.0, arousal=30.0, dominance=0.01)
 
 
 def test_a_row_with_a_weight_below_zero_is_not_picked(tmp_path):
