@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 EXIT_SOME_FAILED = 3
 """What `dser predict` ends with where it could not predict some, or any, of the recordings."""
+FILED = ("csv", "json")
+"""Formats that have what is wrong with an utterance beside it."""
+LISTED = 10
+"""Of so many different problems each is said where a file has all."""
 SHOWN = 40
 """Utterances on the terminal where a file has all."""
 
@@ -157,13 +162,25 @@ def run(args: argparse.Namespace) -> None:
     for notice in [*model.notices, *_words(model, found), *_halves(model, found)]:
         say(notice)
     failed = [each.piece for each in found if each.estimate is None]
-    for piece in failed:
-        say(f"dser: {' '.join((piece.problem or '').split())}")
+    for line in _problems(
+        [each.problem for each in failed], f" (`problem` in {args.out})" if format in FILED else ""
+    ):
+        say(f"dser: {line}")
     if failed:
         done = len(found) - len(failed)
         say(f"dser: {len(failed)} not predicted, {done} done")
         sys.stdout.flush()
         sys.exit(EXIT_SOME_FAILED)
+
+
+def _problems(failed: Sequence[str | None], filed: str) -> Iterator[str]:
+    """Says what was wrong, each thing once; of many only the first, where a file has all."""
+    counts = Counter(" ".join((problem or "").split()) for problem in failed)
+    shown = list(counts.items())[: LISTED if filed else None]
+    for problem, count in shown:
+        yield problem + (f" ({count} of them)" if count > 1 else "")
+    if more := len(failed) - sum(count for _, count in shown):
+        yield f"and {more} more{filed}"
 
 
 def _halves(model: Predictor, found: Sequence[Prediction]) -> Iterator[str]:

@@ -100,9 +100,8 @@ def predict(
         places = [pieces[i] for i in usable]
         if model.bundle.config.context:
             model.notices += without_context(model.bundle.config, places)
-        estimate = model.predict(speech, texts, places)
+        estimate, far = model.predict_with_far(speech, texts, places)
         model.notices += _off_scale(estimate)
-        far = [None] * len(usable) if speech is None else model.far(speech, places)
         for row, i in enumerate(usable):
             found[i] = Prediction(pieces[i], estimate[row], far[row])
         model.notices += say_far((p.piece.file, p.far) for p in found)
@@ -135,10 +134,15 @@ def _check(
     # Where no recording is there, that is what is wrong, and is said of each.
     there = any(piece.file is None or os.path.exists(piece.file) for piece in pieces)
     if model.reads_text and there and silent and not optional:
+        too, without = (
+            (" too", "; --missing-transcripts keep does without")
+            if model.reads_speech
+            else ("", "")
+        )
         raise DserError(
-            "this model reads words too, and none are given: --text TEXT, a column transcript in "
+            f"this model reads words{too}, and none are given: --text TEXT, a column transcript in "
             "the CSV, a file NAME.txt beside each NAME.wav, or --asr pocketsphinx, which "
-            "recognizes them; --missing-transcripts keep does without"
+            f"recognizes them{without}"
         )
 
 
@@ -162,7 +166,8 @@ def _listen(
         pieces = _cut(model, piece, transcriber, cutting, convert)
     except DataError as error:
         return [piece.failed(error)]
-    no_words = "no words: give them, or --asr pocketsphinx, or --missing-transcripts keep"
+    no_words = "no words: give them, or --asr pocketsphinx"
+    no_words += ", or --missing-transcripts keep" if model.reads_speech else ""
     need = model.reads_text and not (model.reads_speech and "transcripts" in keep)
     return [p.failed(no_words) if need and p.text is None else p for p in pieces]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
 
 from dser_jax.corpora import ATTRS, fold_space
-from dser_jax.data import LEAST, Place, Turn, by_speaker, check_speakers
+from dser_jax.data import Place, Turn
 from dser_jax.features import (
     FEATURES,
     NONZERO,
@@ -31,18 +30,13 @@ from dser_jax.features import (
 from dser_jax.predict.encoders import check_text, encoders_of
 from dser_jax.predict.estimate import Estimate
 from dser_jax.predict.far import say_far
-from dser_jax.predict.speakers import speakers_of
+from dser_jax.predict.speakers import own_features
 from dser_jax.share import Bundle, Networks, encode, gather, is_bundle, read_bundle
 from dser_jax.system import DataError, DserError, plural
 
 Recording = str | Path | np.ndarray
 """A wav file, 16 kHz and mono; or its samples, floats on [-1, 1], as a vector."""
 
-
-_SPEAKERS = (
-    f"this model measures them by each speaker's own: give {LEAST} recordings or more of each at "
-    "once, and say who speaks (a column speaker) unless all are of one"
-)
 Rows = Float32[np.ndarray, "_ column"]
 """Unscaled features of an utterance: one row of functionals, or its frames."""
 
@@ -132,10 +126,10 @@ class Predictor:
         turns = map(float, range(count))
         places = [Place(*place) for place in zip(dialogues, turns, speakers, strict=True)]
         speech = None if recordings is None else [self.read(r, convert) for r in recordings]
-        if recordings is not None and speech is not None:
+        estimate, far = self.predict_with_far(speech, texts, places)
+        if recordings is not None:
             files = [None if isinstance(each, np.ndarray) else Path(each) for each in recordings]
-            self.notices += say_far(zip(files, self.far(speech, places), strict=True))
-        estimate = self.predict(speech, texts, places)
+            self.notices += say_far(zip(files, far, strict=True))
         return estimate[0] if one else estimate
 
     def predict(
@@ -159,27 +153,33 @@ class Predictor:
           DserError: The model measures features by speaker, and has too few of one; or features of
             the words cannot be computed here.
         """
+        return self.predict_with_far(speech, texts, places)[0]
+
+    def predict_with_far(
+        self,
+        speech: Sequence[Rows] | None,
+        texts: Sequence[str] | Sequence[np.ndarray] | None,
+        places: Sequence[Turn] | None = None,
+    ) -> tuple[Estimate, list[float | None]]:
+        """Predicts as `predict` does, and says of each utterance what `far` does.
+
+        What is by speaker is measured once for both.
+        """
         if self.bundle.text_features is not None and texts is not None:
             words = [each for each in texts if isinstance(each, str)]
             if words:
                 texts = self._encode_texts(words)
-        own = self._own(speech, places)
+        own = None if speech is None else self._own(speech, places)
         pred = self._networks(encode(self.bundle, own, texts, places))
         columns = [ATTRS.index(attr) for attr in self.bundle.attrs]
-        return Estimate(self.bundle.attrs, self.bundle.scale, pred[..., columns])
+        estimate = Estimate(self.bundle.attrs, self.bundle.scale, pred[..., columns])
+        return estimate, [None] * len(estimate) if own is None else self._far(own)
 
-    def _own(
-        self, speech: Sequence[Rows] | None, places: Sequence[Turn] | None
-    ) -> Sequence[np.ndarray] | None:
+    def _own(self, speech: Sequence[Rows], places: Sequence[Turn] | None) -> Sequence[np.ndarray]:
         """Measures features by each speaker's own, where the model does."""
-        if speech is None or not self.bundle.config.normalize:
+        if not self.bundle.config.normalize:
             return speech
-        speakers = speakers_of(places or [Place()] * len(speech), self.notices)
-        there = np.array([len(rows) > 0 for rows in speech], bool)
-        check_speakers(speakers, there, _SPEAKERS)
-        ends = np.concatenate([[0], np.cumsum([len(rows) for rows in speech])]).astype(np.int64)
-        values = by_speaker(np.concatenate(speech), ends, speakers)
-        return [values[start:end] for start, end in pairwise(ends)]
+        return own_features(speech, places or [Place()] * len(speech), self.notices)
 
     def far(
         self, speech: Sequence[Rows], places: Sequence[Turn] | None = None
@@ -194,9 +194,12 @@ class Predictor:
           Above 1, further than all but a few of the same corpus do; None where there are no
           features, or the model comes from a version that did not keep what is usual.
         """
+        return self._far(self._own(speech, places))
+
+    def _far(self, own: Sequence[np.ndarray]) -> list[float | None]:
+        """Returns the same, of features that are by speaker where the model wants these."""
         if (usual := self.bundle.usual) is None:
-            return [None] * len(speech)
-        own = self._own(speech, places) or ()
+            return [None] * len(own)
         return [None if np.isnan(each) else float(each) for each in usual.far(own)]
 
     def _encode_texts(self, texts: Sequence[str]) -> list[np.ndarray]:

@@ -296,6 +296,24 @@ def test_what_is_bad_stops_no_other(exported, fifty, tmp_path, capsys):
     assert "1 not predicted, 0 done" in capsys.readouterr().err
 
 
+def test_the_same_problem_is_said_once_and_of_many_the_file_has_all(exported, tmp_path, capsys):
+    table, out = tmp_path / "asked.csv", tmp_path / "out.csv"
+    table.write_text("file,transcript\n" + "".join(f",word {i}\n" for i in range(5)) + "a.wav,so\n")
+    assert run(exported["both"], table, "--out", out) == 3
+    said = capsys.readouterr().err
+    assert "dser: no recording (5 of them)" in said
+    assert said.count("no recording") == 1
+    assert "6 not predicted, 0 done" in said
+    table.write_text("file,transcript\n" + "".join(f"{i}.wav,so\n" for i in range(30)))
+    assert run(exported["both"], table, "--out", out) == 3
+    said = capsys.readouterr().err
+    assert said.count("no such recording") == 10
+    assert f"dser: and 20 more (`problem` in {out})" in said
+    assert sum("no such recording" in row["problem"] for row in rows_of(out.read_text())) == 30
+    assert run(exported["both"], table) == 3
+    assert capsys.readouterr().err.count("no such recording") == 30
+
+
 def test_what_is_no_signal_is_not_predicted(exported, tmp_path, capsys):
     folder, sound = tmp_path / "recordings", noise(0.3)
     write(folder / "silent.wav", np.zeros(RATE))

@@ -4,24 +4,50 @@ import numpy as np
 import pytest
 
 from dser_jax.data.dialogues.order import Place
+from dser_jax.data.rows.speakers import LEAST
 from dser_jax.predict.estimate import Estimate
 from dser_jax.predict.pipeline import _off_scale
-from dser_jax.predict.speakers import speakers_of
+from dser_jax.predict.speakers import own_features
 from dser_jax.share.choice import _made_of
 from dser_jax.system.errors import DserError
 
 
-def test_some_without_a_speaker_are_refused_and_all_are_one_which_is_said_once():
+def speech(*lengths):
+    random = np.random.default_rng(0)
+    return [random.normal(size=(length, 2)) for length in lengths]
+
+
+def test_features_are_measured_by_the_speaker_s_own():
     notices = []
-    named = [Place(speaker="unnamed"), Place(speaker="b")]
-    assert speakers_of(named, notices) == ["unnamed", "b"]
+    names = ["a", "b"] * LEAST
+    given = speech(*[1] * len(names))
+    own = own_features(given, [Place(speaker=name) for name in names], notices)
+    for at in (0, 1):
+        mine = np.concatenate(given[at::2])
+        want = (mine - mine.mean(0)) / mine.std(0)
+        np.testing.assert_allclose(np.concatenate(own[at::2]), want, atol=1e-6)
     assert notices == []
+
+
+def test_all_without_a_speaker_are_one_which_is_said_once():
+    notices = []
     for _ in range(2):
-        assert len(set(speakers_of([Place(), Place()], notices))) == 1
+        own = own_features(speech(*[3] * LEAST), [Place()] * LEAST, notices)
+        np.testing.assert_allclose(np.concatenate(own).mean(0), 0, atol=1e-6)
     assert len(notices) == 1
-    assert speakers_of([Place()], []) == [""]
-    with pytest.raises(DserError, match="1 of 3 utterances have none: name the speaker of each"):
-        speakers_of([*named, Place()], notices)
+
+
+def test_speech_without_a_speaker_is_refused_and_what_has_none_needs_none():
+    names = [Place(speaker="a")] * LEAST
+    with pytest.raises(DserError, match="1 row has no speaker; this model measures them by each"):
+        own_features(speech(*[1] * LEAST, 1), [*names, Place()], [])
+    own = own_features(speech(*[1] * LEAST, 0), [*names, Place()], [])
+    assert [len(rows) for rows in own] == [1] * LEAST + [0]
+    notices = []
+    own_features(speech(*[1] * LEAST, 0), [*[Place()] * LEAST, Place(speaker="b")], notices)
+    assert len(notices) == 1
+    with pytest.raises(DserError, match=r"fewer than 10 rows: a \(9\); this model measures"):
+        own_features(speech(*[1] * (LEAST - 1)), names[1:], [])
 
 
 @pytest.mark.parametrize(
