@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         check_inputs,
         feature_name,
         folds_signs,
+        need_dialogues,
         reads_features_of_text,
         without_context,
     )

@@ -89,12 +89,12 @@ def _usual_splits(utterances: Sequence[Utterance]) -> Iterator[Split]:
 
 
 def lacking(prepared: Prepared) -> Iterator[str]:
-    """Says of what rows have no words or no speech, and what networks get in their place."""
+    """Says of what rows have no words, speech or dialogue, and what networks get in their place."""
     count, missing = len(prepared.utterances), sum(not u.transcript for u in prepared.utterances)
     if missing and prepared.manifest["has_transcripts"]:
         yield (
             f"kept without a transcript: {missing:,} of {plural(count, 'utterance')}; what reads "
-            "text gets no word of them"
+            "words gets none of them"
         )
     elif 0 < missing < count:
         folder = prepared.folder
@@ -108,8 +108,14 @@ def lacking(prepared: Prepared) -> Iterator[str]:
             given = {"hsf": "the mean of the training rows", "lld": "no frame"}[entry["kind"]]
             yield (
                 f"kept without {name}: {entry['missing']:,} of {plural(count, 'utterance')}; what "
-                f"reads speech gets {given} in their place"
+                f"reads {prepared.half_of(name)} gets {given} in their place"
             )
+    alone = sum(utterance.dialogue is None for utterance in prepared.utterances)
+    if alone and "dialogues" in prepared.manifest:
+        yield (
+            f"in no dialogue: {alone:,} of {plural(count, 'utterance')}; what has a context gets "
+            "an empty one for them"
+        )
 
 
 def repeated(utterances: Sequence[Utterance]) -> Iterator[str]:

@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dser_jax.config import LATER, Config
-from dser_jax.data import Prepared, feature_name, reads_features_of_text
+from dser_jax.data import (
+    Prepared,
+    feature_name,
+    groups_of,
+    kinds_of,
+    need_dialogues,
+    reads_features_of_text,
+)
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system import DserError
 from dser_jax.training import decays, named, told
@@ -32,6 +39,8 @@ def check_uses(
             raise DserError(f"{asked[field]}: {why}")
     if config.context_turns != Config.context_turns and config.context != "recurrent":
         raise DserError("--context-turns is of a recurrent context; --context recurrent has one")
+    if config.context:
+        _check_context(config, prepared)
     if config.mix_layers and not _layers(config, prepared):
         raise DserError("--mix-layers: none of the features is of several layers of an encoder")
 
@@ -41,7 +50,7 @@ def _asked(runs: Sequence[RunSpec], searched: Mapping[str, Any]) -> dict[str, st
     found: dict[str, str] = {}
     for spec in runs:
         for field in LATER.keys() & told(spec.hparams).keys():
-            found.setdefault(field, spec.name)
+            found.setdefault(field, repr(spec.name))
     for part in ("ranges", "fixed"):  # A search, too, leaves out of the latter what is usual.
         found |= dict.fromkeys(LATER.keys() & searched.get(part, {}).keys(), "search")
     return found
@@ -66,6 +75,16 @@ def _useless(config: Config, prepared: Prepared) -> Iterator[tuple[str, str]]:
         )
     if config.text is None or reads_features_of_text(prepared, config):
         yield "embedding_dropout", "embedding dropout takes away words, and this network reads none"
+
+
+def _check_context(config: Config, prepared: Prepared) -> None:
+    """Refuses a context that no turn of the data set has: it would be all zeros."""
+    need_dialogues(prepared)
+    for same in kinds_of(config) or [False]:
+        if max(map(len, groups_of(prepared.utterances, same)), default=0) < 2:
+            what = "a second turn" + (" of the same speaker" if same else "")
+            instead = "--context all sees all turns before" if same else "leave --context out"
+            raise DserError(f"--context {config.context}: no dialogue has {what}; {instead}")
 
 
 def _layers(config: Config, prepared: Prepared) -> bool:

@@ -24,7 +24,9 @@ from dser_jax.data.dialogues.order import (
 )
 from dser_jax.data.dialogues.vectors import fit_words, mean_frames, mean_layers
 from dser_jax.data.inputs import check_inputs
+from dser_jax.data.inspection import summary
 from dser_jax.data.joining import join
+from dser_jax.data.notices import lacking
 from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.data.rows.speakers import by_speaker, check_speakers
@@ -57,6 +59,11 @@ def test_turns_are_kept(tmp_path):
         (utt.dialogue, utt.turn) for utt in talk().utterances
     ]
     assert (manifest(tmp_path / "new")["schema"], manifest(tmp_path / "new")["dialogues"]) == (4, 2)
+    told = [line for line in summary(read, []) if "dialogue" in line]
+    assert told == [
+        "in no dialogue: 1 of 4 utterances; what has a context gets an empty one for them"
+    ]
+    assert not [line for line in lacking(prepare(bare(talk()), tmp_path / "x")) if "dialo" in line]
 
 
 def test_a_table_without_dialogues_is_what_it_was(tmp_path):

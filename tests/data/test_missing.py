@@ -101,7 +101,7 @@ def test_rows_without_words_are_no_matter_until_words_are_read(tmp_path, capsys)
         check_inputs(prepared, TEXT)
     main(["prepare", "--missing-transcripts", "keep", "--out", str(tmp_path / "out")])
     said = capsys.readouterr().out
-    assert "kept without a transcript: 3 of 32 utterances; what reads text gets no" in said
+    assert "kept without a transcript: 3 of 32 utterances; what reads words gets none" in said
     kept = load_prepared(tmp_path / "out")
     assert check_inputs(kept, TEXT) == []
     assert kept.manifest["missing"] == {"transcripts": "keep"}
@@ -199,7 +199,7 @@ def test_what_is_missing_is_at_the_mean_or_no_frame_and_fits_nothing(kept):
 def test_what_is_kept_is_told(kept, capsys):
     inspect(kept)
     said = " ".join(capsys.readouterr().out.split())
-    assert "kept without a transcript: 2 of 31 utterances; what reads text gets no" in said
+    assert "kept without a transcript: 2 of 31 utterances; what reads words gets none" in said
     for name, given in (("toy_hsf", "the mean of the training rows"), ("toy_lld", "no frame")):
         line = f"kept without {name}: 2 of 31 utterances; what reads speech gets {given}"
         assert line in said

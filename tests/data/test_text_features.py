@@ -12,6 +12,7 @@ from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.data.dataset import load_dataset
 from dser_jax.data.folder.manifest import read_manifest
 from dser_jax.data.inputs import check_inputs, reads_features_of_text
+from dser_jax.data.notices import lacking
 from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.experiment.running import run_experiment
@@ -104,6 +105,45 @@ def test_what_would_change_nothing_is_refused(prepared, changes, field, said):
     search = random_search(Space({field: Range(0.1, 0.5)}), 3)
     with pytest.raises(DserError, match=said):
         usable_groups([Group(config(**changes), search=search)], prepared, skip=False)
+
+
+def with_turns(prepared, dialogues, speakers):
+    """The folder with every row a turn of a dialogue, so many in all, by so many speakers."""
+    utterances = tuple(
+        dataclasses.replace(utt, dialogue=str(i % dialogues), turn=i, speaker=str(i % speakers))
+        for i, utt in enumerate(prepared.utterances)
+    )
+    manifest = {**prepared.manifest, "dialogues": dialogues}
+    return dataclasses.replace(prepared, utterances=utterances, manifest=manifest)
+
+
+@pytest.mark.parametrize(
+    ("context", "dialogues", "speakers", "said"),
+    [
+        ("all", COUNT, 3, "--context all: no dialogue has a second turn; leave --context out"),
+        ("recurrent", COUNT, 3, "--context recurrent: no dialogue has a second turn; leave"),
+        ("same", 15, COUNT, "same: no dialogue has a second turn of the same speaker; --context"),
+        ("both", 15, COUNT, "both: no dialogue has a second turn of the same speaker; --context"),
+        ("all", 15, COUNT, None),
+        ("both", 15, 5, None),
+    ],
+)
+def test_a_context_that_no_turn_has_is_refused(prepared, context, dialogues, speakers, said):
+    talk = with_turns(prepared, dialogues, speakers)
+    if said is None:
+        usable_groups([Group(config(context=context))], talk, skip=False)
+    else:
+        with pytest.raises(DserError, match=said):
+            usable_groups([Group(config(context=context))], talk, skip=False)
+
+
+def test_what_stands_in_for_missing_features_is_said_of_their_half(prepared):
+    entries = {name: {**e, "missing": 2} for name, e in prepared.manifest["features"].items()}
+    some = dataclasses.replace(prepared, manifest={**prepared.manifest, "features": entries})
+    told = list(lacking(some))
+    for name, half in (("speech", "speech"), ("mini", "text")):
+        line = f"kept without {name}: 2 of 30 utterances; what reads {half} gets the mean of the "
+        assert any(each.startswith(line) for each in told)
 
 
 def test_a_mean_of_layers_is_of_features_that_have_some(prepared):
