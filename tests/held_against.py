@@ -16,7 +16,13 @@ def add_baselines(folder, levels=(("ridge", 0.9, 0.3), ("svr", 0.2, 0.95))):
     key = np.random.default_rng(5)
     with Journal.open(folder, view.manifest) as journal:
         for name, validation, test in levels:
-            row = {"run": f"{name}-0", "name": name, "kind": "baseline", "network": name, "seed": 0}
+            row = {
+                "run": f"{name.split()[0]}-0",
+                "name": name,
+                "kind": "baseline",
+                "network": name,
+                "seed": 0,
+            }
             row |= {each: view.rows[0][each] for each in ("corpus", "protocol", "split", "truth")}
             arrays = {}
             for part, level in (("validation", validation), ("test", test)):

@@ -279,7 +279,7 @@ class _Engine:
         if len(items) == 1:
             (run, spec), text = items[0], "".join(traceback.format_exception(error))
             self.parking.take(run)
-            self.hooks.notice(f"{spec.name}, seed {spec.seed}: failed: {last_line(text)}")
+            self.hooks.notice(f"{spec.name!r}, seed {spec.seed}: failed: {last_line(text)}")
             return [(run, Outcome(spec, None, traceback=text))]
         self.hooks.notice(
             f"{len(items)} runs failed together ({last_line(str(error))}); training each half "

@@ -120,7 +120,7 @@ class SweepProgress(Progress):
     def _best_text(self) -> list[str]:
         if self._best is None:
             return []
-        return [f"best validation CCC {self._best[0]:.3f} ({self._best[1]})"]
+        return [f"best validation CCC {self._best[0]:.3f} ({self._best[1]!r})"]
 
     def left(self, now: float) -> float | None:
         """Estimates the seconds left, as if the runs of programs to come were like these.

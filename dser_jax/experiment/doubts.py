@@ -44,10 +44,10 @@ def _of_weights(group: Group, grid: bool) -> Iterator[str]:
         written = ", ".join(f"{weight:g} ({a})" for weight, a in zip(weights, ATTRS, strict=True))
         if max(map(abs, weights)) >= PERCENT:
             few = ",".join(f"{weight / 100:g}" for weight in weights[:2])
-            yield f"{spec.name}: loss weights of {written}: in percent? {few} would be fractions"
+            yield f"{spec.name!r}: loss weights of {written}: in percent? {few} would be fractions"
         elif min(weights) < 0 and not grid and spec.paper is None:
             yield (
-                f"{spec.name}: loss weights of {written}: one below zero rewards being wrong on "
+                f"{spec.name!r}: loss weights of {written}: one below zero rewards being wrong on "
                 "that attribute"
             )
 
@@ -72,7 +72,8 @@ def _of_rows(group: Group, prepared: Prepared) -> Iterator[str]:
     learned = [ATTRS.index(attr) for attr in _labelled(known[split.train])]
     for spec in _by_row(group):
         if not np.asarray(spec.hparams.loss_weights)[learned].any():
-            yield f"{spec.name}: no loss weight on an attribute that has labels: nothing is learned"
+            none = "no loss weight on an attribute that has labels"
+            yield f"{spec.name!r}: {none}: nothing is learned"
     if reads_features_of_text(prepared, config):
         entry = prepared.manifest["features"][config.vectors]
         there = len(utterances) - entry.get("missing", 0)

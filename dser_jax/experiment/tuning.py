@@ -114,4 +114,4 @@ def _search(
             save_seconds=60 * args.save_every,
             stop=lambda: signals.caught,
         )
-    write_report(folder)
+    write_report(folder, followed=True)

@@ -143,7 +143,7 @@ def _of_table(
 
 
 def _baseline(base: TableRow) -> str:
-    return f"{number(base.scores['mean'].mean)} of the baseline {base.name}"
+    return f"{number(base.scores['mean'].mean)} of the baseline {base.name!r}"
 
 
 def _difference(
@@ -276,14 +276,14 @@ def verdict(table: Table) -> str:
         if some:
             told.append(_against(some, verb, base.name, bar, reach))
     if told:
-        told.append(f"Of the baselines, {base.name} has the highest mean CCC on validation.")
+        told.append(f"Of the baselines, {base.name!r} has the highest mean CCC on validation.")
     return " ".join(told)
 
 
 def _against(
     found: Sequence[tuple[str, Summary]], verb: str, base: str, bar: float, reach: str = ""
 ) -> str:
-    """Writes a sentence on networks and a baseline: "'a' does not beat b: .610 against .650"."""
+    """Writes a sentence on networks and a baseline: "'a' does not beat 'b': .610 against .650"."""
     best, highest = max(found, key=lambda each: each[1].mean)
     mean = number(highest.mean)
     if len(found) == 1:
@@ -297,4 +297,4 @@ def _against(
         subject, mean = f"{len(found)} names", f"{mean} at most ({best!r})"
     several = 1 < len(found) <= LISTED
     numbers = f" ({number(bar)})" if several else f": {mean} against {number(bar)}"
-    return f"{subject} {verb} {base}{numbers}{', ' if reach else ''}{reach}."
+    return f"{subject} {verb} {base!r}{numbers}{', ' if reach else ''}{reach}."

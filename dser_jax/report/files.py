@@ -159,13 +159,13 @@ def _md_tests(table: Table) -> list[str]:
     if not found:
         return []
     header = ["first", "second", "n", "difference", "95% interval", "p", "p (Holm)", "d_z"]
-    header += ["p (ranks)", "p (ranks, Holm)", "rank-biserial", ""]
+    header += ["p (ranks)", "p (ranks, Holm)", "rank-biserial"]
     lines = [
         (
             *(each.first, each.second, str(each.test.n), number(each.test.difference)),
             *(interval(each.test), p_value(each.test.p), p_value(each.p_holm)),
             *(number(each.test.effect), p_value(each.ranks.p), p_value(each.ranks_p_holm)),
-            *(number(each.ranks.effect), each.test.note),
+            number(each.ranks.effect),
         )
         for each in found
     ]

@@ -66,6 +66,6 @@ def _at_the_edge(table: Table) -> Iterator[str]:
         ]
         if base and found:
             yield (
-                f"at the edge of its grid: the {called} of {base.name}, {', '.join(found)}, of "
+                f"at the edge of its grid: the {called} of {base.name!r}, {', '.join(found)}, of "
                 f"{plain(grid[0])} to {plain(grid[-1])}; one beyond may be better"
             )

@@ -14,6 +14,7 @@ from dser_jax.report.captions import caption, left_out
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (
     Asked,
+    in_pair,
     interval,
     is_command,
     note,
@@ -147,9 +148,7 @@ def _tests(console: Console, found: Sequence) -> RichTable:
     for column in ("difference", "p", "Holm", "d_z", "ranks", "n"):
         grid.add_column(column, justify="right", no_wrap=True)
     for each in found:
-        pair = Text(_fit(console, f"{each.first} − {each.second}"))
-        if each.test.note:
-            pair.append(f"\n{each.test.note}", style="dim")
+        pair = Text(_fit(console, in_pair(each)))
         cells = [
             f"{number(each.test.difference)} {interval(each.test)}".strip(),
             p_value(each.test.p),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -225,6 +225,29 @@ def _flat(value: Any) -> str:
     return str(value)
 
 
+def why_untested(notes: Sequence[tuple[str, str]]) -> str:
+    """Says why pairs or rows are not tested, each reason once; nothing where all are.
+
+    Args:
+      notes: Of each its name, and why there is no test; "" where there is one.
+    """
+    found: dict[str, list[str]] = {}
+    for name, why in notes:
+        found.setdefault(why, []).append(name)
+    if len(found) == 1:
+        return next(iter(found))
+    told = []
+    for why, names in found.items():
+        more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        told += [f"{why}: {', '.join(names[:LISTED])}{more}"] if why else []
+    return "; ".join(told)
+
+
+def in_pair(found: Comparison) -> str:
+    """Names two rows that are tested, as names may have a sign or a comma in them."""
+    return f"{found.first!r} − {found.second!r}"
+
+
 def tested(table: Table) -> tuple[list[Comparison], str]:
     """Returns the paired tests on the mean that a printed report shows, and what they are."""
     best = table.best()
@@ -242,6 +265,8 @@ def tested(table: Table) -> tuple[list[Comparison], str]:
         told += "; only those of the highest mean are shown, all are in tests.csv"
     elif against is not None:
         told += "; only the highest mean is tested, against each of the others"
+    if why := why_untested([(in_pair(each), each.test.note) for each in found]):
+        told += f"; {why}"
     return found, told
 
 

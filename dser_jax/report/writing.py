@@ -37,6 +37,7 @@ def write_report(
     draw: bool = True,
     part: str | None = None,
     asked: Asked = USUAL,
+    followed: bool = False,
 ) -> list[Path]:
     """Prints the tables of a journal, and writes them with figures to a folder.
 
@@ -51,6 +52,7 @@ def write_report(
       part: "test" or "validation"; by default test, unless no run was tested. Predictions are drawn
         for the test set alone, and only in its report.
       asked: What more is shown.
+      followed: Whether the caller does itself what comes next, so that nobody is told to.
 
     Returns:
       The files written: report.md, table.csv, runs.csv, tests.csv, table.tex; paper.csv, if rows
@@ -69,13 +71,15 @@ def write_report(
     intervals = read_intervals(view.folder, problems)
     groups = judged(whole, tables(view.scored, "ccc", part, intervals))
     first = answer(whole, groups, problems)
+    if followed:
+        first = first._replace(why="", command="")
     print_answer(console, first)
     print_line(console, f"{view.folder}: {progress(whole)}")
     if not whole.rows:
         for notice in whole.notices:
             print_line(console, notice)
         return []
-    trials = [*search_sections(whole), *step_sections(whole, groups)]
+    trials = [*search_sections(whole, followed=followed), *step_sections(whole, groups)]
     for section in trials:
         print_section(console, section)
     console.print()
@@ -176,7 +180,7 @@ def _draw(
                     continue
                 path = out / "gold_vs_pred" / (_file_name(row.name, taken) + mark)
                 files = figures.gold_vs_pred(view, row.name, path, rows, problems)
-                title = f"Predictions against labels: {row.name}{mark.replace('_', ', table ')}"
+                title = f"Predictions against labels: {row.name!r}{mark.replace('_', ', table ')}"
                 drawn[title] = files
                 left -= bool(files)
     if skipped:

@@ -50,6 +50,6 @@ def baseline_in_words(scores: Mapping[str, Any]) -> str:
     own = scores["test"]["ccc"].get("mean")
     model = "" if own is None else f", the model {own:.3f}"
     return (
-        f"The best baseline on validation is {base['name']}: it has a mean test CCC of "
+        f"The best baseline on validation is {base['name']!r}: it has a mean test CCC of "
         f"{base['test']:.3f}{model}."
     )

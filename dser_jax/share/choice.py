@@ -98,7 +98,7 @@ def _one(view: JournalView, run: str) -> Row:
     (row,) = found
     if kind := row.get("kind"):
         what = {"baseline": "a baseline", "pooled": "pooled over folds"}[kind]
-        raise DserError(f"{view.folder}: {run} is {what} ({row['name']}), not a network")
+        raise DserError(f"{view.folder}: {run} is {what} ({row['name']!r}), not a network")
     if row["status"] == "failed":
         raise DserError(f"{view.folder}: {run} has failed, so it has no weights")
     return row

@@ -104,6 +104,8 @@ def test_the_best_of_a_search_are_trained_anew(data, tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
+    assert "--best-of" not in done.stdout
+    assert done.stdout.count("Next, ") == 1
     trials = read_journal(tmp_path / "out/search-4").rows
     view = read_journal(tmp_path / "out")
     assert len(trials) == 3

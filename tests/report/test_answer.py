@@ -68,7 +68,7 @@ def test_the_verdict_is_that_of_the_interval(journal, ends, verdict):
     found, _ = answered(journal)
     first, second = found.lines
     assert f"of '{BOTH}, ensemble of 3, stretched' against" in first
-    assert "of the baseline ridge; both picked on validation" in first
+    assert "of the baseline 'ridge'; both picked on validation" in first
     assert f"over 12 test speakers: {verdict} the baseline" in second
 
 
@@ -249,9 +249,23 @@ def test_a_baseline_at_the_edge_of_its_grid_is_said(journal):
 
     assert "edge of its grid" not in picks(valence=1.0, arousal=1.0)
     assert (
-        "at the edge of its grid: the penalty of ridge, 30 for arousal, 0.01 for dominance, "
+        "at the edge of its grid: the penalty of 'ridge', 30 for arousal, 0.01 for dominance, "
         "of 0.01 to 30; one beyond may be better"
     ) in picks(valence=1.0, arousal=30.0, dominance=0.01)
+
+
+def test_a_name_with_a_sign_or_a_comma_is_quoted_in_sentences(tmp_path):
+    names = {"paper": NAMES[SPEECH], "+ context": NAMES[BOTH]}
+    fabricate(tmp_path / "j", names, seeds=3)
+    add_baselines(tmp_path / "j", (("ridge (speech), stretched", 0.9, 0.3),))
+    text = " ".join(said(tmp_path / "j").split())
+    assert "of the baseline 'ridge (speech), stretched'; both picked" in text
+    assert "and '+ context' (.668) beat 'ridge (speech), stretched' (" in text
+    assert "'paper' − '+ context'" in text
+    markdown = (tmp_path / "j/report/report.md").read_text("utf-8")
+    assert "and '+ context' (.668) beat 'ridge (speech), stretched' (" in markdown
+    tex = (tmp_path / "j/report/table.tex").read_text("utf-8")
+    assert r"and '+\allowbreak{} context' (.668) beat 'ridge (speech), stretched' (" in tex
 
 
 def test_a_row_with_a_weight_below_zero_is_not_picked(tmp_path):

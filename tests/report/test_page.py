@@ -132,7 +132,7 @@ def test_a_verdict_and_the_baseline_that_counts(tmp_path):
         journal.commit(_row("mean", 0, {"mean": 0.0}, kind="baseline"), {})
     sweep = take(read_journal(tmp_path / "j"), "j")
     html = write_page([tmp_path / "j"]).read_text("utf-8")
-    assert "does not beat ridge" in verdict(sweep.groups[0])
+    assert "does not beat 'ridge'" in verdict(sweep.groups[0])
     assert verdict(sweep.groups[0]) in told(html)
     assert html.count('class="baseline first"') == 4  # In each of both metrics, and in their folds.
     assert "1 more baseline</summary>" in html

@@ -41,6 +41,16 @@ def test_each_row_is_held_against_the_row_above(view):
     assert ("<" in cells[3]) == (test.pvalue < 0.001)
 
 
+def test_why_no_step_is_tested_is_said_once(view):
+    rows = [row for row in view.rows if row["seed"] < 2]
+    (section,) = step_sections(view, tables(rows))
+    assert section.after == ("No test with fewer than 3 seeds in common.",)
+    third = list(NAMES)[-1]
+    rows = [row for row in view.rows if row["name"] != third or row["seed"] < 2]
+    (section,) = step_sections(view, tables(rows))
+    assert section.after == (f"No test with fewer than 3 seeds in common: {third!r}.",)
+
+
 def test_other_journals_have_no_steps(view):
     without = {key: value for key, value in view.manifest.items() if key != "steps"}
     groups = tables(view.rows)

@@ -86,6 +86,15 @@ def test_the_best_on_validation_are_listed(reported, folder):
     assert "## Search: the best 10 on validation" in page
 
 
+def test_what_the_caller_does_next_is_told_to_nobody(folder, tmp_path):
+    console = Console(file=io.StringIO(), width=100)
+    write_report(folder, tmp_path, console, draw=False, followed=True)
+    for text in (console.file.getvalue(), (tmp_path / "report.md").read_text()):
+        assert "Search: the best 10 on validation" in text
+        assert "--best-of" not in text
+        assert "Next" not in text
+
+
 def test_only_what_validation_picked_shows_test_scores(reported):
     said, files = reported
     assert ".440" in said

@@ -532,12 +532,12 @@ def test_the_verdict_says_who_does_not_beat_the_baseline():
     rows = [row for name, means in networks.items() for row in summarised(name, means)]
     (table,) = tables([*rows, *BASELINES])
     assert verdict(table) == (
-        "'low' does not beat ridge: .420 against .500. "
-        "'one' has a higher mean than ridge: .510 against .500, but from one run alone. "
-        "'wide' has a higher mean than ridge: .550 against .500, but not with the whole of its 95% "
-        "interval over seeds. "
-        "'high' beats ridge: .601 against .500, with the whole of its 95% interval over seeds. "
-        "Of the baselines, ridge has the highest mean CCC on validation."
+        "'low' does not beat 'ridge': .420 against .500. "
+        "'one' has a higher mean than 'ridge': .510 against .500, but from one run alone. "
+        "'wide' has a higher mean than 'ridge': .550 against .500, but not with the whole of its "
+        "95% interval over seeds. "
+        "'high' beats 'ridge': .601 against .500, with the whole of its 95% interval over seeds. "
+        "Of the baselines, 'ridge' has the highest mean CCC on validation."
     )
     assert verdict(tables(rows)[0]) == ""
     assert verdict(tables(BASELINES)[0]) == ""
@@ -546,10 +546,12 @@ def test_the_verdict_says_who_does_not_beat_the_baseline():
 def test_the_verdict_on_several_and_on_many():
     few = [row for at in range(3) for row in summarised(f"n{at}", [0.1 * at])]
     said = verdict(tables([*few, *BASELINES])[0])
-    assert said.startswith("'n0' (.000), 'n1' (.100) and 'n2' (.200) do not beat ridge (.500). Of")
+    assert said.startswith(
+        "'n0' (.000), 'n1' (.100) and 'n2' (.200) do not beat 'ridge' (.500). Of"
+    )
     many = [row for at in range(20) for row in summarised(f"n{at}", [0.01 * at])]
     said = verdict(tables([*many, *BASELINES])[0])
-    assert said.startswith("20 names do not beat ridge: .190 at most ('n19') against .500. Of")
+    assert said.startswith("20 names do not beat 'ridge': .190 at most ('n19') against .500. Of")
 
 
 @pytest.fixture
@@ -580,12 +582,12 @@ def test_a_report_has_baselines_below_a_rule(journal, encoding):
     assert set(lines[at - 1]) <= set(" ─|-+")
     assert " .500 " in lines[at + 1]
     assert not re.search(r"±|\+/-", " ".join(lines[at : at + 3]))
-    assert "ridge − " not in said
+    assert "'ridge' − " not in said
 
     text = (journal / "report/report.md").read_text("utf-8")
     assert text.count("| *baselines* |  |") == 2
     assert "| ridge | ridge | x | .500 | – | – | .500 | 1 |" in text
-    assert text.count("Of the baselines, ridge has the highest mean CCC on validation.") == 2
+    assert text.count("Of the baselines, 'ridge' has the highest mean CCC on validation.") == 2
     latex = (journal / "report/table.tex").read_text("utf-8")
     assert latex.count(r"\midrule") == 4
     assert latex.count(r"{\footnotesize") == 2

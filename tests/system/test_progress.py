@@ -98,12 +98,12 @@ def test_a_sweep_tells_its_lanes(clock, capsys):
         "2 runs are finished already, 9 to go",
         "lstm + lstm: compiling, 2 GB",
         "lstm + lstm: 1 of 9 runs, 4/4 lanes busy, 4 epochs/s, best validation CCC 0.400 "
-        "(two weights), 20 s so far",
+        "('two weights'), 20 s so far",
         # The 5 runs begun have 114 epochs: 9 such runs less 114, at the 74 of the last 30 seconds.
         "lstm + lstm: 3 of 9 runs, 2/4 lanes busy, 2.5 epochs/s, best validation CCC 0.600 "
-        "(one weight), 37 s left, 40 s so far",
+        "('one weight'), 37 s left, 40 s so far",
         "trained: 3 runs in 43 s, lanes 76% busy, 1 diverged, best validation CCC 0.600 "
-        "(one weight)",
+        "('one weight')",
     ]
 
 
@@ -196,9 +196,9 @@ def test_the_best_of_an_earlier_call_is_beaten_or_stays():
     earlier = [row(ccc=0.7, name="old"), row(ccc=0.9, status="diverged"), {"status": "failed"}]
     progress = SweepProgress(2, before=2, rows=earlier)
     progress.committed(row(ccc=0.6))
-    assert progress.details() == ["best validation CCC 0.700 (old)"]
+    assert progress.details() == ["best validation CCC 0.700 ('old')"]
     progress.committed(row(ccc=0.8))
-    assert progress.details() == ["best validation CCC 0.800 (two weights)"]
+    assert progress.details() == ["best validation CCC 0.800 ('two weights')"]
 
 
 def test_nothing_to_do(capsys):
@@ -234,9 +234,9 @@ def test_a_terminal_has_a_bar(monkeypatch):
         progress.committed(row())
     screen = terminal.getvalue()
     assert "1/2 runs" in screen
-    assert "1/2 lanes busy, best validation CCC 0.500 (two weights)" in screen
+    assert "1/2 lanes busy, best validation CCC 0.500 ('two weights')" in screen
     assert screen.splitlines()[-1].endswith(
-        "trained: 2 runs in 1 s, lanes 100% busy, best validation CCC 0.500 (two weights)"
+        "trained: 2 runs in 1 s, lanes 100% busy, best validation CCC 0.500 ('two weights')"
     )
 
 
@@ -290,8 +290,8 @@ def test_a_notebook_has_a_line_that_changes(notebook, clock, capsys):
     assert notebook.shown == [
         "lstm: 0 of 2 runs, compiling, 1 s so far",
         "lstm: 0 of 2 runs, 2/2 lanes busy, 2 s so far",
-        "lstm: 1 of 2 runs, 2/2 lanes busy, best validation CCC 0.500 (two weights), 3 s so far",
-        "trained: 2 runs in 5 s, lanes 100% busy, best validation CCC 0.500 (two weights)",
+        "lstm: 1 of 2 runs, 2/2 lanes busy, best validation CCC 0.500 ('two weights'), 3 s so far",
+        "trained: 2 runs in 5 s, lanes 100% busy, best validation CCC 0.500 ('two weights')",
     ]
     assert capsys.readouterr().err == ""
 

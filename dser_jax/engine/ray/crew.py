@@ -251,7 +251,7 @@ class _Crew:
         given_up = self._handout.lost(worker.number, worker.name, guilty)
         if given_up is not None:
             spec = self.specs[given_up]
-            self.hooks.notice(f"{spec.name}, seed {spec.seed}: failed: {last_line(why)}")
+            self.hooks.notice(f"{spec.name!r}, seed {spec.seed}: failed: {last_line(why)}")
             text = f"On {where}, the last of {self.retries + 1} or more times:\n{why}"
             yield given_up, Outcome(spec, None, traceback=text)
         count = len(hand) - (given_up is not None)

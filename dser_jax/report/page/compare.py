@@ -8,7 +8,7 @@ from typing import Any
 
 from dser_jax.journal import differences
 from dser_jax.report.page.sweep import Content, Sweep
-from dser_jax.report.sections.section import Section, signed
+from dser_jax.report.sections.section import Section, signed, some
 from dser_jax.report.text import (
     LISTED,
     NONE,
@@ -18,6 +18,7 @@ from dser_jax.report.text import (
     mean_sd,
     number,
     p_value,
+    why_untested,
 )
 from dser_jax.stats import (
     COLUMNS,
@@ -146,7 +147,7 @@ def _scores(first: Sweep, second: Sweep, table: Table, held: list[Held]) -> Sect
                 p_value(test.p),
                 p_value(each.p_holm),
                 str(test.n),
-                judged(each) + (f"\n{test.note}" if test.note else ""),
+                judged(each),
                 *(_difference(each.tests[column]) for column in COLUMNS[:-1]),
             )
         )
@@ -157,7 +158,12 @@ def _scores(first: Sweep, second: Sweep, table: Table, held: list[Held]) -> Sect
         "higher, lower, or undecided where it holds 0. Intervals are over seeds, not speakers."
     )
     other = next(each for each in second.groups if _key(each) == _key(table))
-    after = (*_alone(first, table, held), *_alone(second, other, held))
+    why = why_untested([(repr(each.name), each.tests["mean"].note) for each in held])
+    after = (
+        *some(f"{why[0].upper()}{why[1:]}." if why else ""),
+        *_alone(first, table, held),
+        *_alone(second, other, held),
+    )
     title = f"{second.label} against {first.label}"
     if not lines:
         return Section(

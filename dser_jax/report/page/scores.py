@@ -15,6 +15,7 @@ from dser_jax.report.text import (
     USUAL,
     about,
     heading,
+    in_pair,
     interval,
     number,
     over_utterances,
@@ -56,7 +57,7 @@ def score_tables(headline: Table, *, titled: bool) -> str:
         header = ("first − second", "difference", "p", "p (Holm)", "d_z", "p (ranks)", "n")
         lines = [
             (
-                f"{each.first} − {each.second}" + (f"\n{each.test.note}" if each.test.note else ""),
+                in_pair(each),
                 f"{number(each.test.difference)}\n{interval(each.test)}".strip(),
                 p_value(each.test.p),
                 p_value(each.p_holm),

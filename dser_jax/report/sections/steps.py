@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Sequence
 
 from dser_jax.journal import JournalView
-from dser_jax.report.sections.section import Section, signed
-from dser_jax.report.text import NONE, heading, number, p_value
+from dser_jax.report.sections.section import Section, signed, some
+from dser_jax.report.text import NONE, heading, number, p_value, why_untested
 from dser_jax.stats import (
     PairedTest,
     Table,
@@ -40,6 +40,9 @@ def _of_table(table: Table, names: Sequence[str], several: bool) -> Section | No
     lines = [(steps[0].name, _mean(steps[0]), "", "", "")]
     for row, test, p in zip(steps[1:], tests, p_holm, strict=True):
         lines.append((row.name, _mean(row), _difference(test), p_value(test.p), p_value(p)))
+    why = why_untested(
+        [(repr(row.name), test.note) for row, test in zip(steps[1:], tests, strict=True)]
+    )
     title = f"Steps: each row less the row above, mean {table.part} CCC"
     told = (
         "Differences are over the seeds that both rows have, with their 95% interval; p by a "
@@ -50,7 +53,7 @@ def _of_table(table: Table, names: Sequence[str], several: bool) -> Section | No
         told,
         ("step", "mean", "difference", "p", "p, Holm"),
         tuple(lines),
-        tuple(f"{row.name}: {t.note}." for row, t in zip(steps[1:], tests, strict=True) if t.note),
+        some(f"{why[0].upper()}{why[1:]}." if why else ""),
     )
 
 

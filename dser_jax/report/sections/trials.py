@@ -24,8 +24,11 @@ TO_COMPARE = 3
 SEEDS = 20
 
 
-def search_sections(view: JournalView) -> list[Section]:
-    """Says what a journal's search was over, how its trials ended, and which are the best."""
+def search_sections(view: JournalView, *, followed: bool = False) -> list[Section]:
+    """Says what a journal's search was over, how its trials ended, and which are the best.
+
+    What can be done with these is said unless the caller does it itself: `followed`.
+    """
     search = about(view.manifest)
     if search is None:
         return []
@@ -66,6 +69,9 @@ def search_sections(view: JournalView) -> list[Section]:
             "the test set had no part in that, its test scores are those of one run like any "
             "other. Nothing is to be picked by the test scores of the other trials, which "
             "runs.csv has.",
+        )
+    if best and not followed:
+        after += (
             f"To hold the best {min(TO_COMPARE, len(best))} against each other and the baselines, "
             f"over {SEEDS} new seeds each:",
             best_command(view),
