@@ -155,7 +155,7 @@ def test_fault_19_a_poisonous_run_is_found_by_halving_and_the_others_finish(
     assert found["poison"].result is None
     assert "an instruction of that lane's" in found["poison"].traceback
     assert_same(found, undisturbed, NAMES)
-    assert any("poison, seed 99: failed" in notice for notice in notices)
+    assert any("'poison', seed 99: failed" in notice for notice in notices)
 
 
 def test_an_error_of_the_program_itself_is_raised(monkeypatch):

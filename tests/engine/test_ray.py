@@ -531,7 +531,7 @@ def test_fault_19_a_run_that_kills_its_workers_is_found_and_the_others_finish(no
     assert found["run3"].result is None
     assert "The actor died" in found["run3"].traceback
     assert all(o.result is not None for run, o in found.items() if run != "run3")
-    assert next(n for n in notices if "failed" in n).startswith("row3, seed 3: failed: ")
+    assert next(n for n in notices if "failed" in n).startswith("'row3', seed 3: failed: ")
 
 
 def failing(seed):

@@ -28,7 +28,7 @@ def data(tmp_path_factory) -> Path:
         ),
         (
             ("--weights", "none", "a=0.9,0.9"),
-            "a: loss weights of 0.9 (valence), 0.9 (arousal), -0.8 (dominance): one below zero",
+            "'a': loss weights of 0.9 (valence), 0.9 (arousal), -0.8 (dominance): one below zero",
         ),
         (("--batch-size", "21"), "column: 20 utterances to train on, fewer than one batch of 21"),
     ],

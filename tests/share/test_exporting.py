@@ -385,7 +385,7 @@ def test_validation_picks_the_baseline_of_the_same_test_utterances():
     bundle = text_bundle()
     assert "The sweep has no baseline to hold it against." in make_card(bundle, None)
     bundle.scores["baseline"] = found
-    said = "on validation is ridge: it has a mean test CCC of 0.350, the model 0.500."
+    said = "on validation is 'ridge': it has a mean test CCC of 0.350, the model 0.500."
     assert said in make_card(bundle, None)
 
 

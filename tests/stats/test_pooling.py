@@ -124,4 +124,4 @@ def test_a_network_of_a_fold_is_shared_and_what_is_pooled_is_none(folder, capsys
     run = next(row["run"] for row in rows_of(folder / "whole") if row.get("kind") == "pooled")
     with pytest.raises(SystemExit):
         main(["export", str(folder / "whole"), "--run", run, "--out", str(folder / "model")])
-    assert "is pooled over folds (no weights), not a network" in capsys.readouterr().err
+    assert "is pooled over folds ('no weights'), not a network" in capsys.readouterr().err
