@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from dser_jax.report.answer import Answer, verdict
 from dser_jax.report.captions import caption, left_out
+from dser_jax.report.grids import Cell, Line, Row, lay_out
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (
     Asked,
@@ -25,16 +24,16 @@ from dser_jax.report.text import (
     tested,
     what,
 )
-from dser_jax.stats import COLUMNS, Table
+from dser_jax.stats import COLUMNS, Comparison, Table
 from dser_jax.system import printable
 
-RULES = box.Box("    \n    \n ── \n    \n ── \n    \n    \n    \n")
-"""Rich's SIMPLE_HEAD, with the same rule between sections."""
+WIDE = 120
+"""From this width on a table of scores has a column for the networks."""
 
 SHORT = {"diverged": "div."}
 """What is too long for its column."""
 
-ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "…": "..."})
+ASCII = str.maketrans({"±": "+/-", "–": "-", "−": "-", "─": "-", "…": "..."})
 
 
 def _fit(console: Console, text: str) -> str:
@@ -70,7 +69,7 @@ def print_tables(console: Console, groups: Sequence[Table], asked: Asked) -> Non
         for metric in asked.metrics(headline):
             table = asked.rows(headline.by(metric))
             _print(console, caption(table, "bold" if console.is_terminal else "*"))
-            console.print(_scores(console, table))
+            _print_grid(console, *_scores(table, console))
             if more := left_out(table):
                 _print(console, f"{more}: --all shows them, table.csv has them.")
             if verdict(table):
@@ -79,7 +78,7 @@ def print_tables(console: Console, groups: Sequence[Table], asked: Asked) -> Non
             found, told = tested(each)
             if found:
                 _print(console, told[0].upper() + told[1:] + ".")
-                console.print(_tests(console, found))
+                _print_grid(console, *_tests(found, console.options.ascii_only))
     console.print(Text(_fit(console, note(groups))))
 
 
@@ -90,66 +89,66 @@ def print_section(console: Console, section: Section) -> None:
     for line in section.told:
         _print(console, line)
     if section.lines:
-        grid = _grid()
-        for column in section.header:
-            grid.add_column(column, overflow="fold")
-        for cells in section.lines:
-            grid.add_row(*(Text(_fit(console, cell)) for cell in cells))
-        console.print(grid)
+        rows = [
+            [[Line(part) for part in cell.split("\n")] for cell in cells] for cells in section.lines
+        ]
+        _print_grid(console, section.header, rows)
     for line in section.after:
         _print(console, line)
 
 
-def _grid() -> RichTable:
-    return RichTable(box=RULES, padding=(0, 1, 0, 0), pad_edge=False)
+def _print_grid(
+    console: Console, header: Sequence[str], rows: Sequence[Row], rules: Collection[int] = ()
+) -> None:
+    """Prints a table as it fits the console, and says so where intervals did not."""
+    fitted = [
+        [[Line(_fit(console, line.text), line.style) for line in cell] for cell in row]
+        for row in rows
+    ]
+    laid = lay_out(header, fitted, console.width, rules=rules)
+    lines = [Text(""), *laid.lines, Text("")]
+    for line in lines:
+        console.print(Text(_fit(console, line.plain), spans=line.spans), soft_wrap=True)
+    if laid.lean:
+        print_line(
+            console, f"Intervals have no room in {console.width} columns: the files have them."
+        )
 
 
-def _scores(console: Console, table: Table) -> RichTable:
-    """Lays out a table of scores; on a narrow console the networks go below the names."""
-    wide = console.width >= 120
+def _scores(table: Table, console: Console) -> tuple[list[str], list[Row], set[int]]:
+    """Returns a table of scores: header, rows, and before which of them there is a rule.
+
+    On a narrow console the networks go below the names.
+    """
+    wide = console.width >= WIDE
     plain = not console.is_terminal  # A pipe has no bold.
-    grid = _grid()
-    grid.add_column("name", min_width=12, overflow="fold")  # A grid's names have no spaces.
-    if wide:
-        grid.add_column("network, features", style="dim")
-    for column in COLUMNS:
-        grid.add_column(column, justify="right", no_wrap=True)
-    grid.add_column("n", justify="right")
+    header = ["name", *(["network, features"] if wide else []), *COLUMNS, "n"]
     best = {column: table.best(column, baselines=True) for column in COLUMNS}
+    rows: list[Row] = []
     for row in table.everything:
-        if row in table.baselines[:1]:
-            grid.add_section()
-        name = Text(_fit(console, row.name))
-        below = Text(_fit(console, what(row)), style="dim")
-        cells = [name, below] if wide else [Text("\n").join([name, below])]
+        name, below = [Line(row.name)], [Line(what(row), "dim")]
+        cells: list[Cell] = [name, below] if wide else [[*name, *below]]
         if row not in table.rows and not wide:
             cells = [name]  # It says what the baseline is, or which network it is made of.
         for column in COLUMNS:
-            found = row.scores.get(column)
             marked = best[column] == row.name
             star = "*" if marked and plain else ""
-            cell = Text(
-                _fit(console, star + score_cell(row, column)), style="bold" if marked else ""
-            )
-            ends = (interval(found), over_utterances(row, column))
-            lines = [cell, *(Text(_fit(console, each), style="dim") for each in ends if each)]
-            cells.append(Text("\n").join(lines))
-        runs = Text(str(row.n))
-        for status, count in row.lost.items():
-            runs.append(f"\n{count} {SHORT.get(status, status)}", style="dim")
-        grid.add_row(*cells, runs)
-    return grid
+            ends = (interval(row.scores.get(column)), over_utterances(row, column))
+            cell = Line(star + score_cell(row, column), "bold" if marked else "")
+            cells.append([cell, *(Line(each, "dim") for each in ends if each)])
+        lost = [f"{count} {SHORT.get(status, status)}" for status, count in row.lost.items()]
+        rows.append([*cells, [Line(str(row.n)), *(Line(each, "dim") for each in lost)]])
+    rules = {at for at, row in enumerate(table.everything) if row in table.baselines[:1]}
+    return header, rows, rules - {0}
 
 
-def _tests(console: Console, found: Sequence) -> RichTable:
-    grid = _grid()
-    pairs = "first − second" if not console.options.ascii_only else "first - second"
-    grid.add_column(pairs, overflow="fold")
-    for column in ("difference", "p", "Holm", "d_z", "ranks", "n"):
-        grid.add_column(column, justify="right", no_wrap=True)
+def _tests(found: Sequence[Comparison], ascii_only: bool) -> tuple[list[str], list[Row]]:
+    """Returns a table of tests: header and rows."""
+    pairs = "first - second" if ascii_only else "first − second"
+    rows: list[Row] = []
     for each in found:
-        pair = Text(_fit(console, in_pair(each)))
         cells = [
+            in_pair(each),
             f"{number(each.test.difference)} {interval(each.test)}".strip(),
             p_value(each.test.p),
             p_value(each.p_holm),
@@ -157,5 +156,5 @@ def _tests(console: Console, found: Sequence) -> RichTable:
             p_value(each.ranks.p),
             str(each.test.n),
         ]
-        grid.add_row(pair, *(Text(_fit(console, cell)) for cell in cells))
-    return grid
+        rows.append([[Line(cell)] for cell in cells])
+    return [pairs, "difference", "p", "Holm", "d_z", "ranks", "n"], rows
