@@ -2,6 +2,7 @@
 # make test   the tests            make lint   style and types
 # make test-fast      what one runs while working: the tests that compile nothing
 # make test-portable  as on other people's machines: older processors, and a single core
+# make test-gpu       the numerical tests, on a GPU; DEVICE=cpu runs the same ones on the processor
 # make docs   the documentation, in site/
 # make docs-check     follows README and documents, and holds their numbers against what comes
 # make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
@@ -30,8 +31,9 @@ PROTOCOL ?= paper
 SIZE ?= paper
 FLAGS ?=
 GRID_FLAGS ?=
+DEVICE ?= gpu
 
-.PHONY: demo paper paper-demo test test-fast test-portable lint format docs docs-check bench bench-gpu clean
+.PHONY: demo paper paper-demo test test-fast test-portable test-gpu lint format docs docs-check bench bench-gpu clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -88,6 +90,10 @@ test-portable: $(VENV)/.test$(EXTRA)
 	XLA_FLAGS=--xla_cpu_max_isa=AVX2 $(PYTEST) -m compiles
 	XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(PYTEST) -m compiles
 	taskset -c 0 $(PYTEST)
+
+# BENCH_PYTHON=python3 takes an environment that is there, with what the extra `test` installs.
+test-gpu: $(if $(BENCH_PYTHON),,$(VENV)/.test$(EXTRA))
+	$(or $(BENCH_PYTHON),$(BIN)/python) -m pytest -m device --device $(DEVICE) -n 4 --dist loadfile
 
 lint: $(VENV)/.test$(EXTRA)
 	$(BIN)/ruff check .

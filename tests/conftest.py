@@ -43,6 +43,7 @@ SLOW = (
     "examples",
     "snippets",
     "benchmarks",
+    "suite",
     "page_browser",
     "exporting",
     "lanes",
@@ -50,7 +51,9 @@ SLOW = (
 """Files that begin first, so that no process is left with a long one at the end."""
 
 COMPILING = (
+    "accelerator",
     "benchmarks",
+    "suite",
     "cli",
     "any_path",
     "doctor",
@@ -120,11 +123,51 @@ COMPILING = (
 )
 """Files that compile programs, or start processes that do: `make test-fast` leaves them out."""
 
+DEVICE = (
+    "accelerator",
+    "keras",
+    "lanes",
+    "losses",
+    "models",
+    "optimizers",
+    "recurrence",
+    "run",
+    "stopping",
+)
+"""Files that compute what must be the same on every device: `make test-gpu` runs them on one."""
+
 OPTIMIZED = ("lanes",)
 """Files whose programs are those of users; in the others XLA leaves out what only takes time."""
 
 QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 """What XLA is told beside JAX's own setting; both together leave a fifth of the compilation."""
+
+REPEATABLE = {"xla_gpu_deterministic_ops": True}
+"""What XLA is told on a GPU, where sums come in any order otherwise: no bits could be compared."""
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device",
+        choices=("cpu", "gpu"),
+        help="run on this device or not at all, float32 multiplied as float32; gpu: optimized",
+    )
+
+
+def pytest_configure(config):
+    """Sees to it that what is to be tested on a device runs there."""
+    if (device := config.getoption("device")) is None:
+        return
+    if device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    if (found := jax.default_backend()) != device:
+        pytest.exit(
+            f"JAX sees no {device} here, only {found}: nothing is tested. With a CUDA driver, "
+            "EXTRA=cuda12 or EXTRA=cuda13 installs what JAX needs; DEVICE=cpu runs the same tests "
+            "on the processor",
+            returncode=2,
+        )
+    jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def pytest_collection_modifyitems(items):
@@ -132,6 +175,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem.removeprefix("test_") in COMPILING:
             item.add_marker(pytest.mark.compiles)
+        if item.path.stem.removeprefix("test_") in DEVICE:
+            item.add_marker(pytest.mark.device)
     names = [f"test_{name}.py" for name in SLOW]
     items.sort(key=lambda item: names.index(item.path.name) if item.path.name in names else 99)
 
@@ -142,6 +187,8 @@ def _with_quick(get_compile_options):
     def get(*given, env_options_overrides=None, **named):
         if jax.config.read("jax_disable_most_optimizations"):
             env_options_overrides = {**QUICK, **(env_options_overrides or {})}
+        if jax.default_backend() == "gpu":
+            env_options_overrides = {**REPEATABLE, **(env_options_overrides or {})}
         return get_compile_options(*given, env_options_overrides=env_options_overrides, **named)
 
     return get
@@ -153,7 +200,8 @@ compiler.get_compile_options = _with_quick(compiler.get_compile_options)
 @pytest.fixture(scope="module", autouse=True)
 def compilation(request):
     """Leaves out most of XLA's optimizations, which take more time than all the training here."""
-    if request.path.stem.removeprefix("test_") in OPTIMIZED:
+    on_gpu = request.config.getoption("device") == "gpu"
+    if on_gpu or request.path.stem.removeprefix("test_") in OPTIMIZED:
         yield
         return
     flags = " ".join(f"--{name}={value}".lower() for name, value in QUICK.items())
@@ -168,9 +216,10 @@ def compilation(request):
 @pytest.fixture
 def optimized():
     """Compiles here what a test compiles as for users."""
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
     yield
-    jax.config.update("jax_disable_most_optimizations", True)
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture
