@@ -7,7 +7,8 @@
 # make docs-check     follows README and documents, and holds their numbers against what comes
 # make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
 # make bench  what two cores can measure of docs/speed.md; EXTRA=bench compares with PyTorch, too
-# make bench-gpu  all of it, e.g. with EXTRA=cuda13,bench
+# make bench-gpu  all that a GPU has a part in, the most important first, e.g. with EXTRA=cuda13,bench;
+#                 what has not ended in MINUTES=8 is named, and taken by the same command again
 # EXTRA=cuda12 or EXTRA=cuda13 uses a GPU, in any of them
 # EXTRA=encoders tests frozen encoders, too: it installs PyTorch, which may be gigabytes
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -32,6 +33,8 @@ SIZE ?= paper
 FLAGS ?=
 GRID_FLAGS ?=
 DEVICE ?= gpu
+MINUTES ?= 8
+ONLY ?=
 
 .PHONY: demo paper paper-demo test test-fast test-portable test-gpu lint format docs docs-check bench bench-gpu clean
 
@@ -117,7 +120,8 @@ bench: $(VENV)/.test$(EXTRA)
 
 # BENCH_PYTHON=python3 takes an environment that is there, with JAX, Flax, Optax and Orbax in it.
 bench-gpu: $(if $(BENCH_PYTHON),,$(VENV)/.test$(EXTRA))
-	$(or $(BENCH_PYTHON),$(BIN)/python) benchmarks/all.py --size gpu
+	$(or $(BENCH_PYTHON),$(BIN)/python) benchmarks/all.py --size gpu \
+		--minutes $(MINUTES) $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf $(DEMO) site build dist .pytest_cache .ruff_cache .hypothesis

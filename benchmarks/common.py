@@ -1,4 +1,4 @@
-"""What the benchmarks share: made-up data of IEMOCAP's shape, lanes, turns, results.
+"""What the benchmarks share: made-up data of IEMOCAP's shape, lanes, turns, tables.
 
 Machines are shared and clocks vary, so seconds of two runs say little. What is compared is timed
 in one process, in turns, and told as medians and their ratio.
@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
+import functools
 import math
-import os
-import platform
-import shlex
 import statistics
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
-from importlib import metadata
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-
-from dser_jax.journal import environment
 
 WORDS = 3438
 """Vocabulary of IEMOCAP, padding included."""
@@ -49,23 +40,30 @@ def lengths(count: int, mean: float, median: float, longest: int) -> np.ndarray:
     return np.random.default_rng(0).permutation(whole)
 
 
-def made_up(
-    train: int,
-    validation: int = 2,
-    test: int = 2,
-    *,
-    tokens: int | None = TOKENS,
-    frames: int | None = None,
-):
-    """Makes `Data` of so many rows with utterances as long as IEMOCAP's, padded in front.
+class MadeUp(NamedTuple):
+    """What `Data` of utterances as long as IEMOCAP's, padded in front, is made of.
 
-    Args:
+    Attributes:
       train: Rows to train on; their lengths are typical of the distribution.
       validation: Rows to validate on; few, where an epoch is to be training alone.
       test: Rows to test on.
       tokens: Length of the padded texts; None for none.
       frames: Length of the padded sequences of descriptors; None for functionals.
     """
+
+    train: int
+    validation: int = 2
+    test: int = 2
+    tokens: int | None = TOKENS
+    frames: int | None = None
+
+    def make(self):
+        """Makes the data, once in a process."""
+        return _made_up(*self)
+
+
+@functools.cache
+def _made_up(train: int, validation: int, test: int, tokens: int | None, frames: int | None):
     from dser_jax.data import Data
 
     random = np.random.default_rng(1)
@@ -143,26 +141,38 @@ def devices(lanes: int) -> list:
     return here[: max(n for n in range(1, len(here) + 1) if lanes % n == 0)]
 
 
+def compile_lanes(config, data, lanes: int):
+    """Compiles a program for so many lanes; returns it with the data on its devices."""
+    from dser_jax.engine import compile_program, send
+    from dser_jax.training import make_run
+
+    where = devices(lanes)
+    sent = send(data, where)
+    run = make_run(config, 0 if data.tokens is None else WORDS, config.embedding_dim)
+    return compile_program(run, sent, lanes, where), sent
+
+
 class Lanes:
     """A program with a run in each lane; none of them stops."""
 
     def __init__(self, config, data, lanes: int) -> None:
-        from dser_jax.engine import compile_program, lane_state, send
         from dser_jax.plan import stack_hparams, tree_bytes
-        from dser_jax.training import HParams, make_run
+        from dser_jax.training import HParams
 
-        where = devices(lanes)
         start = time.perf_counter()
-        self.data = send(data, where)
-        run = make_run(config, 0 if data.tokens is None else WORDS, config.embedding_dim)
-        self.program = program = compile_program(run, self.data, lanes, where)
+        self.program, self.data = compile_lanes(config, data, lanes)
         self.compile_seconds = time.perf_counter() - start
         patient = HParams(patience=np.int32(2**30))
-        self.hparams = program.place(stack_hparams([patient] * lanes))
-        self.state = program.blank()
+        self.hparams = self.program.place(stack_hparams([patient] * lanes))
+        self.state = self.program.blank()
         for lane in range(lanes):
-            self.state = program.fill(self.state, np.int32(lane), np.uint32(lane), self.data)
-        self.state_bytes = tree_bytes(lane_state(run, data))
+            self.fill(lane)
+        self.state_bytes = tree_bytes(self.state) / lanes
+
+    def fill(self, lane: int) -> None:
+        """Starts a run in a lane, and does not wait for it."""
+        fill = self.program.fill
+        self.state = fill(self.state, np.int32(lane), np.uint32(lane), self.data)
 
     def epoch(self):
         """Advances all lanes by an epoch, and waits for it."""
@@ -180,8 +190,12 @@ class Lanes:
         return self.state_bytes + analysis.temp_size_in_bytes / share
 
 
-def in_turns(sides: Mapping[Any, Callable[[], Any]], repeats: int) -> dict[Any, float]:
-    """Calls each side once for nothing, then all in turns; returns each one's median seconds."""
+def rounds(sides: Mapping[Any, Callable[[], Any]], repeats: int) -> Iterator[dict[Any, float]]:
+    """Calls each side once for nothing, then all in turns.
+
+    Yields:
+      Each one's median seconds so far, after each turn.
+    """
     for side in sides.values():
         side()
     seconds: dict[Any, list[float]] = {name: [] for name in sides}
@@ -192,7 +206,13 @@ def in_turns(sides: Mapping[Any, Callable[[], Any]], repeats: int) -> dict[Any, 
             sides[name]()
             seconds[name].append(time.perf_counter() - start)
         order.reverse()
-    return {name: statistics.median(each) for name, each in seconds.items()}
+        yield {name: statistics.median(each) for name, each in seconds.items()}
+
+
+def in_turns(sides: Mapping[Any, Callable[[], Any]], repeats: int) -> dict[Any, float]:
+    """Calls each side once for nothing, then all in turns; returns each one's median seconds."""
+    *_, seconds = rounds(sides, repeats)
+    return seconds
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -209,58 +229,3 @@ def _cell(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def finish(benchmark: str, args: argparse.Namespace, result: Mapping[str, Any]) -> None:
-    """Prints a result with all that it was made with as one line, and writes it where asked."""
-    about = environment()
-    versions: Any = about["versions"]
-    for package in ("torch", "keras"):
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    # Where it lies on this machine is nobody's business.
-    given = [
-        text for text in sys.argv[1:] if args.out is None or text not in ("--out", f"{args.out}")
-    ]
-    about["command"] = shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *given])
-    settings = {key: value for key, value in vars(args).items() if key != "out"}
-    whole = {
-        "benchmark": benchmark,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "settings": settings,
-        **result,
-        "machine": machine(),
-        **about,
-    }
-    print(json.dumps(whole, default=str))
-    if args.out is not None:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(whole, indent=1, default=str) + "\n", "utf-8")
-
-
-def machine() -> dict[str, Any]:
-    """Tells the processor, the device, their memory, and how busy the machine has been."""
-    import jax
-
-    found = jax.local_devices()
-    pinned = hasattr(os, "sched_getaffinity")
-    return {
-        "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if pinned else os.cpu_count(),
-        "memory_gb": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
-        "device": found[0].device_kind,
-        "backend": jax.default_backend(),
-        "devices": len(found),
-        "load_average": [round(load, 2) for load in os.getloadavg()],
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

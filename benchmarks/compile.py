@@ -16,10 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from common import Lanes, finish, made_up, paper_config, table
+from common import Lanes, MadeUp, paper_config, table
+from record import Record
 from sizes import WIDTHS, parse
 
 PARTS = ("import", "program", "fill", "step", "process")
@@ -40,7 +43,7 @@ def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> 
     imported = time.perf_counter()
     sizes = argparse.Namespace(**widths)
     config = paper_config(sizes, batch, max_epochs=50, padding=padding)
-    side = Lanes(config, made_up(batch, tokens=sizes.tokens), lanes)
+    side = Lanes(config, MadeUp(batch, tokens=sizes.tokens).make(), lanes)
     stepped = time.perf_counter()
     side.epoch()
     done = time.perf_counter()
@@ -75,32 +78,31 @@ def main() -> None:
         print(json.dumps(first_step(*given)))
         return
     args = parse(__doc__, "compile", cache=False)
-    found = []
-    for batch in args.batch:
-        for padding in args.padding:
-            for lanes in args.lanes:
-                program = (batch, padding, lanes, {name: getattr(args, name) for name in WIDTHS})
-                found += measure(program, args.repeats)
-    parts = [[row[part] for part in PARTS] for row in found]
-    names = [[row[key] for key in ("batch", "padding", "lanes", "cache")] for row in found]
-    table((*TITLES, "all of it s"), [a + b for a, b in zip(names, parts, strict=True)])
-    finish("compile", args, {"found": found})
+    record = Record("compile", args)
+    widths = {name: getattr(args, name) for name in WIDTHS}
+    for batch, padding, lanes in product(args.batch, args.padding, args.lanes):
+        name = {"batch": batch, "padding": padding, "lanes": lanes}
+        record.part(name, measure((batch, padding, lanes, widths), args.repeats))
+    rows = [
+        [part["batch"], part["padding"], part["lanes"], cache, *part[cache].values()]
+        for part in record.found
+        for cache in ("cold", "warm")
+    ]
+    table((*TITLES, "all of it s"), rows)
+    record.finish()
 
 
-def measure(program: tuple, repeats: int) -> list[dict[str, Any]]:
-    """Measures a program without and with what is cached; returns a row each."""
+def measure(program: tuple, repeats: int) -> Iterator[dict[str, Any]]:
+    """Measures a program without and with what is cached; yields the seconds of both."""
     seconds: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
             for cache in seconds:
                 seconds[cache].append(in_process(Path(folder), *program))
-    batch, padding, lanes, *_ = program
-    about = {"batch": batch, "padding": padding, "lanes": lanes}
-    return [
-        {**about, "cache": cache}
-        | {part: statistics.median(each[part] for each in all_of_it) for part in PARTS}
-        for cache, all_of_it in seconds.items()
-    ]
+        yield {
+            cache: {part: statistics.median(each[part] for each in all_of_it) for part in PARTS}
+            for cache, all_of_it in seconds.items()
+        }
 
 
 if __name__ == "__main__":

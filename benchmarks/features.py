@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import finish, in_turns, table
+from common import in_turns, table
+from record import finish
 from sizes import parse
 
 HELP = {

@@ -12,13 +12,17 @@ a row of Table 3: sequences of descriptors, of which 450 of 3409 frames are real
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
-from common import Lanes, finish, in_turns, made_up, paper_config, table
+from common import MadeUp, paper_config, rounds, table
 from jax.errors import JaxRuntimeError
-from plain import PlainLanes
-from sizes import parse
+from programs import Side
+from record import Record
+from sizes import fitting, parse
+
+Key = tuple[str, int]
+"""A side and its lanes."""
 
 HELP = {
     "plain_lanes": "lanes of the plain side",
@@ -28,48 +32,79 @@ HELP = {
 }
 
 
-def measure(config, data, ours: list[int], plain: list[int], args) -> list[dict[str, Any]]:
-    """Times an epoch of each side and each number of lanes, in turns.
+def sides(config, data: MadeUp, ours: list[int], plain: list[int], args) -> dict[Key, Side]:
+    """Returns the sides of a part, by name and number of lanes."""
+    found = {}
+    for padding in args.padding:
+        changed = dataclasses.replace(config, padding=padding)
+        found |= {(padding, lanes): Side(changed, data, lanes) for lanes in ours}
+    return found | {("plain", lanes): Side(config, data, lanes, plain=True) for lanes in plain}
+
+
+def parts(args) -> list[tuple[dict[str, Any], dict[Key, Side]]]:
+    """Returns the parts that are measured, each its name and its sides."""
+    found = []
+    for batch, steps in zip(args.batch, args.steps, strict=True):
+        ours, plain = (fitting(n, batch, args.size) for n in (args.lanes, args.plain_lanes))
+        data = MadeUp(steps * batch, tokens=args.tokens)
+        name = {"input": "functionals + text", "batch": batch}
+        found.append((name, sides(paper_config(args, batch), data, ours, plain, args)))
+    if args.frames:
+        batch = min(8, args.batch[0])
+        data = MadeUp(args.frame_steps * batch, tokens=None, frames=args.frames)
+        config = paper_config(args, batch, text=None, features="gemaps_lld")
+        each = sides(config, data, args.frame_lanes, args.frame_lanes, args)
+        found.append(({"input": "frames", "batch": batch}, each))
+    return found
+
+
+def programs(args) -> list[Side]:
+    """Returns all sides, whose programs are compiled."""
+    return [side for _, each in parts(args) for side in each.values()]
+
+
+def measure(part: dict[Key, Side], repeats: int) -> Iterator[dict[str, Any]]:
+    """Times an epoch of each side, in turns; yields a row a side after each turn.
 
     Numbers of lanes that memory does not hold are left out, and all above them.
     """
-    makers: dict[str, tuple[Callable, list[int]]] = {}
-    for name in args.padding:
-        changed = dataclasses.replace(config, padding=name)
-        makers[name] = (lambda n, changed=changed: Lanes(changed, data, n), ours)
-    makers["plain"] = (lambda n: PlainLanes(config, data, n), plain)
-    sides, epochs = {}, {}
-    for name, (make, counts) in makers.items():
-        for count in counts:
-            try:
-                side = make(count)
-                side.epoch()
-            except JaxRuntimeError as error:
-                if "RESOURCE_EXHAUSTED" not in str(error):
-                    raise
-                print(f"{name}: {count} lanes do not fit in memory")
-                break
-            sides[name, count], epochs[name, count] = side, side.epoch
-            print(f"{name}, {count} lanes: compiled", file=sys.stderr)
-    seconds = in_turns(epochs, args.repeats)
-    steps = -(-len(data.train) // config.batch_size)
-    rates = {key: key[1] * steps / took for key, took in seconds.items()}
-    rows = []
-    for (name, count), rate in rates.items():
-        plainly = rates.get(("plain", count))
-        rows.append(
-            {
-                "side": name,
-                "lanes": count,
-                "lane_steps_per_second": rate,
-                "over_one_lane": rate / rates[name, min(n for side, n in rates if side == name)],
-                "over_plain": None if plainly is None else rate / plainly,
-                "over_plain_one_by_one": rate / rates["plain", min(plain)],
-                "lane_megabytes": (side_bytes := sides[name, count].lane_bytes())
-                and side_bytes / 2**20,
-            }
-        )
-    return rows
+    made: dict[Key, Any] = {}
+    full = set()
+    for (name, lanes), side in part.items():
+        if name in full:
+            continue
+        try:
+            one = side.make()
+            one.epoch()
+        except JaxRuntimeError as error:
+            if "RESOURCE_EXHAUSTED" not in str(error):
+                raise
+            print(f"{name}: {lanes} lanes do not fit in memory", flush=True)
+            full.add(name)
+            continue
+        made[name, lanes] = one
+        print(f"{name}, {lanes} lanes: ready", file=sys.stderr, flush=True)
+    steps = {key: len(part[key].data.make().train) // part[key].config.batch_size for key in made}
+    for seconds in rounds({key: one.epoch for key, one in made.items()}, repeats):
+        rates = {key: key[1] * steps[key] / took for key, took in seconds.items()}
+        rows = [row(key, rates, made[key].lane_bytes()) for key in rates]
+        yield {"rows": rows}
+
+
+def row(key: Key, rates: dict[Key, float], taken: float | None) -> dict[str, Any]:
+    """Returns what is told of a side, beside the others."""
+    (name, lanes), rate = key, rates[key]
+    fewest = {side: min(n for each, n in rates if each == side) for side, _ in rates}
+    plainly, alone = rates.get(("plain", lanes)), rates.get(("plain", fewest.get("plain", 0)))
+    return {
+        "side": name,
+        "lanes": lanes,
+        "lane_steps_per_second": rate,
+        "over_one_lane": rate / rates[name, fewest[name]],
+        "over_plain": None if plainly is None else rate / plainly,
+        "over_plain_one_by_one": None if alone is None else rate / alone,
+        "lane_megabytes": taken and taken / 2**20,
+    }
 
 
 def show(title: str, rows: list[dict[str, Any]]) -> None:
@@ -82,24 +117,11 @@ def show(title: str, rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     """Measures each batch size, then the row of Table 3."""
     args = parse(__doc__, "lanes", HELP)
-    found = []
-    for batch, steps in zip(args.batch, args.steps, strict=True):
-        data = made_up(steps * batch, tokens=args.tokens)
-        config = paper_config(args, batch)
-        ours, plain = args.lanes, args.plain_lanes
-        if batch > 64 and args.size == "cpu":  # A step takes seconds.
-            ours, plain = ours[:2], plain[:1]
-        rows = measure(config, data, ours, plain, args)
-        show(f"functionals and {args.tokens} tokens, batch {batch}", rows)
-        found.append({"input": "functionals + text", "batch": batch, "rows": rows})
-    if args.frames:
-        batch = min(8, args.batch[0])
-        data = made_up(args.frame_steps * batch, tokens=None, frames=args.frames)
-        config = paper_config(args, batch, text=None, features="gemaps_lld")
-        rows = measure(config, data, args.frame_lanes, args.frame_lanes, args)
-        show(f"{args.frames} frames of descriptors, batch {batch}", rows)
-        found.append({"input": "frames", "batch": batch, "rows": rows})
-    finish("lanes", args, {"found": found})
+    record = Record("lanes", args)
+    for name, each in parts(args):
+        found = record.part(name, measure(each, args.repeats))
+        show(", ".join(f"{key} {value}" for key, value in name.items()), found["rows"])
+    record.finish()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import finish, in_turns, table
+from common import in_turns, table
+from record import finish
 from sizes import parse
 
 ROWS = 1000

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from common import finish
+from record import finish
 from sizes import parse
 
 ROWS = 64

@@ -7,6 +7,8 @@ the names of the package's, so the two can be held against each other.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -131,66 +133,84 @@ def make_network(config) -> Network:
     )
 
 
+class Plain(NamedTuple):
+    """The compiled functions: `init` of one run, and `advance` of all lanes by an epoch."""
+
+    init: Any
+    advance: Any
+
+
+def compile_plain(config, data, lanes: int) -> Plain:
+    """Compiles `vmap` over a plain epoch; no evaluation, no early stopping."""
+    network = make_network(config)
+    size = config.batch_size
+    steps = len(data.train) // size
+
+    def inputs(data, rows):
+        tokens = None if data.tokens is None else data.tokens[rows]
+        return data.acoustic[rows], tokens
+
+    def init(key, data):
+        rows = data.train[:1]
+        values = network.init(key, *inputs(data, rows), HParams(), False)
+        params = values["params"]
+        return params, values["batch_stats"], rmsprop(1.0).init(params)
+
+    def loss_of(params, stats, hparams, data, rows, key):
+        pred, changed = network.apply(
+            {"params": params, "batch_stats": stats},
+            *inputs(data, rows),
+            hparams,
+            True,
+            rngs={"dropout": key},
+            mutable=["batch_stats"],
+        )
+        known = data.known[rows].astype(jnp.float32)
+        loss = multitask_loss(data.gold[rows], pred, known, hparams.loss_weights)
+        return loss, changed["batch_stats"]
+
+    def epoch(hparams, state, key, data):
+        optimizer = rmsprop(hparams.learning_rate)
+        order = jax.random.permutation(key, data.train)[: steps * size]
+
+        def step(state, inputs):
+            params, stats, memory = state
+            rows, key = inputs
+            (loss, stats), gradient = jax.value_and_grad(loss_of, has_aux=True)(
+                params, stats, hparams, data, rows, key
+            )
+            updates, memory = optimizer.update(gradient, memory)
+            return (optax.apply_updates(params, updates), stats, memory), loss
+
+        keys = jax.random.split(jax.random.fold_in(key, 1), steps)
+        state, losses = jax.lax.scan(step, state, (order.reshape(steps, size), keys))
+        return state, losses.mean()
+
+    def stacked(tree):
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct((lanes, *x.shape), x.dtype), tree)
+
+    shapes = jax.eval_shape(lambda: data)
+    key = jax.eval_shape(jax.random.key, 0)
+    states = stacked(jax.eval_shape(init, key, shapes))
+    hparams = stacked(jax.eval_shape(HParams))
+    return Plain(
+        jax.jit(init).lower(key, shapes).compile(),
+        jax.jit(jax.vmap(epoch, in_axes=(0, 0, 0, None)), donate_argnums=1)
+        .lower(hparams, states, stacked(key), shapes)
+        .compile(),
+    )
+
+
 class PlainLanes:
-    """Runs in lanes, trained by `vmap` over a plain epoch; no evaluation, no early stopping."""
+    """Runs in lanes of the plain side."""
 
     def __init__(self, config, data, lanes: int) -> None:
-        network = make_network(config)
+        init, self.advance = compile_plain(config, data, lanes)
         self.data = jax.device_put(data)
-        size = config.batch_size
-        steps = len(data.train) // size
-
-        def inputs(data, rows):
-            tokens = None if data.tokens is None else data.tokens[rows]
-            return data.acoustic[rows], tokens
-
-        def init(key, data):
-            rows = data.train[:1]
-            values = network.init(key, *inputs(data, rows), HParams(), False)
-            params = values["params"]
-            return params, values["batch_stats"], rmsprop(1.0).init(params)
-
-        def loss_of(params, stats, hparams, data, rows, key):
-            pred, changed = network.apply(
-                {"params": params, "batch_stats": stats},
-                *inputs(data, rows),
-                hparams,
-                True,
-                rngs={"dropout": key},
-                mutable=["batch_stats"],
-            )
-            known = data.known[rows].astype(jnp.float32)
-            loss = multitask_loss(data.gold[rows], pred, known, hparams.loss_weights)
-            return loss, changed["batch_stats"]
-
-        def epoch(hparams, state, key, data):
-            optimizer = rmsprop(hparams.learning_rate)
-            order = jax.random.permutation(key, data.train)[: steps * size]
-
-            def step(state, inputs):
-                params, stats, memory = state
-                rows, key = inputs
-                (loss, stats), gradient = jax.value_and_grad(loss_of, has_aux=True)(
-                    params, stats, hparams, data, rows, key
-                )
-                updates, memory = optimizer.update(gradient, memory)
-                return (optax.apply_updates(params, updates), stats, memory), loss
-
-            keys = jax.random.split(jax.random.fold_in(key, 1), steps)
-            state, losses = jax.lax.scan(step, state, (order.reshape(steps, size), keys))
-            return state, losses.mean()
-
-        keys = jax.random.split(jax.random.key(0), lanes)
-        one = jax.jit(init)
-        each = [one(key, self.data) for key in keys]
+        self.keys = jax.random.split(jax.random.key(0), lanes)
+        each = [init(key, self.data) for key in self.keys]
         self.state = jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
-        self.keys = keys
         self.hparams = jax.tree.map(lambda x: jnp.stack([jnp.asarray(x)] * lanes), HParams())
-        self.advance = (
-            jax.jit(jax.vmap(epoch, in_axes=(0, 0, 0, None)), donate_argnums=1)
-            .lower(self.hparams, self.state, self.keys, self.data)
-            .compile()
-        )
         self.state_bytes = sum(leaf.nbytes for leaf in jax.tree.leaves(self.state)) / lanes
         self.lanes = lanes
 

@@ -9,41 +9,67 @@ the bit, which is checked. Prints a table and one JSON line.
     python benchmarks/refill.py --size gpu
 """
 
+import functools
 import time
+from typing import NamedTuple
 
 import jax
 import numpy as np
-from common import as_dataset, finish
+from common import as_dataset, compile_lanes
+from programs import Side
+from record import finish
 from sizes import parse
 
 from dser_jax.config import Config
-from dser_jax.data import Data, Dataset
-from dser_jax.engine import Hooks, compile_program, send, train_runs
+from dser_jax.data import Data
+from dser_jax.engine import Hooks, train_runs
 from dser_jax.plan import RunSpec
-from dser_jax.training import HParams, make_run
+from dser_jax.training import HParams
 
 ROWS, FEATURES = 400, 46
 
 
-def made_up(config: Config) -> Dataset:
-    """Makes functionals that tell the labels, more or less."""
+class Learnable(NamedTuple):
+    """So many rows of functionals that tell the labels, more or less; half of them to train on."""
+
+    rows: int = ROWS
+
+    def make(self) -> Data:
+        """Makes the data, once in a process."""
+        return _learnable(self.rows)
+
+
+@functools.cache
+def _learnable(count: int) -> Data:
     random = np.random.default_rng(0)
-    gold = random.uniform(-1, 1, (ROWS, 3)).astype(np.float32)
-    mixed = gold @ random.normal(size=(3, FEATURES)) + random.normal(0, 3, (ROWS, FEATURES))
+    gold = random.uniform(-1, 1, (count, 3)).astype(np.float32)
+    mixed = gold @ random.normal(size=(3, FEATURES)) + random.normal(0, 3, (count, FEATURES))
     train, validation, test = (
-        part.astype(np.int32) for part in np.split(np.arange(ROWS), [ROWS // 2, ROWS * 3 // 4])
+        part.astype(np.int32) for part in np.split(np.arange(count), [count // 2, count * 3 // 4])
     )
-    data = Data(
+    return Data(
         mixed[:, None].astype(np.float32),
         None,
         gold,
-        np.ones((ROWS, 3), bool),
+        np.ones((count, 3), bool),
         train,
         validation,
         test,
         None,
     )
-    return as_dataset(data, config)
+
+
+def programs(args) -> list[Side]:
+    """Returns the one side, which both ways train by."""
+    config = Config(
+        text=None,
+        units=args.units,
+        layers=1,
+        batch_size=args.batch,
+        max_epochs=args.epochs,
+        fusion=(32, 16),
+    )
+    return [Side(config, Learnable(), args.lanes)]
 
 
 def made_runs(count: int) -> list[tuple[str, RunSpec]]:
@@ -58,22 +84,14 @@ def made_runs(count: int) -> list[tuple[str, RunSpec]]:
 def main() -> None:
     """Trains the runs both ways and prints the ratio."""
     args = parse(__doc__, "refill")
-    config = Config(
-        text=None,
-        units=args.units,
-        layers=1,
-        batch_size=args.batch,
-        max_epochs=args.epochs,
-        fusion=(32, 16),
-    )
-    dataset, runs = made_up(config), made_runs(args.runs)
-    devices = jax.local_devices()[:1]
-    program = compile_program(make_run(config), send(dataset.data, devices), args.lanes, devices)
+    (side,) = programs(args)
+    dataset, runs = as_dataset(side.data.make(), side.config), made_runs(args.runs)
+    program, _ = compile_lanes(side.config, side.data.make(), args.lanes)
     ticks = []
 
     def train(some):
         hooks = Hooks(progress=ticks.append)
-        return dict(train_runs(dataset, config, some, program=program, hooks=hooks))
+        return dict(train_runs(dataset, side.config, some, program=program, hooks=hooks))
 
     train(runs[: args.lanes])
     seconds, found, full = {}, {}, None

@@ -14,6 +14,7 @@ matrix product, products of the recurrence's shape, and a large array added to i
     python benchmarks/roofline.py
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,13 @@ from common import (
     FUNCTIONALS,
     TOKEN_MEAN,
     WORDS,
-    Lanes,
-    finish,
+    MadeUp,
     in_turns,
-    made_up,
     paper_config,
     table,
 )
+from programs import Side
+from record import Record
 from sizes import parse
 
 HELP = {
@@ -145,19 +146,37 @@ def ceilings(args, batch: int, lanes: int) -> dict[str, tuple[Any, float]]:
     }
 
 
-def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
-    """Counts and times a lane-step and the ceilings; prints and returns them."""
+def rows_of(args, batch: int, steps: int) -> MadeUp:
+    """Returns what is trained on at a batch size."""
+    return MadeUp(steps * batch, tokens=args.tokens)
+
+
+def sides_of(args, batch: int, steps: int, lanes: int) -> dict[str, Side]:
+    """Returns our sides at a batch size, by what is done with padding."""
+    data = rows_of(args, batch, steps)
+    configs = {padding: paper_config(args, batch, padding=padding) for padding in args.padding}
+    return {padding: Side(config, data, lanes) for padding, config in configs.items()}
+
+
+def programs(args) -> list[Side]:
+    """Returns our sides."""
+    each = zip(args.batch, args.steps, args.lanes, strict=True)
+    return [side for sizes in each for side in sides_of(args, *sizes).values()]
+
+
+def measure(batch: int, steps: int, lanes: int, args) -> Iterator[dict[str, Any]]:
+    """Counts and times a lane-step and the ceilings; prints and yields them."""
     import jax
 
     from dser_jax.engine import lane_state
     from dser_jax.training import HParams, make_run
 
-    data = made_up(steps * batch, tokens=args.tokens)
     limits = ceilings(args, batch, lanes)
     sides, ours = {name: call for name, (call, _) in limits.items()}, {}
-    for padding in args.padding:
-        config = paper_config(args, batch, padding=padding)
-        side = Lanes(config, data, lanes)
+    data = rows_of(args, batch, steps).make()
+    for padding, wanted in sides_of(args, batch, steps, lanes).items():
+        config = wanted.config
+        side = wanted.make()
         run = make_run(config, WORDS, config.embedding_dim)
         epoch = jax.make_jaxpr(run.epoch)(HParams(), lane_state(run, data), data)
         ours[padding] = (side, flops_in_program(epoch.jaxpr) / steps)
@@ -225,15 +244,16 @@ def measure(batch: int, steps: int, lanes: int, args) -> dict[str, Any]:
         "flops_recurrent_products": rate["recurrent products"],
         "bytes_memory": rate["memory"],
     }
-    return {"batch": batch, "lanes": lanes, "ceilings": limit, "rows": rows}
+    yield {"ceilings": limit, "rows": rows}
 
 
 def main() -> None:
     """Measures each batch size."""
     args = parse(__doc__, "roofline", HELP)
-    each = zip(args.batch, args.steps, args.lanes, strict=True)
-    found = [measure(batch, steps, lanes, args) for batch, steps, lanes in each]
-    finish("roofline", args, {"found": found, "mean_tokens": TOKEN_MEAN})
+    record = Record("roofline", args)
+    for batch, steps, lanes in zip(args.batch, args.steps, args.lanes, strict=True):
+        record.part({"batch": batch, "lanes": lanes}, measure(batch, steps, lanes, args))
+    record.finish(mean_tokens=TOKEN_MEAN)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,11 @@ SIZES = ("small", "cpu", "gpu")
 WIDTHS = {"units": (4, 256, 256), "layers": (1, 3, 3), "tokens": (6, 100, 100)}
 """Of networks that only show that all of it runs, and the paper's."""
 
+MANY = 64
+"""Utterances of a batch beyond which lanes need much memory, and on a processor seconds a step."""
+WIDE = {"small": 2, "cpu": 2, "gpu": 64}
+"""Lanes of such batches at most."""
+
 STEPS = {"batch": ([4], [8, 256], [8, 256]), "steps": ([2], [8, 2], [16, 4])}
 TURNS = {"repeats": (1, 3, 5)}
 ONE, BOTH = ["keras"], ["keras", "masked"]
@@ -22,10 +27,10 @@ ONE, BOTH = ["keras"], ["keras", "masked"]
 SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
     "lanes": {
         **STEPS,
-        "lanes": ([2], [1, 2, 8], [1, 2, 4, 8, 16, 20, 32, 64, 128, 256, 512]),
-        "plain_lanes": ([2], [1, 8], [1, 4, 20, 64, 256]),
+        "lanes": ([2], [1, 2, 8], [1, 20, 60, 256]),
+        "plain_lanes": ([2], [1, 8], [1, 20]),
         "frames": (0, FRAMES, FRAMES),
-        "frame_lanes": ([1], [1], [1, 4, 20, 64]),
+        "frame_lanes": ([1], [1], [20]),
         "frame_steps": (1, 2, 4),
         **WIDTHS,
         **TURNS,
@@ -33,32 +38,49 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
     },
     "versus_torch": {
         **STEPS,
-        "lanes": ([2], [1, 8], [1, 20, 64, 256]),
+        "lanes": ([2], [1, 2, 8], [20, 60, 256]),
         **WIDTHS,
         "padding": (ONE, BOTH, BOTH),
         **TURNS,
     },
     "versus_keras": {
         **STEPS,
-        "lanes": ([2], [1, 8], [1, 20, 64, 256]),
+        "lanes": ([2], [1, 2, 8], [20, 60, 256]),
         **WIDTHS,
         "layers": (3, 3, 3),
         **TURNS,
     },
+    "versus_nkululeko": {
+        "python": ("", "", ""),
+        "data": ("", "", ""),
+        "features": ("gemaps_hsf", "gemaps_hsf", "gemaps_hsf"),
+        "rows": (80, 1000, 1000),
+        "seeds": (2, 20, 20),
+        "theirs": (1, 1, 1),
+        "workers": (0, 0, 0),
+        "units": (4, 64, 64),
+        "layers": (1, 2, 2),
+        "batch": (32, 32, 32),
+        "epochs": (2, 50, 50),
+        "rate": (0.001, 0.001, 0.001),
+        "patience": (10, 10, 10),
+    },
     "table6": {
         "experiment": ("table6", "table6", "table6"),
         "seeds": (1, 2, 20),
-        "alone": (2, 2, 6),
+        "alone": (2, 2, 2),
         "lanes": (1, 0, 0),
         "rows": (24, 384, 10039),
-        "epochs": (2, 2, 50),
+        "epochs": (2, 2, 10),
         "padding": ("", "", ""),
         "batch": (0, 0, 0),
+        "predict": (0.0, 0.0, 0.0),
         **WIDTHS,
+        "units": (4, 0, 0),
     },
     "roofline": {
         **STEPS,
-        "lanes": ([2], [8, 2], [256, 64]),
+        "lanes": ([2], [8, 2], [256, 60]),
         "padding": (["masked"], BOTH, BOTH),
         **WIDTHS,
         **TURNS,
@@ -67,8 +89,8 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
     },
     "compile": {
         "batch": STEPS["batch"],
-        "lanes": ([2], [20], [20, 256]),
-        "padding": (ONE, ONE, BOTH),
+        "lanes": ([2], [20], [20]),
+        "padding": (ONE, ONE, ["masked"]),
         **WIDTHS,
         "repeats": (1, 1, 1),
     },
@@ -123,21 +145,7 @@ def parse(
       text: Help for flags of this benchmark alone.
       cache: Whether programs may come from the compilation cache.
     """
-    formatter = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=doc, formatter_class=formatter)
-    parser.add_argument(
-        "--size", choices=SIZES, help='by default "gpu" where JAX has one, or else "cpu"'
-    )
-    parser.add_argument("--out", type=Path, help="write the result there, as JSON")
-    for name, values in SETTINGS[benchmark].items():
-        several = isinstance(values[0], list)
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=type(values[0][0] if several else values[0]),
-            nargs="+" if several else None,
-            help={**HELP, **(text or {})}[name],
-        )
-    args = parser.parse_args()
+    args = _parser(doc, benchmark, text).parse_args()
     from dser_jax.system import use_all_cores
 
     use_all_cores()
@@ -149,7 +157,47 @@ def parse(
         import jax
 
         args.size = "cpu" if jax.default_backend() == "cpu" else "gpu"
+    return _filled(args, benchmark)
+
+
+def settings(benchmark: str, size: str, flags: Sequence[str] = ()) -> argparse.Namespace:
+    """Returns what `parse` would, called with a size and so many flags."""
+    parser = _parser(None, benchmark, None)
+    return _filled(parser.parse_args(["--size", size, *flags]), benchmark)
+
+
+def _parser(
+    doc: str | None, benchmark: str, text: Mapping[str, str] | None
+) -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=doc, formatter_class=formatter)
+    parser.add_argument(
+        "--size", choices=SIZES, help='by default "gpu" where JAX has one, or else "cpu"'
+    )
+    parser.add_argument("--out", type=Path, help="write the result there, as JSON, as it is found")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with what lies there, if it is of the same"
+    )
+    for name, values in SETTINGS[benchmark].items():
+        several = isinstance(values[0], list)
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=type(values[0][0] if several else values[0]),
+            nargs="+" if several else None,
+            help={**HELP, **(text or {})}.get(name),
+        )
+    return parser
+
+
+def _filled(args: argparse.Namespace, benchmark: str) -> argparse.Namespace:
     for name, values in SETTINGS[benchmark].items():
         if getattr(args, name) is None:
             setattr(args, name, values[SIZES.index(args.size)])
     return args
+
+
+def fitting(lanes: Sequence[int], batch: int, size: str) -> list[int]:
+    """Returns the numbers of lanes to try at a batch size: where it is large, few or small ones."""
+    if batch <= MANY:
+        return list(lanes)
+    return [n for n in lanes if n <= WIDE[size]] or list(lanes[:1])

@@ -4,22 +4,30 @@ Three weightings of the loss times the seeds, LSTM + LSTM on functionals and tex
 made-up utterances with IEMOCAP's lengths. Both ways are the engine's and train to the same epochs:
 as many lanes as there are runs (or as memory holds), or one lane, which is refilled. Half of the
 runs in sequence are trained before the lanes and half after, so that a machine that grows busier
-favours neither. Compilation is told apart; a run that `--alone` leaves out counts as the mean of
-those that it lets in.
+favours neither. A run that `--alone` leaves out counts as the mean of those that it lets in. The
+programs are told apart: they are compiled, or come from the compilation cache.
 
-Other experiments are trained in lanes only: `--experiment fig4` has the 11 x 11 weights of Fig. 4
-for each seed, `--experiment table5` the eight pairs of networks at batch 8.
+Other experiments are trained in lanes only, at batch 8: `--experiment fig4` has the 11 x 11 weights
+of Fig. 4 for each seed in networks of 32 units, `--experiment table5` the eight pairs of networks.
+`--predict SECONDS` trains none to its end but predicts how long it would take, from so many seconds
+of training in as many lanes, on a tenth of the rows.
 
     python benchmarks/table6.py
-    python benchmarks/table6.py --size gpu --experiment fig4
+    python benchmarks/table6.py --size gpu --experiment fig4 --predict 60
 """
 
+import argparse
+import dataclasses
+import math
 import time
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
-from common import as_dataset, devices, finish, made_up, paper_config, table
+from common import WORDS, MadeUp, as_dataset, compile_lanes, paper_config, table
+from programs import Side
+from record import Record
 from sizes import parse
 
 HELP = {
@@ -28,9 +36,15 @@ HELP = {
     "lanes": "runs at a time; 0 for what the engine chooses",
     "padding": '"keras" or "masked"; by default masked',
     "batch": "utterances an optimizer step; 0 for the paper's",
+    "units": "width of the networks' layers; 0 for the paper's",
+    "predict": "seconds to measure, from which the rest is predicted; 0 trains all of it",
 }
 PAIRS = tuple(product(("lstm", "cnn", "dense"), ("lstm", "cnn")))
 PAIRS += (("lstm", "dense"), ("cnn", "dense"))
+PAPER = {"table6": (256, 256), "table5": (8, 256), "fig4": (8, 32)}
+"""Batch size and units of an experiment."""
+PART = 10
+"""One in so many rows is trained on where the rest is predicted."""
 
 
 def weightings(experiment: str) -> list[tuple[float, float, float]]:
@@ -55,12 +69,58 @@ def made_runs(args) -> list[tuple[str, Any]]:
     return runs
 
 
-def train(dataset, config, runs, lanes: int, program) -> float:
+def networks(args) -> list[Side]:
+    """Returns the networks of an experiment, in the lanes that are asked for; 0 is the engine's."""
+    batch, units = PAPER[args.experiment]
+    rows = max(args.batch or batch, args.rows // PART) if args.predict else args.rows
+    train, part = rows * 2 // 3, rows // 6
+    data = MadeUp(train, part, rows - train - part, args.tokens)
+    widths = argparse.Namespace(units=args.units or 256, layers=args.layers, tokens=args.tokens)
+    whole = paper_config(
+        widths,
+        min(args.batch or batch, train),
+        max_epochs=args.epochs,
+        padding=args.padding or "masked",
+    )
+    whole = dataclasses.replace(whole, units=args.units or units)
+    pairs = PAIRS if args.experiment == "table5" else (("lstm", "lstm"),)
+    return [
+        Side(dataclasses.replace(whole, acoustic=acoustic, text=text), data, args.lanes)
+        for acoustic, text in pairs
+    ]
+
+
+def programs(args) -> list[Side]:
+    """Returns those sides whose lanes are known; how many the engine chooses it has to measure."""
+    found = [side for side in networks(args) if side.lanes]
+    if args.experiment == "table6" and not args.predict:
+        found += [dataclasses.replace(side, lanes=1) for side in networks(args)]
+    return found
+
+
+def chosen(side: Side, runs: int) -> Side:
+    """Returns a side with lanes: those that are set, or what the engine chooses for the runs."""
+    import jax
+
+    from dser_jax.engine import choose_lanes
+    from dser_jax.training import make_run
+
+    if side.lanes:
+        return side
+    run = make_run(side.config, WORDS, side.config.embedding_dim)
+    here = jax.local_devices()
+    return dataclasses.replace(
+        side, lanes=choose_lanes(run, side.config, side.data.make(), runs, here)
+    )
+
+
+def train(side: Side, runs, program) -> float:
     """Trains runs by the engine; returns its seconds."""
     from dser_jax.engine import train_runs
 
+    config, dataset = side.config, as_dataset(side.data.make(), side.config)
     start = time.perf_counter()
-    done = list(train_runs(dataset, config, runs, lanes=lanes, program=program))
+    done = list(train_runs(dataset, config, runs, lanes=side.lanes, program=program))
     took = time.perf_counter() - start
     epochs = {outcome.result and int(outcome.result.epochs) for _, outcome in done}
     if len(done) != len(runs) or epochs != {config.max_epochs}:
@@ -68,63 +128,102 @@ def train(dataset, config, runs, lanes: int, program) -> float:
     return took
 
 
-def compiled(dataset, config, count: int, lanes: int):
-    """Compiles a program for so many runs; returns it with its lanes and the seconds it took."""
+def by_the_clock(side: Side, runs, alone: int) -> Iterator[dict[str, Any]]:
+    """Trains all runs in lanes, and some of them one after the other where any are to be."""
+    start = time.perf_counter()
+    side = chosen(side, len(runs))
+    many, _ = compile_lanes(side.config, side.data.make(), side.lanes)
+    row = {"runs": len(runs), "lanes": side.lanes, "program_seconds": time.perf_counter() - start}
+    if not alone:
+        yield {**row, "lanes_seconds": train(side, runs, many)}
+        return
+    single = dataclasses.replace(side, lanes=1)
+    one = many if side.lanes == 1 else compile_lanes(side.config, side.data.make(), 1)[0]
+    some = runs[:alone]
+    middle = len(some) // 2
+    before = train(single, some[:middle], one) if middle else 0.0
+    row["lanes_seconds"] = train(side, runs, many)
+    yield row
+    after = train(single, some[middle:], one)
+    sequence = (before + after) * len(runs) / len(some)
+    yield {
+        **row,
+        "one_by_one_seconds": sequence,
+        "speed_up": sequence / row["lanes_seconds"],
+    }
+
+
+def predicted(side: Side, runs: int, rows: int, seconds: float) -> Iterator[dict[str, Any]]:
+    """Trains full lanes for so many seconds, and predicts how long all runs would take.
+
+    An epoch's time is taken to grow with the rows, and all lanes to be refilled until the last:
+    runs are started and harvested one after the other, and none stops early.
+    """
     import jax
 
-    from dser_jax.engine import choose_lanes, compile_program, send
-    from dser_jax.training import make_run
-
     start = time.perf_counter()
-    run = make_run(config, dataset.words, dataset.embedding_dim)
-    lanes = lanes or choose_lanes(run, config, dataset.data, count, jax.local_devices())
-    where = devices(lanes)
-    program = compile_program(run, send(dataset.data, where), lanes, where)
-    return program, lanes, time.perf_counter() - start
+    side = chosen(side, runs)
+    choosing = time.perf_counter() - start
+    made = side.make()
+    made.epoch()
+    start = time.perf_counter()
+    for lane in range(side.lanes):
+        made.fill(lane)
+    jax.block_until_ready(made.state)
+    fill = (time.perf_counter() - start) / side.lanes
+    start, epochs = time.perf_counter(), 0
+    while (took := time.perf_counter() - start) < seconds or not epochs:
+        made.epoch()
+        epochs += 1
+    start = time.perf_counter()
+    for lane in (ends := (0, side.lanes - 1)):
+        made.program.result(made.state, lane, made.data)
+    harvest = (time.perf_counter() - start) / len(ends)
+    scale = rows / sum(side.data[:3])
+    rounds = math.ceil(runs / side.lanes) * side.config.max_epochs
+    yield {
+        "runs": runs,
+        "lanes": side.lanes,
+        "program_seconds": choosing + made.compile_seconds,
+        "measured_seconds": took,
+        "measured_epochs": epochs,
+        "measured_rows": sum(side.data[:3]),
+        "epoch_seconds": scale * took / epochs,
+        "run_seconds": fill + harvest,
+        "predicted_seconds": rounds * scale * took / epochs + runs * (fill + harvest),
+    }
 
 
 def main() -> None:
-    """Trains an experiment both ways and prints the ratio."""
-    args = parse(__doc__, "table6", HELP, cache=False)
-    padding = args.padding or "masked"
-    train_rows, part = args.rows * 2 // 3, args.rows // 6
-    data = made_up(train_rows, part, args.rows - train_rows - part, tokens=args.tokens)
-    batch = args.batch or (8 if args.experiment == "table5" else 256)
-    pairs = PAIRS if args.experiment == "table5" else (("lstm", "lstm"),)
-    runs, rows = made_runs(args), []
-    for acoustic, text in pairs:
-        halves = {"acoustic": acoustic, "text": text}
-        config = paper_config(
-            args, min(batch, train_rows), max_epochs=args.epochs, **halves, padding=padding
-        )
-        dataset = as_dataset(data, config)
-        many, lanes, compiling = compiled(dataset, config, len(runs), args.lanes)
-        row = {"network": config.network, "runs": len(runs), "lanes": lanes}
-        if args.experiment != "table6":
-            seconds = train(dataset, config, runs, lanes, many)
-            rows.append({**row, "compile_seconds": compiling, "lanes_seconds": seconds})
-            continue
-        one = many if lanes == 1 else compiled(dataset, config, len(runs), 1)[0]
-        alone = runs[: args.alone]
-        middle = len(alone) // 2
-        before = train(dataset, config, alone[:middle], 1, one) if middle else 0.0
-        seconds = train(dataset, config, runs, lanes, many)
-        after = train(dataset, config, alone[middle:], 1, one)
-        sequence = (before + after) * len(runs) / len(alone)
-        row |= {"compile_seconds": compiling, "lanes_seconds": seconds}
-        rows.append({**row, "one_by_one_seconds": sequence, "speed_up": sequence / seconds})
-
-    steps = -(-train_rows // config.batch_size) * args.epochs
+    """Trains or predicts each network of an experiment and prints what it takes."""
+    args = parse(__doc__, "table6", HELP)
+    record, runs, each = Record("table6", args), made_runs(args), networks(args)
+    alone = args.alone if args.experiment == "table6" else 0
+    for side in each:
+        if args.predict:
+            told = predicted(side, len(runs), args.rows, args.predict / len(each))
+        else:
+            told = by_the_clock(side, runs, alone)
+        record.part({"network": side.config.network}, told)
+    config, found = each[0].config, record.found
+    steps = -(-args.rows * 2 // 3 // config.batch_size) * args.epochs
     print(
         f"{args.experiment}, {args.rows} utterances, {args.epochs} epochs of "
-        f"{steps // args.epochs} steps at batch {config.batch_size}, padding {padding}"
+        f"{steps // args.epochs} steps at batch {config.batch_size}, padding {config.padding}"
     )
-    columns = ("network", "runs", "lanes", "compiling s", "in lanes s", "one by one s", "speed-up")
-    table(columns, [[*row.values(), *([None] * (7 - len(row)))] for row in rows])
-    total = sum(row["lanes_seconds"] + row["compile_seconds"] for row in rows)
-    print(f"{total / 60:.1f} minutes in all, compilation included")
-    about = {"padding_used": padding, "steps_a_run": steps, "total_seconds": total}
-    finish("table6", args, {"rows": rows, **about})
+    keys = ["network", "runs", "lanes", "program_seconds"]
+    if args.predict:
+        keys += ["measured_seconds", "measured_rows", "epoch_seconds", "predicted_seconds"]
+    else:
+        keys += ["lanes_seconds", "one_by_one_seconds", "speed_up"]
+    table(
+        [key.replace("_", " ") for key in keys], [[row.get(key) for key in keys] for row in found]
+    )
+    key = "predicted_seconds" if args.predict else "lanes_seconds"
+    total = sum(row[key] + row["program_seconds"] for row in found)
+    kind = " by prediction, from what is measured above" if args.predict else ""
+    print(f"{total / 60:.1f} minutes in all{kind}, programs included")
+    record.finish(padding_used=config.padding, steps_a_run=steps, total_seconds=total)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,15 @@ epoch beyond a later one), and is not in the ratio.
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import WORDS, Lanes, finish, in_turns, made_up, paper_config, table
-from sizes import parse
+from common import WORDS, MadeUp, paper_config, rounds, table
+from programs import Side
+from record import Record
+from sizes import fitting, parse
 
 
 class KerasRun:
@@ -47,6 +50,39 @@ class KerasRun:
         self.model.fit(self.inputs, self.gold, batch_size=self.size, epochs=1, verbose=0)
 
 
+def sides(args, batch: int, steps: int) -> dict[str, Side]:
+    """Returns our sides at a batch size."""
+    data = MadeUp(steps * batch, tokens=args.tokens)
+    config = paper_config(args, batch, padding="keras")
+    return {
+        f"ours, {n} lanes": Side(config, data, n) for n in fitting(args.lanes, batch, args.size)
+    }
+
+
+def programs(args) -> list[Side]:
+    """Returns our sides."""
+    each = zip(args.batch, args.steps, strict=True)
+    return [side for batch, steps in each for side in sides(args, batch, steps).values()]
+
+
+def measure(ours: dict[str, Side], steps: int, repeats: int) -> Iterator[dict[str, Any]]:
+    """Times an epoch of each side, in turns; yields the rates after each turn."""
+    one = next(iter(ours.values()))
+    theirs = KerasRun(one.config, one.data.make())
+    start = time.perf_counter()
+    theirs.epoch()
+    first = time.perf_counter() - start
+    counts = {name: side.lanes for name, side in ours.items()} | {"Keras": 1}
+    epochs = {name: side.make().epoch for name, side in ours.items()} | {"Keras": theirs.epoch}
+    for seconds in rounds(epochs, repeats):
+        rates = {name: counts[name] * steps / took for name, took in seconds.items()}
+        yield {
+            "steps_per_second": rates,
+            "ours_over_keras": max(rates[name] for name in ours) / rates["Keras"],
+            "keras_compiles_for_seconds": first - seconds["Keras"],
+        }
+
+
 def main() -> int:
     """Measures each batch size and prints the ratio."""
     os.environ["KERAS_BACKEND"] = "jax"
@@ -57,30 +93,19 @@ def main() -> int:
     except ImportError:
         print("Keras is not installed: nothing to compare with. It is part of the extra `bench`.")
         return 3
-    found: list[dict[str, Any]] = []
+    record = Record("versus_keras", args)
     for batch, steps in zip(args.batch, args.steps, strict=True):
-        data = made_up(steps * batch, tokens=args.tokens)
-        config = paper_config(args, batch, padding="keras")
-        fewer = args.lanes if batch <= 64 or args.size != "cpu" else [2]
-        theirs = KerasRun(config, data)
-        start = time.perf_counter()
-        theirs.epoch()
-        first = time.perf_counter() - start
-        sides = {f"ours, {n} lanes": (Lanes(config, data, n).epoch, n) for n in fewer}
-        sides["Keras"] = (theirs.epoch, 1)
-        seconds = in_turns({name: epoch for name, (epoch, _) in sides.items()}, args.repeats)
-        rates = {name: count * steps / seconds[name] for name, (_, count) in sides.items()}
-        compiling = first - seconds["Keras"]
-        ratio = max(rate for name, rate in rates.items() if name != "Keras") / rates["Keras"]
+        found = record.part(
+            {"batch": batch}, measure(sides(args, batch, steps), steps, args.repeats)
+        )
+        rates = found["steps_per_second"]
         print(f"\nbatch {batch}, {args.tokens} tokens")
         table(
             ("side", "steps/s", "over Keras"),
             [[name, rate, rate / rates["Keras"]] for name, rate in rates.items()],
         )
-        print(f"each new Keras model also compiles for {compiling:.1f} s")
-        row = {"batch": batch, "steps_per_second": rates, "ours_over_keras": ratio}
-        found.append({**row, "keras_compiles_for_seconds": compiling})
-    finish("versus_keras", args, {"found": found, "keras": keras.__version__})
+        print(f"each new Keras model also compiles for {found['keras_compiles_for_seconds']:.1f} s")
+    record.finish(keras=keras.__version__)
     return 0
 
 

@@ -1,21 +1,28 @@
 """Our lanes against PyTorch: optimizer steps a second, all runs together, at the same settings.
 
 PyTorch trains the same network (`torch_runs.py`) one run after the other, as its users do: neither
-`torch.func.vmap` nor cuDNN can train several LSTMs at once. Both sides take the same made-up
-utterances, as long as IEMOCAP's, in the same batches of any order, and take turns in one process.
-Each is tuned: PyTorch by the number of its threads and, where padding is skipped, by packed
-sequences or by cutting the batch to its longest row; ours by the number of lanes. The ratios are
-between the best of each.
+`torch.func.vmap` nor cuDNN can train several LSTMs at once. Both take the same made-up utterances,
+as long as IEMOCAP's, in the same batches of any order, in turns. Each of PyTorch's ways is a
+process of its own, which does nothing while another is timed.
+
+Each side is tuned: ours by the number of lanes; PyTorch, by the number of its threads, by packing
+sequences or by cutting the batch to its longest row, by `torch.compile`, and on a GPU by the whole
+step as a CUDA graph. The ratios are between the best of each. A way that this machine does not have
+(no GPU, no compiler) is left out and named.
 
     pip install "dser_jax[bench]"      # PyTorch; without a GPU its CPU build is enough
     python benchmarks/versus_torch.py
 """
 
+import argparse
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from common import Lanes, finish, in_turns, made_up, paper_config, table
-from sizes import parse
+from common import MadeUp, paper_config, rounds, table
+from programs import Side
+from record import Record
+from sizes import fitting, parse
 
 MISSING = """PyTorch is not installed: nothing to compare with. It is the extra `bench`:
 
@@ -26,27 +33,59 @@ a GPU, install the CPU build first, from PyTorch's own index (their page "Start 
 command), and then this extra."""
 
 
-def measure(batch: int, steps: int, args) -> list[dict[str, Any]]:
-    """Times an epoch of each side, in turns; returns a row a side."""
-    from torch_runs import PADDINGS, TorchRun, pick_device, thread_counts
+def sides(args: argparse.Namespace, batch: int, steps: int) -> dict[tuple[str, int], Side]:
+    """Returns our sides at a batch size, by what is done with padding and the lanes."""
+    data = MadeUp(steps * batch, tokens=args.tokens)
+    lanes = fitting(args.lanes, batch, args.size)
+    configs = {padding: paper_config(args, batch, padding=padding) for padding in args.padding}
+    return {
+        (padding, n): Side(config, data, n) for padding, config in configs.items() for n in lanes
+    }
 
-    data = made_up(steps * batch, tokens=args.tokens)
-    sides: dict[tuple[str, str, int], Any] = {}
-    for padding in args.padding:
-        config = paper_config(args, batch, padding=padding)
-        for lanes in args.lanes:
-            sides["ours", padding, lanes] = Lanes(config, data, lanes)
-    config, device = paper_config(args, batch), pick_device()
-    for padding in PADDINGS:
-        for threads in thread_counts():
-            sides["torch", padding, threads] = TorchRun(config, data, padding, device, threads)
-    seconds = in_turns({key: side.epoch for key, side in sides.items()}, args.repeats)
-    rows = []
-    for (side, padding, count), took in seconds.items():
-        rate = steps * (count if side == "ours" else 1) / took
-        row = {"side": side, "padding": padding, "steps_per_second": rate}
-        rows.append({**row, "lanes" if side == "ours" else "threads": count})
-    return rows
+
+def programs(args: argparse.Namespace) -> list[Side]:
+    """Returns our sides."""
+    each = zip(args.batch, args.steps, strict=True)
+    return [side for batch, steps in each for side in sides(args, batch, steps).values()]
+
+
+def measure(ours: dict[tuple[str, int], Side], steps: int, repeats: int) -> Iterator[dict]:
+    """Times an epoch of each side, in turns; yields a row a side after each turn."""
+    from torch_process import TorchProcess, ways
+
+    epochs: dict[Any, Any] = {}
+    about: dict[Any, dict[str, Any]] = {}
+    for (padding, lanes), side in ours.items():
+        key = ("ours", padding, lanes)
+        epochs[key] = side.make().epoch
+        about[key] = {"lanes": lanes}
+    left_out, theirs = [], []
+    one = next(iter(ours.values()))
+    try:
+        for way in ways():
+            process = TorchProcess(one.config, one.data, way)
+            theirs.append(process)
+            if (why := process.missing()) is not None:
+                left_out.append(f"{way}: {why}")
+                print(f"left out, {left_out[-1]}", flush=True)
+                continue
+            key = ("torch", way.padding, str(way))
+            epochs[key] = process.epoch
+            about[key] = {"threads": way.threads, "step": way.step}
+        for seconds in rounds(epochs, repeats):
+            rows = [
+                {
+                    "side": key[0],
+                    "padding": key[1],
+                    "steps_per_second": steps * about[key].get("lanes", 1) / took,
+                    **about[key],
+                }
+                for key, took in seconds.items()
+            ]
+            yield {"rows": rows, "ours_over_torch": ratios(rows), "left_out": left_out}
+    finally:
+        for process in theirs:
+            process.end()
 
 
 def ratios(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -67,21 +106,20 @@ def main() -> int:
     except ImportError:
         print(MISSING)
         return 3
-    found: list[dict[str, Any]] = []
+    record = Record("versus_torch", args)
     for batch, steps in zip(args.batch, args.steps, strict=True):
-        fewer = args.lanes if batch <= 64 or args.size != "cpu" else [2]
-        rows = measure(batch, steps, type(args)(**{**vars(args), "lanes": fewer}))
-        found.append({"batch": batch, "rows": rows, "ours_over_torch": ratios(rows)})
+        part = measure(sides(args, batch, steps), steps, args.repeats)
+        found = record.part({"batch": batch}, part)
         print(f"\nbatch {batch}, {args.tokens} tokens")
-        columns = ("side", "padding", "steps/s", "lanes", "threads")
-        keys = ("side", "padding", "steps_per_second", "lanes", "threads")
-        table(columns, [[row.get(key) for key in keys] for row in rows])
-        for padding, ratio in found[-1]["ours_over_torch"].items():
+        columns = ("side", "padding", "step", "steps/s", "lanes", "threads")
+        keys = ("side", "padding", "step", "steps_per_second", "lanes", "threads")
+        table(columns, [[row.get(key) for key in keys] for row in found["rows"]])
+        for padding, ratio in found["ours_over_torch"].items():
             print(f"{padding}: our best is {ratio:.2f} times as fast as PyTorch's best")
     about = {"torch": torch.__version__, "oneDNN": torch.backends.mkldnn.is_available()}
     if torch.cuda.is_available():
         about |= {"cuDNN": torch.backends.cudnn.version()}
-    finish("versus_torch", args, {"found": found, "pytorch": about})
+    record.finish(pytorch=about)
     return 0
 
 

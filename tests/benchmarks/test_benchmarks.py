@@ -2,10 +2,10 @@
 
 import argparse
 import functools
+import importlib
 import json
 import os
 import runpy
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from keras_reference import usual_promotion
 
 from dser_jax.models.network import Batch, Rates
 from dser_jax.training.hparams import HParams
@@ -21,7 +22,7 @@ from dser_jax.training.run import make_run
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 KEYS = {
     "lanes": {"found"},
-    "table6": {"rows", "padding_used", "steps_a_run", "total_seconds"},
+    "table6": {"found", "padding_used", "steps_a_run", "total_seconds"},
     "roofline": {"found", "mean_tokens"},
     "compile": {"found"},
     "features": {"frames_per_second", "speed_up", "largest_relative_difference", "opensmile"},
@@ -30,8 +31,12 @@ KEYS = {
     "pending": {"found"},
     "versus_torch": {"found", "pytorch"},
     "versus_keras": {"found", "keras"},
+    "versus_nkululeko": {"found", "theirs_over_ours", "their_predicted_seconds"},
 }
-ALWAYS = {"benchmark", "date", "settings", "machine", "versions", "git_commit", "command"}
+ALWAYS = {
+    *("benchmark", "complete", "date", "settings", "source", "machine", "versions"),
+    *("git_commit", "command"),
+}
 PLAIN_JAX = ("lanes", "table6", "roofline", "refill", "features", "opening", "compile", "pending")
 
 
@@ -41,10 +46,11 @@ def benchmarks_first(monkeypatch):
     monkeypatch.syspath_prepend(BENCHMARKS)
 
 
-def run(name, tmp_path, monkeypatch, capfd):
+def run(name, tmp_path, monkeypatch, capfd, *flags):
     """Runs a benchmark in this process; returns what it printed, and its JSON."""
     out = tmp_path / f"{name}.json"
-    monkeypatch.setattr(sys, "argv", [f"{name}.py", "--size", "small", "--out", os.fspath(out)])
+    argv = [f"{name}.py", "--size", "small", "--out", os.fspath(out), *flags]
+    monkeypatch.setattr(sys, "argv", argv)
     monkeypatch.setenv("PYTHONPATH", os.fspath(BENCHMARKS.parent))
     status = 0
     try:
@@ -58,23 +64,69 @@ def run(name, tmp_path, monkeypatch, capfd):
     assert json.loads(out.read_text()) == result
     assert result.keys() >= ALWAYS | KEYS[name]
     assert result["benchmark"] == name
+    assert result["complete"]
     return printed, result
 
 
+@pytest.fixture
+def compiled(monkeypatch):
+    """The configuration and the lanes of each program that is compiled."""
+    import common
+    import plain
+
+    found = set()
+
+    def noting(function):
+        def note(config, data, lanes):
+            found.add((config, lanes))
+            return function(config, data, lanes)
+
+        return note
+
+    monkeypatch.setattr(common, "compile_lanes", noting(common.compile_lanes))
+    monkeypatch.setattr(plain, "compile_plain", noting(plain.compile_plain))
+    return found
+
+
 @pytest.mark.parametrize("name", PLAIN_JAX)
-def test_each_ends_well_and_prints_its_json(name, tmp_path, monkeypatch, capfd):
+def test_each_ends_well_and_prints_its_json(name, compiled, tmp_path, monkeypatch, capfd):
     if name == "features":
         pytest.importorskip("opensmile")
     run(name, tmp_path, monkeypatch, capfd)
+    module = importlib.import_module(name)
+    if hasattr(module, "programs"):  # They are those that are compiled ahead.
+        from sizes import settings
+
+        named = module.programs(settings(name, "small"))
+        assert compiled == {(side.config, side.lanes) for side in named}
+
+
+def test_a_prediction_is_that_of_an_epoch_and_of_a_run(tmp_path, monkeypatch, capfd):
+    flags = ("--experiment", "fig4", "--predict", "0.01", "--rows", "480", "--lanes", "50")
+    printed, result = run("table6", tmp_path, monkeypatch, capfd, *flags)
+    (row,) = result["found"]
+    assert (row["runs"], row["lanes"], row["measured_rows"]) == (121, 50, 48)
+    assert row["epoch_seconds"] == pytest.approx(
+        10 * row["measured_seconds"] / row["measured_epochs"]
+    )
+    # 121 runs in 50 lanes: each lane has two or three runs of two epochs.
+    expected = 3 * 2 * row["epoch_seconds"] + 121 * row["run_seconds"]
+    assert row["predicted_seconds"] == pytest.approx(expected)
+    assert "minutes in all by prediction, from what is measured above" in printed
 
 
 def test_torch(tmp_path, monkeypatch, capfd):
-    pytest.importorskip("torch")
+    torch = pytest.importorskip("torch")
     printed, result = run("versus_torch", tmp_path, monkeypatch, capfd)
     (found,) = result["found"]
     assert {row["padding"] for row in found["rows"] if row["side"] == "torch"} == {
         *("keras", "masked", "masked, packed")
     }
+    ways = {(row["padding"], row.get("step")) for row in found["rows"]}
+    assert ("keras", "eager") in ways
+    if not torch.cuda.is_available():
+        assert "keras, graph, threads" in found["left_out"][-2]
+        assert all(text.endswith("there is no GPU") for text in found["left_out"][-2:])
     for padding, ratio in found["ours_over_torch"].items():
         assert f"{padding}: our best is {ratio:.2f} times as fast" in printed
 
@@ -87,12 +139,60 @@ def test_keras(keras, tmp_path, monkeypatch, capfd):
     assert found["ours_over_keras"] == pytest.approx(best / rates["Keras"])
 
 
+ANOTHER = """#!{python}
+import configparser, csv, json, sys
+if sys.argv[1] == "-c":
+    sys.exit()
+config = configparser.ConfigParser()
+config.read(sys.argv[2])
+rows = list(csv.DictReader(open(config["DATA"]["test"])))
+target = config["DATA"]["target"]
+inputs = list(csv.DictReader(open(eval(config["FEATS"]["import_file"])[0])))
+assert {{row["file"] for row in rows}} < {{row["file"] for row in inputs}}
+with open(sys.argv[3], "w") as out:
+    for run in range(int(config["EXP"]["runs"])):
+        for row in reversed(rows):
+            print(f"{{run}},{{row['file']}},{{float(row[target]) * (1 - 2 * run)}}", file=out)
+print("something else")
+print(json.dumps({{"ready_seconds": 1.0, "runs_seconds": 6.0, "version": "0"}}))
+"""
+"""Stands in for another tool's Python: its first run predicts the labels, the second minus them."""
+
+
+def test_what_another_tool_predicts_is_scored_by_our_own_ccc(tmp_path, monkeypatch, capfd):
+    python = tmp_path / "python"
+    python.write_text(ANOTHER.format(python=sys.executable))
+    python.chmod(0o755)
+    flags = ("--python", os.fspath(python), "--theirs", "2")
+    with usual_promotion():  # for Optax' AdamW
+        _, result = run("versus_nkululeko", tmp_path, monkeypatch, capfd, *flags)
+    ours, *theirs = result["found"]
+    assert [part["target"] for part in theirs] == ["valence", "arousal", "dominance"]
+    for part in theirs:
+        first, second = part["test_ccc"]
+        assert first == pytest.approx(1)
+        assert -1 <= second < 0
+    assert result["their_seconds_a_run"] == 3
+    once = sum(part["seconds"] - 6 for part in theirs)
+    assert result["their_predicted_seconds"] == pytest.approx(once + 3 * ours["runs"])
+    assert {len(scores) for scores in ours["test_ccc"].values()} == {2}
+
+
+def test_without_the_other_tool_nothing_is_compared(monkeypatch, capfd):
+    monkeypatch.delenv("DSER_NKULULEKO", raising=False)
+    monkeypatch.setattr(sys, "argv", ["versus_nkululeko.py", "--size", "small"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(os.fspath(BENCHMARKS / "versus_nkululeko.py"), run_name="__main__")
+    assert ended.value.code == 3
+    assert "nkululeko is not installed" in capfd.readouterr().out
+
+
 @functools.cache
 def make_parts(padding):
     """Makes a tiny data set, its configuration, and the state of a run."""
-    from common import WORDS, made_up, paper_config
+    from common import WORDS, MadeUp, paper_config
 
-    data = made_up(6, tokens=7)
+    data = MadeUp(6, tokens=7).make()
     widths = argparse.Namespace(units=4, layers=2, tokens=7)
     config = paper_config(widths, 6, padding=padding)
     engine = make_run(config, WORDS, config.embedding_dim)
@@ -160,28 +260,45 @@ def copy_to_torch(params, network):
 @pytest.mark.parametrize("padding", ["keras", "masked", "masked, packed"])
 def test_pytorch_computes_what_ours_does(padding):
     torch = pytest.importorskip("torch")
+    from torch_process import Way
     from torch_runs import TorchRun
 
     data, config, state = make_parts(padding.split(",")[0])
-    run = TorchRun(config, data, padding, "cpu", 1)
+    run = TorchRun(config, data, Way(padding, "eager", 1), "cpu")
     copy_to_torch(state.weights.params, run.network.eval())
     with torch.no_grad():
         pred = run.network(run.speech, run.tokens, run.lengths).numpy()
     np.testing.assert_allclose(pred, predicted(padding.split(",")[0]), atol=1e-5)
 
 
+def test_what_a_graph_cuts_behind_the_longest_row_changes_nothing():
+    torch = pytest.importorskip("torch")
+    from torch_process import Way
+    from torch_runs import TorchRun
+
+    data, config, _ = make_parts("masked")
+    run = TorchRun(config, data, Way("masked", "eager", 1), "cpu")
+    run.network.eval()
+    rows = run.rows[run.lengths[run.rows] < 7]
+    longest = int(run.lengths[rows].max())
+    assert len(rows) > 1
+    with torch.no_grad():
+        cut, whole = (run.loss(rows, run.lengths[rows], width) for width in (longest, 7))
+    torch.testing.assert_close(cut, whole)
+
+
 def test_made_up_utterances_are_as_long_as_iemocaps():
-    from common import FRAME_MEAN, TOKEN_MEAN, TOKEN_MEDIAN, TOKENS, lengths, made_up
+    from common import FRAME_MEAN, TOKEN_MEAN, TOKEN_MEDIAN, TOKENS, MadeUp, lengths
 
     many = lengths(10039, TOKEN_MEAN, TOKEN_MEDIAN, TOKENS)
     assert abs(many.mean() - TOKEN_MEAN) < 0.1
     assert np.median(many) == TOKEN_MEDIAN
     assert many.max() == TOKENS
-    data = made_up(64)
+    data = MadeUp(64).make()
     real = data.tokens != 0
     assert abs(real[data.train].sum(1).mean() - TOKEN_MEAN) < 0.3
     assert not (np.diff(real.astype(int), axis=1) < 0).any()  # padded in front
-    data = made_up(16, tokens=None, frames=3409)
+    data = MadeUp(16, tokens=None, frames=3409).make()
     real = (data.acoustic != 0).any(2)
     assert abs(real[data.train].sum(1).mean() - FRAME_MEAN) < 20
     np.testing.assert_array_equal(data.frames, real.sum(1))
@@ -210,27 +327,3 @@ def test_flops_are_counted_as_they_are():
     counted = flops_in_program(gradient.jaxpr)
     # The plain side multiplies the zero state before the first step, which by hand counts nothing.
     assert counted == pytest.approx(flops_by_hand(config, 7), rel=0.05)
-
-
-def suite_with(torch: str, folder) -> subprocess.CompletedProcess:
-    """Runs the suite's comparison with PyTorch where PyTorch is a file of a line."""
-    (folder / "torch.py").write_text(torch)
-    return subprocess.run(
-        [sys.executable, BENCHMARKS / "all.py", "--size", "small", "--only", "versus_torch"],
-        env={**os.environ, "PYTHONPATH": os.fspath(folder)},
-        capture_output=True,
-        text=True,
-    )
-
-
-def test_what_is_not_installed_is_left_out(tmp_path):
-    done = suite_with("raise ImportError('no torch here')", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "PyTorch is not installed" in done.stdout
-    assert "left out, as something is not installed: versus_torch" in done.stdout
-
-
-def test_a_failure_is_told(tmp_path):
-    done = suite_with("raise RuntimeError('broken')", tmp_path)
-    assert done.returncode == 1
-    assert "failed: versus_torch" in done.stdout
