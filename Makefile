@@ -23,8 +23,6 @@ pip = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ".[$(call extras,$(1))]"
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-EXPERIMENTS := table3 table4 table5 table6 modalities
-GRIDS := fig4 fig5 fig6
 OUT ?= runs/paper
 FEATURES ?= paa_hsf
 VECTORS ?= glove
@@ -63,17 +61,9 @@ demo: $(VENV)/.demo$(EXTRA)
 # The whole results section: make paper DATA=a-prepared-data-set
 paper: $(VENV)/.demo$(EXTRA)
 	@test -n "$(DATA)" || { echo "make paper DATA=DIR: which prepared data set?"; exit 2; }
-	for each in $(EXPERIMENTS); do \
-		$(BIN)/python experiments/$$each.py --data $(DATA) --out $(OUT)/$$each \
-			--features $(FEATURES) --vectors $(VECTORS) --protocol $(PROTOCOL) \
-			--size $(SIZE) $(FLAGS) || exit; \
-	done
-	for each in $(GRIDS); do \
-		$(BIN)/python experiments/$$each.py --data $(DATA) --out $(OUT)/$$each \
-			--features $(FEATURES) --vectors $(VECTORS) --protocol $(PROTOCOL) \
-			--size $(SIZE) $(FLAGS) $(GRID_FLAGS) || exit; \
-	done
-	$(BIN)/dser report $(addprefix $(OUT)/,$(EXPERIMENTS) $(GRIDS)) --out $(OUT)/report
+	$(BIN)/python experiments/paper.py --data $(DATA) --out $(OUT) --features $(FEATURES) \
+		--vectors $(VECTORS) --protocol $(PROTOCOL) --size $(SIZE) $(FLAGS) \
+		--grid-flags="$(GRID_FLAGS)"
 
 # The same on the demo corpus at a size for two cores, to see that all of it runs.
 paper-demo: $(VENV)/.demo$(EXTRA)
