@@ -2,7 +2,8 @@
 
 In: arrays of one batch. Out: predictions of valence, arousal, dominance. A new encoder is a Linen
 module with the call of its table's others, and a line in that table. Open `table.py` first, then
-`network.py`; the LSTM is `layers.py`, its steps and their gradient are `recurrence.py`.
+`network.py`; the LSTM is `layers.py`, its steps and their gradient are `recurrence.py`, the order
+in which a device takes them is `schedules.py`.
 """
 
 from typing import TYPE_CHECKING

@@ -68,7 +68,9 @@ class LSTM(nn.Module):
             return steps._replace(x=single_step(steps.x, kernels), padding=padding)
         before, after = None, None
         if steps.padding is not None:
-            after = padding_states(steps.padding, kernels, jnp.int32(steps.fill), self.half)
+            schedule = steps.places.window.schedule
+            fill = jnp.int32(steps.fill)
+            after = padding_states(steps.padding, kernels, fill, schedule, self.half)
             before = tuple(before_first(each, steps.places) for each in after)
         x = states(steps.x, kernels, before, steps.places.window, self.half)
         return steps._replace(x=x, padding=None if after is None else after[0])

@@ -1,13 +1,15 @@
 """The recurrence of an LSTM layer: no arithmetic on padding, and a gradient of its own.
 
-Sequences lie in rows, one behind the other, so that a step of all rows is one matrix product; where
-one begins, the state starts anew. Steps are divided into chunks, and the chunks before the fullest
-row begins are left out. Their number is data, not a shape: a loop of so many rounds, without a
-program for each length. All lanes of a program share it (`sequences`), and no result depends on it.
+Sequences lie in rows, so that a step of all rows is one matrix product; where one begins, the state
+starts anew. Steps are divided into chunks, and the chunks before the fullest row begins are left
+out. Their number is data, not a shape: a loop of so many rounds, without a program for each length.
+All lanes of a program share it (`sequences`), and no result depends on it. Which rows, which chunks
+and what is kept for the way back is a `Schedule`, which no result depends on but by rounding.
 
 - "masked": the state before an utterance's first real step is zero.
 - "keras": padding is fed to the network like a word. In front of all utterances of a run it is the
-  same, so its states are computed once, by `padding_states`, and each utterance begins from those.
+  same, so its states can be computed once, by `padding_states`, for each utterance to begin from;
+  or each row has it as its first steps.
 
 Differentiating a scan would add up the gradients of the kernels in the carry, step by step, with a
 pass over each kernel at each step. Here the way back collects the gradients of the gates, and adds
@@ -23,6 +25,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32
+
+from dser_jax.models.schedules import Schedule, loop, put_chunk, scan, take_chunk
 
 Sequences = Float[Array, "chunk step row feat"]
 States = Float[Array, "chunk step row units"]
@@ -43,11 +47,14 @@ class Window(NamedTuple):
 
     Attributes:
       start: First chunk that is; all utterances lie behind its beginning.
-      begins: The utterance whose first step this is; -1, where none begins.
+      begins: The utterance whose first step this is; -1, where none begins. None where all rows
+        are to run through from the first step to the last.
+      schedule: In which order.
     """
 
     start: Int32[Array, ""]
-    begins: Int32[Array, "chunk step row"]
+    begins: Int32[Array, "chunk step row"] | None
+    schedule: Schedule
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -81,11 +88,12 @@ def _states_backward(half, remembered, gradient):
 states.defvjp(_states_forward, _states_backward)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
+@partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def padding_states(
     x: Float[Array, "chunk step feat"],
     kernels: Kernels,
     first: Int[Array, ""],
+    schedule: Schedule,
     half: bool = False,
 ) -> tuple[PaddingStates, PaddingStates]:
     """Runs an LSTM over padding alone; returns its states and cells after each step.
@@ -94,20 +102,21 @@ def padding_states(
       x: Inputs.
       kernels: Parameters.
       first: First step; those before it only fill up the first chunk.
+      schedule: As in `Window`.
       half: As in `states`.
     """
-    return _padding_forward(x, kernels, first, half)[0]
+    return _padding_forward(x, kernels, first, schedule, half)[0]
 
 
-def _padding_forward(x, kernels, first, half):
+def _padding_forward(x, kernels, first, schedule, half):
     chunks, steps, _ = x.shape
     begins = jnp.where(jnp.arange(chunks * steps, dtype=jnp.int32) == first, jnp.int32(0), -1)
-    window = Window(jnp.int32(0), begins.reshape(chunks, steps, 1))
+    window = Window(jnp.int32(0), begins.reshape(chunks, steps, 1), schedule)
     kept = _forward(x[:, :, None], kernels, None, window, half, keep=True)
     return (kept[0][:, :, 0], kept[1][:, :, 0]), (x[:, :, None], kernels, window, kept)
 
 
-def _padding_backward(half, remembered, gradients):
+def _padding_backward(_schedule, half, remembered, gradients):
     x, kernels, window, kept = remembered
     d_states, d_cells = (each[:, :, None] for each in gradients)
     d_x, d_kernels, _ = _backward(d_states, d_cells, x, kernels, None, window, kept, half)
@@ -127,44 +136,42 @@ def single_step(x: Float[Array, "*shape feat"], kernels: Kernels) -> Float[Array
 
 def _cell(gates: Float[Array, "row gates"], cell: Array):
     """Advances by one step; returns state, cell and the gates as they were used."""
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+    i, f, g, o = _used(gates)
     cell = f * cell + i * g
     return o * jnp.tanh(cell), cell, jnp.concatenate([i, f, g, o], axis=-1)
 
 
-def _product(x: Float[Array, "row k"], kernel: Float[Array, "k n"], half: bool):
-    """Multiplies matrices; in bfloat16 with sums in the type of `x`, if `half`."""
-    if not half:
-        return x @ kernel
-    narrow = jnp.bfloat16
-    return jnp.matmul(x.astype(narrow), kernel.astype(narrow), preferred_element_type=x.dtype)
+def _used(gates: Float[Array, "*shape gates"]):
+    """Returns the gates as they are used, each on its own."""
+    i, f, g, o = jnp.split(gates, 4, axis=-1)
+    return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
 
 
-def _at(x: Array, chunk) -> Array:
-    """Takes a chunk."""
-    return lax.dynamic_index_in_dim(x, chunk, 0, keepdims=False)
+def _narrowed(kernel: Float[Array, "k n"], half: bool) -> Float[Array, "k n"]:
+    """Returns a kernel as products of each step take it: in bfloat16, if `half`.
+
+    Cast once, in front of the loops. Without the barrier XLA may move the cast back into them, and
+    read and cast the whole kernel at each step.
+    """
+    return lax.optimization_barrier(kernel.astype(jnp.bfloat16)) if half else kernel
 
 
-def _put(x: Array, value: Array, chunk) -> Array:
-    """Writes a chunk."""
-    return lax.dynamic_update_index_in_dim(x, value, chunk, 0)
+def _product(x: Float[Array, "row k"], kernel: Float[Array, "k n"]):
+    """Multiplies matrices in the kernel's type, with sums in the type of `x`."""
+    return jnp.matmul(x.astype(kernel.dtype), kernel, preferred_element_type=x.dtype)
 
 
-def _loop(start, stop, body, carry):
-    """Runs a loop whose bounds may be data, its numbers in int32 whatever the default is."""
-    return lax.fori_loop(jnp.int32(start), jnp.int32(stop), body, carry)
-
-
-def _anew(before: Before | None, begins: Int32[Array, "step row"]):
+def _anew(before: Before | None, begins: Int32[Array, "step row"] | None):
     """Returns state and cell that each step of a chunk takes where an utterance begins there."""
-    if before is None:
+    if before is None or begins is None:
         return None
     return tuple(each[jnp.maximum(begins, 0)] for each in before)
 
 
-def _restarted(old, anew, begins: Int32[Array, "..."]):
+def _restarted(old, anew, begins: Int32[Array, "..."] | None):
     """Puts what an utterance begins from in the place of what the one before it left."""
+    if begins is None:
+        return old
     here = (begins >= 0)[..., None]
     anew = (0.0, 0.0) if anew is None else anew
     return tuple(jnp.where(here, new, each) for new, each in zip(anew, old, strict=True))
@@ -179,87 +186,102 @@ def _forward(x, kernels: Kernels, before, window: Window, half: bool, *, keep: b
     """Returns the states, and where `keep` asks for it cells and gates, written chunk by chunk."""
     chunks, steps, rows, feat = x.shape
     units = kernels.recurrent.shape[0]
-    widths = (units, units, 4 * units) if keep else (units,)
+    widths = (units,)
+    if keep:
+        widths = (units, units, 4 * units) if window.schedule.keep else (units, units)
+    recurrent = _narrowed(kernels.recurrent, half)
     # Nobody reads what lies before the window.
     found = tuple(lax.empty((chunks, steps, rows, width), x.dtype) for width in widths)
 
     def chunk_of(chunk, carry):
-        inputs = _at(x, chunk).reshape(steps * rows, feat)
+        inputs = take_chunk(x, chunk).reshape(steps * rows, feat)
         projected = (inputs @ kernels.inputs + kernels.bias[None]).reshape(steps, rows, -1)
-        begins = _at(window.begins, chunk)
+        begins = None if window.begins is None else take_chunk(window.begins, chunk)
 
         def step(carry, inputs):
             projected, begins, anew = inputs
             state, cell = _restarted(carry, anew, begins)
-            recurrent = _product(state, kernels.recurrent, half)
-            state, cell, gates = _cell(projected + recurrent, cell)
+            state, cell, gates = _cell(projected + _product(state, recurrent), cell)
             return (state, cell), (state, cell, gates)[: len(widths)]
 
         carry, written = carry
-        carry, new = lax.scan(step, carry, (projected, begins, _anew(before, begins)))
-        written = tuple(_put(old, each, chunk) for old, each in zip(written, new, strict=True))
+        inputs = (projected, begins, _anew(before, begins))
+        carry, new = scan(window.schedule, step, carry, inputs)
+        written = tuple(put_chunk(old, each, chunk) for old, each in zip(written, new, strict=True))
         return carry, written
 
     zeros = jnp.zeros((rows, units), x.dtype)
-    return _loop(window.start, chunks, chunk_of, ((zeros, zeros), found))[1]
+    return loop(window.start, chunks, chunk_of, ((zeros, zeros), found))[1]
 
 
 def _backward(d_states, d_cells, x, kernels: Kernels, before, window: Window, kept, half: bool):
     """Returns the gradients of inputs, of kernels and of `before`."""
     chunks, steps, rows, feat = x.shape
     units = kernels.recurrent.shape[0]
-    back, back_inputs = kernels.recurrent.T, kernels.inputs.T
+    recurrent = _narrowed(kernels.recurrent, half)
+    back, back_inputs = recurrent.T, kernels.inputs.T
 
     def chunk_of(number, carry):
         chunk = chunks - 1 - number
         carry, d_x, d_kernels, d_before = carry
-        begins = _at(window.begins, chunk)
-        states, cells, used = (_at(each, chunk) for each in kept)
+        begins = None if window.begins is None else take_chunk(window.begins, chunk)
+        states, cells, *used = (take_chunk(each, chunk) for each in kept)
 
         def shifted(found, all_of):
-            last = _at(all_of, jnp.maximum(chunk - 1, 0))[-1]
+            last = take_chunk(all_of, jnp.maximum(chunk - 1, 0))[-1]
             last = jnp.where(chunk > window.start, last, 0.0)
             return jnp.concatenate([last[None], found[:-1]])
 
         earlier = (shifted(states, kept[0]), shifted(cells, kept[1]))
         earlier_states, earlier_cells = _restarted(earlier, _anew(before, begins), begins)
+        flat = take_chunk(x, chunk).reshape(steps * rows, feat)
+        flat_states = earlier_states.reshape(steps * rows, units)
+        if used:
+            i, f, g, o = jnp.split(used[0], 4, axis=-1)
+        else:
+            gates = flat @ kernels.inputs + kernels.bias[None] + _product(flat_states, recurrent)
+            i, f, g, o = _used(gates.reshape(steps, rows, -1))
+        shown = jnp.tanh(cells)
+        # What the gradients of cell and state are multiplied by to be those of the gates.
+        factors = jnp.stack(
+            [g * i * (1 - i), earlier_cells * f * (1 - f), i * (1 - g * g), shown * o * (1 - o)], 2
+        )
+        of_state = jnp.arange(4)[None, :, None] == 3
 
         def step(carry, inputs):
             d_state, d_cell = carry
-            outer, outer_cell, cell, earlier, gates, begins = inputs
-            i, f, g, o = jnp.split(gates, 4, axis=-1)
+            outer, outer_cell, through, factors, forget, begins = inputs
             d_state = d_state + outer
             d_cell = d_cell if outer_cell is None else d_cell + outer_cell
-            shown = jnp.tanh(cell)
-            d_here = d_cell + d_state * o * (1 - shown * shown)
-            d_gates = jnp.concatenate(
-                [
-                    d_here * g * i * (1 - i),
-                    d_here * earlier * f * (1 - f),
-                    d_here * i * (1 - g * g),
-                    d_state * shown * o * (1 - o),
-                ],
-                axis=-1,
-            )
-            onto = (_product(d_gates, back, half), d_here * f)
+            d_cell = d_cell + d_state * through
+            d_gates = factors * jnp.where(of_state, d_state[:, None], d_cell[:, None])
+            d_gates = d_gates.reshape(rows, 4 * units)
+            onto = (_product(d_gates, back), d_cell * forget)
             return _restarted(onto, None, begins), (d_gates, None if before is None else onto)
 
-        outer_cells = None if d_cells is None else _at(d_cells, chunk)
-        inputs = (_at(d_states, chunk), outer_cells, cells, earlier_cells, used, begins)
-        carry, (d_gates, onto) = lax.scan(step, carry, inputs, reverse=True)
+        outer_cells = None if d_cells is None else take_chunk(d_cells, chunk)
+        inputs = (
+            take_chunk(d_states, chunk),
+            outer_cells,
+            o * (1 - shown * shown),
+            factors,
+            f,
+            begins,
+        )
+        carry, (d_gates, onto) = scan(window.schedule, step, carry, inputs, reverse=True)
         d_gates = d_gates.reshape(steps * rows, 4 * units)
-        flat = _at(x, chunk).reshape(steps * rows, feat)
         d_kernels = Kernels(
             d_kernels.inputs + flat.T @ d_gates,
-            d_kernels.recurrent + earlier_states.reshape(steps * rows, units).T @ d_gates,
+            d_kernels.recurrent + flat_states.T @ d_gates,
             d_kernels.bias + d_gates.sum(0),
         )
         d_inputs = (d_gates @ back_inputs).reshape(steps, rows, feat)
-        d_before = jax.tree.map(partial(_collected, begins), d_before, onto)
-        return carry, _put(d_x, d_inputs, chunk), d_kernels, d_before
+        if begins is not None:
+            d_before = jax.tree.map(partial(_collected, begins), d_before, onto)
+        return carry, put_chunk(d_x, d_inputs, chunk), d_kernels, d_before
 
     zeros = jnp.zeros((rows, units), x.dtype)
     d_x = lax.empty(x.shape, x.dtype)
     d_before = None if before is None else tuple(jnp.zeros_like(each) for each in before)
     start = ((zeros, zeros), d_x, jax.tree.map(jnp.zeros_like, kernels), d_before)
-    return _loop(0, chunks - window.start, chunk_of, start)[1:]
+    return loop(0, chunks - window.start, chunk_of, start)[1:]

@@ -1,4 +1,4 @@
-"""Sequences of unlike length, laid end to end in rows, as the recurrence takes them."""
+"""Sequences of unlike length, laid in rows, end to end or each in its own, for the recurrence."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Int32, Shaped
 
 from dser_jax.models.recurrence import Window
+from dser_jax.models.schedules import SCHEDULES, Schedule, choose
 
 CROWD = 0.62
 """A batch has so many rows: its size to this power, e.g. 4 for 8 utterances, 32 for 256.
@@ -19,14 +20,12 @@ A row then is about as long as the batch's longest utterance, where lengths are 
 speech are; fewer rows would need more steps, more rows would stay empty.
 """
 
-CHUNK = 10
-"""Steps in a chunk, at most; a window is a number of chunks."""
-
 
 class Places(NamedTuple):
-    """Where the steps of a batch's utterances lie: in a row after one another, ends flush.
+    """Where the steps of a batch's utterances lie: one after another in rows, ends flush.
 
-    Padding has no place, and some places hold nothing; both have the number behind the last.
+    Padding has no place, and some places hold nothing; both have the number behind the last. Where
+    padding is a row's first steps (`Schedule`), it counts as part of its utterance.
 
     Attributes:
       window: The chunks to compute, and where in them utterances begin.
@@ -42,8 +41,31 @@ class Places(NamedTuple):
 
     def lay(self, x: Shaped[Array, "utt all *feat"], empty=0) -> Shaped[Array, "..."]:
         """Brings each step to its place; `empty` is what to put where there is none."""
-        flat = x.reshape(-1, *x.shape[2:])
-        return jnp.take(flat, self.source, axis=0, mode="fill", fill_value=empty)
+        if self.window.schedule.end_to_end:
+            flat = x.reshape(-1, *x.shape[2:])
+            return jnp.take(flat, self.source, axis=0, mode="fill", fill_value=empty)
+        utterances, steps = x.shape[:2]
+        there = self.real(x.ndim)
+        x = jnp.where(there, x, jnp.asarray(empty, x.dtype)).swapaxes(0, 1)
+        chunks, size = self.source.shape[:2]
+        fill = [(chunks * size - steps, 0)] + [(0, 0)] * (x.ndim - 1)
+        x = jnp.pad(x, fill, constant_values=empty)
+        return x.reshape(chunks, size, utterances, *x.shape[2:])
+
+    def pick(
+        self, x: Float[Array, "chunk step row feat"], steps: slice = slice(None)
+    ) -> Float[Array, "utt _ feat"]:
+        """Returns what lies at some steps of each utterance; zero where they have no place."""
+        if self.window.schedule.end_to_end:
+            flat = x.reshape(-1, x.shape[-1])
+            return jnp.take(flat, self.at[:, steps], axis=0, mode="fill", fill_value=0)
+        found = x.reshape(-1, *x.shape[2:])[-self.at.shape[1] :][steps].swapaxes(0, 1)
+        return jnp.where(self.real(3)[:, steps], found, 0)
+
+    def real(self, axes: int) -> Bool[Array, "utt all *_"]:
+        """Tells which steps have a place, with so many axes."""
+        real = real_steps(self.at.shape[1] - self.lead, self.at.shape[1])
+        return real.reshape(*real.shape, *[1] * (axes - 2))
 
 
 class Steps(NamedTuple):
@@ -67,11 +89,21 @@ class Steps(NamedTuple):
         return self.padding.shape[0] * self.padding.shape[1] - self.places.at.shape[1]
 
 
-def find_places(lengths: Int[Array, " utt"], steps: int) -> Places:
-    """Finds a place for each step of utterances that were padded in front to so many steps."""
+def find_places(lengths: Int[Array, " utt"], steps: int, fed: bool = False) -> Places:
+    """Finds a place for each step of utterances that were padded in front to so many steps.
+
+    Args:
+      lengths: Real steps of each.
+      steps: All steps of each.
+      fed: Whether padding is fed to the network.
+    """
     count, lengths = len(lengths), lengths.astype(jnp.int32)
-    chunks, size = _chunks(steps)
-    rows = count if steps == 1 else row_count(count)
+    schedule = choose(fed, count) if steps > 1 else SCHEDULES["packed"]
+    chunks, size = _chunks(steps, schedule)
+    rows = row_count(count) if schedule.end_to_end and steps > 1 else count
+    whole = fed and not schedule.end_to_end  # Rows hold padding, too.
+    if whole:
+        lengths = jnp.full_like(lengths, steps)
     row, behind, load = _deal(lengths, rows)
     if rows < count:  # Rows differ by an utterance at most: see `_deal`.
         chunks = -(-(count + rows - 1) * steps // (rows * size))
@@ -84,9 +116,15 @@ def find_places(lengths: Int[Array, " utt"], steps: int) -> Places:
     first = jnp.where(lengths > 0, place[:, -1] - (lengths - 1) * rows, none)
     utterances = jnp.arange(count, dtype=jnp.int32)
     begins = jnp.full(none, -1, jnp.int32).at[first].set(utterances, mode="drop")
-    start = shared_minimum(chunks - -(-load.max() // size))
+    start = jnp.int32(0)
+    if schedule.end_to_end:
+        start = shared_minimum(chunks - -(-load.max() // size))
     shape = (chunks, size, rows)
-    return Places(Window(start, begins.reshape(shape)), at, source.reshape(shape), steps - lengths)
+    begins = begins.reshape(shape)
+    if whole and chunks * size == steps:
+        begins = None  # With the first step of all, and nowhere else.
+    window = Window(start, begins, schedule)
+    return Places(window, at, source.reshape(shape), steps - lengths)
 
 
 def row_count(count: int) -> int:
@@ -106,13 +144,21 @@ def arrange(
       lengths: Real steps of each.
       padding: What stands on padding, if it is fed to the network.
     """
-    places = find_places(lengths, x.shape[1])
-    return Steps(places.lay(x), places, None if padding is None else feed(padding, x.shape[1]))
+    steps = x.shape[1]
+    places = find_places(lengths, steps, padding is not None)
+    if padding is not None and not places.window.schedule.end_to_end:
+        x = jnp.where(real_steps(lengths, steps)[..., None], x, padding[None, None])
+    return Steps(places.lay(x), places, None if padding is None else feed(padding, places))
 
 
-def feed(padding: Float[Array, " feat"], steps: int) -> Float[Array, "chunk step feat"]:
-    """Repeats what stands on padding over so many steps, in chunks."""
-    return jnp.broadcast_to(padding[None, None], (*_chunks(steps), len(padding)))
+def feed(padding: Float[Array, " feat"], places: Places) -> Float[Array, "chunk step feat"] | None:
+    """Repeats what stands on padding over all steps, in chunks; None where rows hold padding."""
+    schedule = places.window.schedule
+    if not schedule.end_to_end:
+        return None
+    return jnp.broadcast_to(
+        padding[None, None], (*_chunks(places.at.shape[1], schedule), len(padding))
+    )
 
 
 def before_first(
@@ -131,16 +177,19 @@ def before_first(
 
 def every_step(steps: Steps) -> Float[Array, "utt all feat"]:
     """Returns what lies at each step of each utterance; zero on padding, if that is skipped."""
-    at, padding = steps.places.at, None
-    if steps.padding is not None:
-        padding = steps.padding.reshape(-1, steps.padding.shape[-1])[None, -at.shape[1] :]
-    return _taken(steps.x, at, padding)
+    found = steps.places.pick(steps.x)
+    if steps.padding is None:
+        return found
+    padding = steps.padding.reshape(-1, steps.padding.shape[-1])[None, -found.shape[1] :]
+    return jnp.where(steps.places.real(3), found, padding)
 
 
 def last_step(steps: Steps) -> Float[Array, "utt feat"]:
     """Returns what lies at the last step of each utterance."""
-    padding = None if steps.padding is None else steps.padding[-1, -1][None]
-    return _taken(steps.x, steps.places.at[:, -1], padding)
+    found = steps.places.pick(steps.x, slice(-1, None))[:, 0]
+    if steps.padding is None:
+        return found
+    return jnp.where(steps.places.real(3)[:, -1], found, steps.padding[-1, -1][None])
 
 
 def real_steps(lengths: Int[Array, " utt"], steps: int) -> Bool[Array, "utt step"]:
@@ -169,10 +218,12 @@ def _shared(_size, batched, x):
     return shared_minimum(x.min(0)) if batched[0] else x, False
 
 
-def _chunks(steps: int) -> tuple[int, int]:
-    """Divides steps into equal chunks; returns their number and their size."""
-    chunks = -(-steps // CHUNK)
-    return chunks, -(-steps // chunks)
+def _chunks(steps: int, schedule: Schedule) -> tuple[int, int]:
+    """Divides steps into equal chunks of whole rounds; returns their number and their size."""
+    chunks = -(-steps // schedule.chunk)
+    size = -(-steps // chunks)
+    rounds = schedule.rounds(size)
+    return chunks, rounds * -(-size // rounds)
 
 
 def _deal(lengths: Int32[Array, " utt"], rows: int):
@@ -198,10 +249,3 @@ def _deal(lengths: Int32[Array, " utt"], rows: int):
     back = jnp.argsort(order)
     row, behind = (each.reshape(-1)[back] for each in dealt)
     return row, behind, load
-
-
-def _taken(x: Array, at: Int32[Array, "..."], padding: Array | None) -> Array:
-    found = jnp.take(x.reshape(-1, x.shape[-1]), at, axis=0, mode="fill", fill_value=0)
-    if padding is None:
-        return found
-    return jnp.where((at < x.size // x.shape[-1])[..., None], found, padding)

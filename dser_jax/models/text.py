@@ -57,11 +57,12 @@ class TextLSTM(nn.Module):
     @nn.compact
     def __call__(self, tokens: Int[Array, "utt token"]) -> Float[Array, "utt encoded"]:
         """Encodes token sequences."""
-        places = find_places(token_lengths(tokens), tokens.shape[1])
+        fed = self.padding == "keras"
+        places = find_places(token_lengths(tokens), tokens.shape[1], fed)
         embedding = Embedding(self.words, self.embedding_dim, name="embedding")
         padding = None
-        if self.padding == "keras":
-            padding = feed(embedding(jnp.zeros((1, 1), tokens.dtype))[0, 0], tokens.shape[1])
+        if fed:
+            padding = feed(embedding(jnp.zeros((1, 1), tokens.dtype))[0, 0], places)
         nothing = self.words  # is no word: its vector is zero, and has no gradient
         sequences = Steps(embedding(places.lay(tokens, nothing)), places, padding)
         for layer in range(self.layers):

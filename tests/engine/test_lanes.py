@@ -1,6 +1,7 @@
 """The lane law: what a lane computes is what its run computes alone."""
 
 import contextlib
+import dataclasses
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ from tiny import CONFIG
 
 from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.terms import Hooks
+from dser_jax.models.schedules import VARIABLE
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system.errors import DserError
 
@@ -73,6 +75,16 @@ def test_a_lane_is_bitwise_the_same_in_any_slot_beside_any_neighbour(program, re
         [RUNS[5], RUNS[0], RUNS[3], *RUNS[1:3], RUNS[4]],
     ):
         assert_same(train(order, program), reference, names)
+
+
+@pytest.mark.parametrize(("schedule", "padding"), [("lean", "masked"), ("rows", "keras")])
+def test_a_lane_is_bitwise_the_same_under_every_schedule(schedule, padding, monkeypatch):
+    monkeypatch.setenv(VARIABLE, schedule)
+    config = dataclasses.replace(CONFIG, padding=padding)
+    program, runs = compiled(2, config), RUNS[:3]
+    names = [spec.name for spec in runs]
+    found = [train(order, program, config) for order in (runs, runs[::-1])]
+    assert_same(*found, names)
 
 
 def test_lanes_in_turn_are_those_side_by_side(in_turn, reference):

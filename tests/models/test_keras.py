@@ -23,6 +23,7 @@ from dser_jax.config import Config
 from dser_jax.data.dataset import Data
 from dser_jax.loss.losses import multitask_loss
 from dser_jax.models.network import Batch, Rates
+from dser_jax.models.schedules import SCHEDULES, VARIABLE
 from dser_jax.models.table import MODELS, make_network
 from dser_jax.training.hparams import HParams
 from dser_jax.training.optimizers import OPTIMIZERS, rmsprop
@@ -201,22 +202,25 @@ NETWORKS = [
     ("lstm", "lstm", FUNCTIONALS),
     ("cnn", "cnn", SEQUENCES),
     ("dense", "cnn", FUNCTIONALS),
+    *((None, "lstm", FUNCTIONALS, name) for name in list(SCHEDULES)[1:]),
 ]
 
 
 @pytest.fixture(
     scope="module",
     params=NETWORKS,
-    ids=lambda p: f"{p[0] or 'none'}-{p[1] or 'none'}-{p[2][0]}x{p[2][1]}",
+    ids=lambda p: "-".join([p[0] or "none", p[1] or "none", f"{p[2][0]}x{p[2][1]}", *p[3:]]),
 )
 def steps(request):
     """The same step of a network, ours under the strict flags of the tests and theirs without."""
     pytest.importorskip("keras")
-    acoustic, text, shape = request.param
+    acoustic, text, shape, *schedule = request.param
     config = small(acoustic=acoustic, text=text)
     arrays = make_arrays(config, shape, UTTERANCES + FILLING)
     variables = randomize(init_shapes(config, arrays))
-    ours = our_step(config, variables, arrays)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, *(schedule or ["packed"]))
+        ours = our_step(config, variables, arrays)
     with usual_promotion():
         theirs = their_step(config, variables, arrays)
     return ours, theirs, shape[0]

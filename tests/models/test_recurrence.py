@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from dser_jax.config import Config
-from dser_jax.models import sequences
 from dser_jax.models.layers import LSTM
 from dser_jax.models.recurrence import Kernels
+from dser_jax.models.schedules import FEW, SCHEDULES, VARIABLE, choose
 from dser_jax.models.sequences import (
     arrange,
     every_step,
@@ -22,6 +23,16 @@ from dser_jax.models.sequences import (
 from dser_jax.system.errors import DserError
 
 FEAT, UNITS = 3, 4
+
+
+@pytest.fixture
+def schedule(request, monkeypatch):
+    """Takes a schedule by its name, in chunks so short that there are several."""
+    made = SCHEDULES[request.param]
+    short = dataclasses.replace(made, chunk=5, unroll=min(made.unroll, 3))
+    monkeypatch.setitem(SCHEDULES, request.param, short)
+    monkeypatch.setenv(VARIABLE, request.param)
+    return request.param
 
 
 def plain(x, lengths, padding, layers):
@@ -101,19 +112,25 @@ def without_padding(found, lengths):
 
 @pytest.mark.parametrize("fed", [False, True])
 @pytest.mark.parametrize(
-    ("rows", "steps", "lanes", "kind", "close"),
+    ("schedule", "rows", "steps", "lanes", "kind", "close"),
     [
-        (3, 1, 2, "float32", 1e-5),
-        (3, 7, 1, "float64", 1e-12),
-        (3, 11, 4, "float32", 1e-5),
-        (10, 12, 3, "float64", 1e-12),
-        (21, 12, 2, "float32", 1e-5),
+        ("packed", 3, 1, 2, "float32", 1e-5),  # a single step is none of a schedule
+        ("packed", 21, 12, 2, "float32", 1e-5),
+        *(
+            (name, *case)
+            for name in SCHEDULES
+            for case in (
+                (3, 7, 1, "float64", 1e-12),
+                (3, 11, 4, "float32", 1e-5),
+                (10, 12, 3, "float64", 1e-12),
+            )
+        ),
     ],
+    indirect=["schedule"],
 )
 def test_values_and_gradients_are_those_of_a_plain_scan(
-    monkeypatch, rows, steps, lanes, kind, close, fed
+    schedule, rows, steps, lanes, kind, close, fed
 ):
-    monkeypatch.setattr(sequences, "CHUNK", 5)
     with jax.enable_x64(kind == "float64"):
         arrays = made_up(rows, steps, lanes, kind, fed)
         found, expected = (
@@ -129,8 +146,8 @@ def test_values_and_gradients_are_those_of_a_plain_scan(
 
 @pytest.mark.usefixtures("optimized")
 @pytest.mark.parametrize("fed", [False, True])
-def test_a_lane_does_not_depend_on_how_long_its_neighbours_utterances_are(monkeypatch, fed):
-    monkeypatch.setattr(sequences, "CHUNK", 3)
+@pytest.mark.parametrize("schedule", ["packed", "lean"], indirect=True)
+def test_a_lane_does_not_depend_on_how_long_its_neighbours_utterances_are(schedule, fed):
     x, lengths, padding, layers, weights = made_up(8, 12, 3, "float32", fed)
     lengths[0] = np.minimum(lengths[0], 3)
     found = []
@@ -174,6 +191,48 @@ def test_a_recurrent_product_in_bfloat16_is_close_and_not_equal():
         assert one.dtype == jnp.float32
         assert (one != other).any()
         np.testing.assert_allclose(one, other, atol=0.02 * float(jnp.abs(other).max()))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, indirect=True)
+def test_no_kernel_is_cast_inside_a_loop(schedule):
+    x, lengths, padding, layers, _ = jax.tree.map(jnp.asarray, made_up(3, 11, 2, "float32", True))
+
+    def loss(layers, x, lengths, padding):
+        return (ours(x, lengths, padding, layers, half=True) ** 2).sum()
+
+    gradient = jax.vmap(jax.grad(loss))
+    inside, outside = casts(jax.make_jaxpr(gradient)(layers, x, lengths, padding).jaxpr)
+    kernel = 2 * UNITS * 4 * UNITS  # of both lanes
+    assert inside  # the states', which differ from step to step
+    assert kernel not in inside
+    assert kernel in outside
+
+
+def casts(jaxpr, looped=False):
+    """Sizes of what is cast to another type, inside of loops and outside."""
+    found = [], []
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "convert_element_type":
+            found[0 if looped else 1].append(equation.outvars[0].aval.size)
+        loops = looped or equation.primitive.name in ("scan", "while")
+        for inner in jaxprs_in_params(equation.params):
+            for sizes, more in zip(found, casts(inner, loops), strict=True):
+                sizes.extend(more)
+    return found
+
+
+def test_the_schedule_goes_with_the_device_and_is_overruled_by_name(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    packed, lean, rows = SCHEDULES.values()
+    assert choose(True, 8) == choose(False, 256) == packed
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert choose(True, 8) == choose(True, FEW) == rows
+    assert choose(True, FEW + 1) == choose(False, 8) == choose(False, 256) == lean
+    monkeypatch.setenv(VARIABLE, "packed")
+    assert choose(True, 8) == packed
+    monkeypatch.setenv(VARIABLE, "row")
+    with pytest.raises(DserError, match="no DSER_RECURRENCE is called 'row'; there are packed"):
+        choose(True, 8)
 
 
 def test_layers_skip_what_keras_masks(keras):
