@@ -19,13 +19,14 @@ from common import MadeUp, paper_config, rounds, table
 from jax.errors import JaxRuntimeError
 from programs import Side
 from record import Record
-from sizes import fitting, parse
+from sizes import MANY, fitting, parse
 
 Key = tuple[str, int]
 """A side and its lanes."""
 
 HELP = {
     "plain_lanes": "lanes of the plain side",
+    "half_lanes": "lanes whose recurrent products take bfloat16, at the small batch; 0 for none",
     "frames": "frames of the longest utterance in Table 3's row",
     "frame_lanes": "lanes of either side in Table 3's row",
     "frame_steps": "optimizer steps an epoch in Table 3's row",
@@ -47,8 +48,13 @@ def parts(args) -> list[tuple[dict[str, Any], dict[Key, Side]]]:
     for batch, steps in zip(args.batch, args.steps, strict=True):
         ours, plain = (fitting(n, batch, args.size) for n in (args.lanes, args.plain_lanes))
         data = MadeUp(steps * batch, tokens=args.tokens)
-        name = {"input": "functionals + text", "batch": batch}
-        found.append((name, sides(paper_config(args, batch), data, ours, plain, args)))
+        config = paper_config(args, batch)
+        each = sides(config, data, ours, plain, args)
+        for lanes in args.half_lanes if batch <= MANY else ():
+            if lanes:
+                halved = dataclasses.replace(config, padding="masked", half_recurrence=True)
+                each["masked, half", lanes] = Side(halved, data, lanes)
+        found.append(({"input": "functionals + text", "batch": batch}, each))
     if args.frames:
         batch = min(8, args.batch[0])
         data = MadeUp(args.frame_steps * batch, tokens=None, frames=args.frames)

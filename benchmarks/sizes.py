@@ -29,6 +29,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
         **STEPS,
         "lanes": ([2], [1, 2, 8], [1, 20, 60, 256]),
         "plain_lanes": ([2], [1, 8], [1, 20]),
+        "half_lanes": ([0], [0], [20, 256]),
         "frames": (0, FRAMES, FRAMES),
         "frame_lanes": ([1], [1], [20]),
         "frame_steps": (1, 2, 4),

@@ -101,6 +101,12 @@ def test_each_ends_well_and_prints_its_json(name, compiled, tmp_path, monkeypatc
         assert compiled == {(side.config, side.lanes) for side in named}
 
 
+def test_products_in_half_precision_are_a_side_of_their_own(tmp_path, monkeypatch, capfd):
+    _, result = run("lanes", tmp_path, monkeypatch, capfd, "--half-lanes", "2")
+    (part,) = result["found"]
+    assert [row["side"] for row in part["rows"]] == ["keras", "plain", "masked, half"]
+
+
 def test_a_prediction_is_that_of_an_epoch_and_of_a_run(tmp_path, monkeypatch, capfd):
     flags = ("--experiment", "fig4", "--predict", "0.01", "--rows", "480", "--lanes", "50")
     printed, result = run("table6", tmp_path, monkeypatch, capfd, *flags)
