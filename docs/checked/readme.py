@@ -1,10 +1,10 @@
-"""What README shows: the tables and the time of `make demo`, an example's output, the speed."""
+"""What README shows: tables and time of `make demo`, an example's output, speed, IEMOCAP."""
 
-import json
 import re
 from pathlib import Path
 
 from checked.blocks import Followed
+from checked.measured import iemocap, iemocap_in_words, on_a_gpu, on_two_cores
 from checked.parts import ROOT, Shown, fenced, table
 
 PAGE = "README.md"
@@ -19,7 +19,6 @@ STAND_INS = {
     "recordings/ --asr": "demo/corpus/Session1/sentences/wav/Ses01F_impro01 --asr",
 }
 ATTRS = ("valence", "arousal", "dominance", "mean")
-RESULTS = ROOT / "benchmarks" / "results"
 
 
 def ready(folder: Path) -> None:
@@ -40,7 +39,10 @@ def show(page: Followed) -> dict[str, Shown]:
         "beyond": Shown(rows(page.folder / "demo/beyond/report/report.md"), 0.04),
         "minutes": Shown(f"{page.seconds[page.block('make demo')] / 60:.0f}", times=3),
         "python": Shown(fenced(page.said("from dser_jax import Config").splitlines()[-8:]), 0.1),
-        "speed": Shown(speed()),
+        "speed": Shown(on_two_cores()),
+        "gpu": Shown(on_a_gpu()),
+        "iemocap": Shown(iemocap()),
+        "iemocap_in_words": Shown(iemocap_in_words()),
     }
 
 
@@ -67,28 +69,3 @@ def rows(report: Path, *, baseline: bool = True) -> str:
 def _plain(cell: str) -> str:
     """A cell without intervals, emphasis and escapes."""
     return re.sub(r"[*\\]", "", cell.removeprefix("| ").split("<br>")[0])
-
-
-def speed() -> str:
-    """Says what the benchmarks have measured on two cores."""
-    lanes, torch, keras = (
-        json.loads((RESULTS / f"{name}-cpu.json").read_text("utf-8"))["found"]
-        for name in ("lanes", "versus_torch", "versus_keras")
-    )
-    (eight,), (frames,) = (
-        [each for each in lanes if each["input"] == name and each["batch"] == 8]
-        for name in ("functionals + text", "frames")
-    )
-    over = {(row["side"], row["lanes"]): row["over_plain"] for row in eight["rows"]}
-    sequences = {row["side"]: row["over_plain"] for row in frames["rows"]}
-    best = {each["batch"]: each["ours_over_torch"] for each in torch}
-    return (
-        f"With eight runs at a time a step is {over['keras', 8]:.1f} times as fast as an ordinary "
-        "`vmap` over a scan with\npadding fed to the network, as the authors did, and "
-        f"{over['masked', 8]:.1f} times with padding skipped, which is the default of\n`strict`. "
-        "PyTorch on the same two cores, one run after the other and tuned, "
-        f"takes {best[8]['keras']:.1f} and {best[8]['masked']:.1f} times as\nlong; at batch 256, "
-        f"{best[256]['keras']:.1f} and {best[256]['masked']:.1f} times; Keras, the authors' way, "
-        f"{keras[0]['ours_over_keras']:.1f} times. A row of Table 3 on\nwhole sequences of frames "
-        f"is {sequences['masked']:.1f} times as fast as over all its padding."
-    )

@@ -15,7 +15,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-ROOT = Path(__file__).parent.parent.parent
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 LOOKS = {
     "masked": ("ours, padding skipped", "#0072b2", "o-"),
     "keras": ("ours, padding fed to the network", "#56b4e9", "s-"),
@@ -30,7 +30,7 @@ OTHERS = {
 
 def load(name: str, size: str) -> list[dict[str, Any]]:
     """Reads what a benchmark found; nothing where it has not been run."""
-    file = ROOT / "benchmarks" / "results" / f"{name}-{size}.json"
+    file = RESULTS / f"{name}-{size}.json"
     return json.loads(file.read_text("utf-8"))["found"] if file.exists() else []
 
 
@@ -78,26 +78,47 @@ def draw(axes, part: dict[str, Any], size: str) -> None:
     speeds = [row["lane_steps_per_second"] for row in part["rows"]]
     if max(speeds) > 20 * min(speeds):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:,.0f}")
     else:
         axes.set_ylim(bottom=0)
     axes.set_xlabel("runs at a time")
-    axes.set_title(f"batch {part['batch']}", fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd", linewidth=0.5)
 
 
+def machine(size: str) -> str:
+    """Names the machine that results are of."""
+    about = json.loads((RESULTS / f"lanes-{size}.json").read_text("utf-8"))["machine"]
+    if about["backend"] == "cpu":
+        return f"{about['cores']} cores"
+    return about["device"].replace("NVIDIA ", "").split()[0]
+
+
 def main() -> None:
-    """Draws a panel a batch size, of a GPU where there are results of one."""
-    size = "gpu" if load("lanes", "gpu") else "cpu"
-    parts = [part for part in load("lanes", size) if part["input"] != "frames"]
-    figure = Figure(figsize=(5.5 + 3 * (len(parts) - 1), 3.4), layout="constrained")
+    """Draws a panel a batch size: of a processor, and of a GPU where there are results of one."""
+    parts = [
+        (size, part)
+        for size in ("cpu", "gpu")
+        for part in load("lanes", size)
+        if part["input"] != "frames"
+    ]
+    figure = Figure(figsize=(3 + 2.6 * len(parts), 3.7), layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
-    for axes, part in zip(panels, parts, strict=True):
+    handles: dict[str, Any] = {}
+    for axes, (size, part) in zip(panels, parts, strict=True):
         draw(axes, part, size)
+        axes.set_title(f"{machine(size)}, batch {part['batch']}", fontsize=10)
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
     panels[0].set_ylabel("optimizer steps a second, all runs together")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", fontsize=8, frameon=False)
+    figure.legend(
+        list(handles.values()),
+        list(handles),
+        loc="outside right center",
+        fontsize=8,
+        frameon=False,
+    )
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)
 
 
