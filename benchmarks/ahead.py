@@ -22,7 +22,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
 from sizes import SIZES, settings
-from suite import SUITE
+from suite import SUITE, flags_of
 
 if TYPE_CHECKING:
     from programs import Side
@@ -35,10 +35,11 @@ def needed(names: list[str], size: str) -> dict[Side, None]:
     """Returns the sides whose programs the benchmarks need, each once, the first first."""
     found: dict[Side, None] = {}
     for name in names:
-        file, flags = SUITE[name]
+        file = SUITE[name][0]
         module = importlib.import_module(file)
         if hasattr(module, "programs"):
-            found |= dict.fromkeys(module.programs(settings(file, size, flags)))
+            args = settings(file, size, flags_of(name, size))
+            found |= dict.fromkeys(module.programs(args))
     return found
 
 

@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from suite import SUITE, by_default
+from suite import SUITE, by_default, flags_of
 
 HERE = Path(__file__).parent
 LEFT_OUT = 3
@@ -62,14 +62,16 @@ def main() -> int:
     if todo and args.ahead:
         print("\n=== programs, side by side", flush=True)
         # A failure is the benchmark's to tell: it compiles what is not there.
-        run("ahead", ["--size", args.size, *todo], end and (end - time.monotonic()) / 2)
+        half = end and (end - time.monotonic()) / 2
+        if run("ahead", ["--size", args.size, *todo], half) is NO_TIME:
+            print("half of the time is over: what is left is compiled when its turn comes")
     statuses: dict[str, int | None] = {}
     for name in todo:
-        file, flags = SUITE[name]
+        file = SUITE[name][0]
         if end is not None and time.monotonic() >= end:
             statuses[name] = NO_TIME
             continue
-        more = [*flags, *(["--resume"] if end is not None else [])]
+        more = [*flags_of(name, args.size), *(["--resume"] if end is not None else [])]
         print(f"\n=== {name}: benchmarks/{file}.py {' '.join(more)}", flush=True)
         where = ["--size", args.size, "--out", results[name], *more]
         statuses[name] = run(file, where, end and end - time.monotonic())

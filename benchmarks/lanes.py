@@ -12,7 +12,8 @@ a row of Table 3: sequences of descriptors, of which 450 of 3409 frames are real
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from common import MadeUp, paper_config, rounds, table
@@ -46,7 +47,8 @@ def parts(args) -> list[tuple[dict[str, Any], dict[Key, Side]]]:
     """Returns the parts that are measured, each its name and its sides."""
     found = []
     for batch, steps in zip(args.batch, args.steps, strict=True):
-        ours, plain = (fitting(n, batch, args.size) for n in (args.lanes, args.plain_lanes))
+        ours = fitting(args.lanes, batch, args.size)
+        plain = [n for n in args.plain_lanes if batch <= MANY or n in ours]
         data = MadeUp(steps * batch, tokens=args.tokens)
         config = paper_config(args, batch)
         each = sides(config, data, ours, plain, args)
@@ -77,19 +79,14 @@ def measure(part: dict[Key, Side], repeats: int) -> Iterator[dict[str, Any]]:
     made: dict[Key, Any] = {}
     full = set()
     for (name, lanes), side in part.items():
-        if name in full:
-            continue
-        try:
-            one = side.make()
-            one.epoch()
-        except JaxRuntimeError as error:
-            if "RESOURCE_EXHAUSTED" not in str(error):
-                raise
-            print(f"{name}: {lanes} lanes do not fit in memory", flush=True)
+        one = None if name in full else held(f"{name}, {lanes} lanes", partial(ready, side))
+        if one is None:
             full.add(name)
-            continue
-        made[name, lanes] = one
-        print(f"{name}, {lanes} lanes: ready", file=sys.stderr, flush=True)
+        else:
+            made[name, lanes] = one
+    for (name, lanes), one in list(made.items()):
+        if held(f"{name}, {lanes} lanes beside the others", one.epoch) is None:
+            del made[name, lanes]
     steps = {key: len(part[key].data.make().train) // part[key].config.batch_size for key in made}
     for seconds in rounds({key: one.epoch for key, one in made.items()}, repeats):
         rates = {key: key[1] * steps[key] / took for key, took in seconds.items()}
@@ -97,18 +94,40 @@ def measure(part: dict[Key, Side], repeats: int) -> Iterator[dict[str, Any]]:
         yield {"rows": rows}
 
 
+def ready(side: Side) -> Any:
+    """Makes a side and trains it for an epoch."""
+    one = side.make()
+    one.epoch()
+    return one
+
+
+def held(title: str, call: Callable[[], Any]) -> Any:
+    """Returns what a call does; None, and says so, where memory does not hold what it needs."""
+    try:
+        value = call()
+    except JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        print(f"{title}: do not fit in memory", flush=True)
+        return None
+    print(f"{title}: ready", file=sys.stderr, flush=True)
+    return value
+
+
 def row(key: Key, rates: dict[Key, float], taken: float | None) -> dict[str, Any]:
     """Returns what is told of a side, beside the others."""
     (name, lanes), rate = key, rates[key]
-    fewest = {side: min(n for each, n in rates if each == side) for side, _ in rates}
-    plainly, alone = rates.get(("plain", lanes)), rates.get(("plain", fewest.get("plain", 0)))
+
+    def over(side: str, count: int) -> float | None:
+        return rate / rates[side, count] if (side, count) in rates else None
+
     return {
         "side": name,
         "lanes": lanes,
         "lane_steps_per_second": rate,
-        "over_one_lane": rate / rates[name, fewest[name]],
-        "over_plain": None if plainly is None else rate / plainly,
-        "over_plain_one_by_one": None if alone is None else rate / alone,
+        "over_one_lane": over(name, 1),
+        "over_plain": over("plain", lanes),
+        "over_plain_one_by_one": over("plain", 1),
         "lane_megabytes": taken and taken / 2**20,
     }
 

@@ -49,4 +49,5 @@ class Side:
     def __str__(self) -> str:
         config = self.config
         kind = "plain" if self.plain else f"padding {config.padding}"
+        kind += ", half precision" * config.half_recurrence
         return f"{config.network}, batch {config.batch_size}, {kind}, {self.lanes} lanes"

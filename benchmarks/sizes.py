@@ -17,7 +17,7 @@ WIDTHS = {"units": (4, 256, 256), "layers": (1, 3, 3), "tokens": (6, 100, 100)}
 
 MANY = 64
 """Utterances of a batch beyond which lanes need much memory, and on a processor seconds a step."""
-WIDE = {"small": 2, "cpu": 2, "gpu": 64}
+WIDE = {"small": 2, "cpu": 2, "gpu": 60}
 """Lanes of such batches at most."""
 
 STEPS = {"batch": ([4], [8, 256], [8, 256]), "steps": ([2], [8, 2], [16, 4])}
@@ -27,8 +27,8 @@ ONE, BOTH = ["keras"], ["keras", "masked"]
 SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
     "lanes": {
         **STEPS,
-        "lanes": ([2], [1, 2, 8], [1, 20, 60, 256]),
-        "plain_lanes": ([2], [1, 8], [1, 20]),
+        "lanes": ([2], [1, 2, 8], [1, 20, 256]),
+        "plain_lanes": ([2], [1, 8], [1, 20, 256]),
         "half_lanes": ([0], [0], [20, 256]),
         "frames": (0, FRAMES, FRAMES),
         "frame_lanes": ([1], [1], [20]),
@@ -39,14 +39,14 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
     },
     "versus_torch": {
         **STEPS,
-        "lanes": ([2], [1, 2, 8], [20, 60, 256]),
+        "lanes": ([2], [1, 8], [20, 256]),
         **WIDTHS,
         "padding": (ONE, BOTH, BOTH),
         **TURNS,
     },
     "versus_keras": {
         **STEPS,
-        "lanes": ([2], [1, 2, 8], [20, 60, 256]),
+        "lanes": ([2], [1, 8], [20, 256]),
         **WIDTHS,
         "layers": (3, 3, 3),
         **TURNS,
@@ -119,7 +119,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
 HELP = {
     "batch": "utterances an optimizer step",
     "epochs": "epochs of each run",
-    "lanes": "runs at a time",
+    "lanes": f"runs at a time; in batches above {MANY} at most {WIDE['gpu']}, on a processor 2",
     "layers": "LSTM layers of each half; the paper has 3",
     "padding": "what is done with padding: keras (fed to the network), masked (skipped), or both",
     "repeats": "turns; the median counts",
@@ -198,7 +198,6 @@ def _filled(args: argparse.Namespace, benchmark: str) -> argparse.Namespace:
 
 
 def fitting(lanes: Sequence[int], batch: int, size: str) -> list[int]:
-    """Returns the numbers of lanes to try at a batch size: where it is large, few or small ones."""
-    if batch <= MANY:
-        return list(lanes)
-    return [n for n in lanes if n <= WIDE[size]] or list(lanes[:1])
+    """Returns the numbers of lanes to try at a batch size: at most `WIDE` where it is large."""
+    most = WIDE[size] if batch > MANY else max(lanes)
+    return list(dict.fromkeys(min(count, most) for count in lanes))

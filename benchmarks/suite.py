@@ -18,10 +18,17 @@ SUITE: dict[str, tuple[str, tuple[str, ...]]] = {
     "pending": ("pending", ()),
 }
 """Name of a result -> benchmark and its flags."""
+GPU_FLAGS = {"table6": ("--lanes", "60"), "table5": ("--lanes", "20")}
+"""Further flags on a GPU: as many lanes as there are runs, so that none need be chosen first."""
 ON_GPU = ("fig4", "table5")
 """What is asked of a GPU alone, where nobody asks for it by name."""
 ON_HOST = ("features", "opening", "pending")
 """What a GPU has no part in."""
+
+
+def flags_of(name: str, size: str) -> list[str]:
+    """Returns the flags of a benchmark at a size."""
+    return [*SUITE[name][1], *(GPU_FLAGS.get(name, ()) if size == "gpu" else ())]
 
 
 def by_default(size: str) -> list[str]:
