@@ -112,6 +112,7 @@ COMPILING = (
     "searched",
     "compile_cache",
     "lock",
+    "loops",
     "signals",
     "api",
     "examples",

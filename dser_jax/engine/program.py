@@ -20,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from dser_jax.data import Data
 from dser_jax.plan import stack_hparams, tree_bytes
-from dser_jax.system import DserError
+from dser_jax.system import DserError, loop_options
 from dser_jax.training import HParams, Result, Run, State, Weights
 
 AXIS = "lanes"
@@ -138,13 +138,16 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     fill, put, advance, harvest = _functions(run, mesh, one)
     # `put` only copies: unoptimized it is compiled in half the time. `fill` draws its random
     # numbers four times as fast for being optimized.
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-    plain: dict[str, bool | str] = {"xla_backend_optimization_level": "0"} if on_cpu else {}
+    device = mesh.devices.flat[0]
+    plain: dict[str, bool | str] = {}
+    if device.platform == "cpu":
+        plain = {"xla_backend_optimization_level": "0"}
+    at_once = loop_options(device.platform, device.device_kind)
     with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
         compiling = [
             pool.submit(function.lower(*arguments).compile, compiler_options=options)
             for function, arguments, options in (
-                (advance, (hparams, state, data), None),
+                (advance, (hparams, state, data), at_once or None),
                 (fill, (state, number, seed, data), None),
                 (harvest, (state, number, data), None),
                 (put, (state, number, one), plain),

@@ -1,0 +1,178 @@
+"""Loops of a GPU program as single launches, where the installed XLA can: tried once, in a child.
+
+A program's loops are launched kernel by kernel, from the host, unless XLA makes a graph of a whole
+loop, which is one launch. It has such graphs (its "command buffers"), but leaves loops out of them
+by default, and some versions of jaxlib end the process when such a loop runs for the second time
+(openxla/xla#35760). So a child process tries a small program; what came of it is remembered.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dser_jax.system.compile_cache import cache_root
+from dser_jax.system.errors import DserError
+from dser_jax.system.files.sealed import read_sealed, write_sealed
+
+VARIABLE = "DSER_LOOP_GRAPHS"
+"""The environment variable: 0 launches loops kernel by kernel, 1 as graphs, without a trial."""
+
+FLAG = "xla_gpu_enable_command_buffer"
+GRAPHS = {FLAG: "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION,WHILE"}
+"""What XLA makes graphs of by default (jaxlib 0.10), and loops."""
+
+MEMORY = "loops.json"
+"""File beside the compiled programs: jaxlib and device -> whether graphs of loops hold there."""
+
+SECONDS = 180.0
+"""Time that a trial may take. Two small programs are compiled, on a host that may be busy."""
+
+READY, HELD = "ready", "held"
+"""What a trial prints: before its first graph is run, and once all have given what they should."""
+
+TRIAL = (sys.executable, "-c", "from dser_jax.system.loops import attempt; attempt()")
+
+
+def loop_options(platform: str, kind: str) -> dict[str, str | bool]:
+    """Returns XLA's options for programs of many serial steps; none but for a GPU.
+
+    Values do not depend on them: the kernels are the same.
+
+    Args:
+      platform: Of the device, as JAX names it.
+      kind: Likewise.
+
+    Raises:
+      DserError: `DSER_LOOP_GRAPHS` is neither 0 nor 1.
+    """
+    chosen = os.environ.get(VARIABLE, "")
+    if platform != "gpu" or chosen == "0" or FLAG in os.environ.get("XLA_FLAGS", ""):
+        return {}
+    if chosen in ("", "1"):
+        return dict(GRAPHS) if chosen or _hold(kind, TRIAL) else {}
+    raise DserError(f"{VARIABLE} is {chosen!r}; expected 0 or 1, or nothing for a trial")
+
+
+@functools.cache
+def _hold(kind: str, command: Sequence[str]) -> bool:
+    """Returns whether graphs of loops hold on a kind of device, by memory or else by trial.
+
+    Where nothing is remembered nothing is tried: each start would have to.
+    """
+    if os.environ.get("DSER_NO_COMPILE_CACHE", "0") not in ("", "0"):
+        return False
+    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home.
+        path, name = cache_root() / MEMORY, f"jaxlib {metadata.version('jaxlib')}, {kind}"
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        known = _remembered(path)
+        if name in known:
+            return known[name] is True
+        found = try_out(command)
+        if found is not None:
+            write_sealed(path, {**_remembered(path), name: found})
+        return found is True
+    return False
+
+
+def _remembered(path: Path) -> dict[str, Any]:
+    """Reads what is remembered; nothing, if that is damaged."""
+    with suppress(DserError):
+        return read_sealed(path) or {}
+    return {}
+
+
+def try_out(command: Sequence[str], seconds: float = SECONDS) -> bool | None:
+    """Runs a trial in a process of its own, which may crash or hang.
+
+    Returns:
+      Whether graphs of loops hold; None where the trial did not come so far as to run one.
+    """
+    # The memory that this process has taken is not asked for again.
+    environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", VARIABLE: "0"}
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+    try:
+        said, _ = child.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _end(child)
+        said, _ = child.communicate()
+    except BaseException:  # Ctrl-C is for this process; the child is in a session of its own.
+        _end(child)
+        raise
+    words = said.decode("utf-8", "replace").split()
+    if READY not in words:
+        return None
+    return child.returncode == 0 and words[-1] == HELD
+
+
+def _end(child: subprocess.Popen) -> None:
+    """Ends a child and what it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def attempt() -> None:
+    """Runs loops like those of training, as graphs and kernel by kernel, and compares.
+
+    Several lanes; an outer loop of known length, one whose rounds are data, and steps in which a
+    product waits for the one before. Each program runs several times, on other values.
+    """
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from jax import lax
+
+    lanes, chunks, steps, units = 4, 5, 6, 32
+
+    def epoch(kernel, x, start):
+        def update(kernel, _):
+            def chunk(number, carry):
+                def step(state, x):
+                    state = jnp.tanh(x[None] + state @ kernel)
+                    return state, state
+
+                state, kept = carry
+                state, new = lax.scan(step, state, x[number], unroll=2)
+                return state, kept.at[number].set(new)
+
+            state, kept = jnp.zeros((2, units)), jnp.zeros((chunks, steps, 2, units))
+            state, kept = lax.fori_loop(start, jnp.int32(chunks), chunk, (state, kept))
+            return kernel - 0.01 * state.T @ kept.sum((0, 1)), kept.sum()
+
+        return lax.scan(update, kernel, length=3)
+
+    random = np.random.default_rng(0)
+
+    def values(start):
+        made = random.normal(0, 0.2, (lanes, units, units + chunks * steps)).astype(np.float32)
+        x = made[..., units:].swapaxes(1, 2).reshape(lanes, chunks, steps, units)
+        return jnp.asarray(made[..., :units]), jnp.asarray(x), jnp.int32(start)
+
+    lowered = jax.jit(jax.vmap(epoch, in_axes=(0, 0, None))).lower(*values(0))
+    plain = lowered.compile()
+    jax.block_until_ready(plain(*values(0)))
+    print(READY, flush=True)
+    graph = lowered.compile(compiler_options=dict(GRAPHS))
+    for start in (0, 3, 1, 0):
+        given = values(start)
+        for one, other in zip(graph(*given), plain(*given), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+    print(HELD, flush=True)
