@@ -43,6 +43,12 @@ NORMALIZED = ("", "speaker")
 
 PADDINGS = ("masked", "keras")
 
+
+def side_by_side(features: str) -> list[str]:
+    """Names the sets of features whose columns stand side by side: "A+B" is A and B."""
+    return features.split("+")
+
+
 LATER = {
     "weight_decay": 0.0,
     "modality_dropout": 0.0,
@@ -73,7 +79,8 @@ class Config:
     Attributes:
       acoustic: Acoustic network (lstm, cnn, dense, mlp, attention), or None for text alone.
       text: Text network (one of those), or None for speech alone.
-      features: Name of the acoustic features, as the prepared data set has it.
+      features: Name of the acoustic features, as the prepared data set has it; of several sets
+        of one row an utterance, side by side, with + between their names.
       vectors: "we" for random word embeddings, the name of prepared word vectors, or that of
         features of text, such as a sentence encoder's, which are read in the place of words.
       units: Width of each recurrent, convolutional or dense layer of the two networks.
@@ -155,6 +162,12 @@ class Config:
             raise DserError(f"context is {self.context!r}; expected one of {tuple(CONTEXTS)}")
         if self.normalize not in NORMALIZED:
             raise DserError(f"normalize is {self.normalize!r}; expected one of {NORMALIZED}")
+        sets = side_by_side(self.features)
+        if "" in sets or len(set(sets)) < len(sets):
+            raise DserError(
+                f"features is {self.features!r}; expected a name, or several with + between, each "
+                "once"
+            )
         sizes = ("units", "layers", "embedding_dim", "text_dense", "max_tokens", "context_turns")
         for name in (*sizes, "batch_size", "max_epochs"):
             if (value := getattr(self, name)) < 1:
@@ -175,7 +188,7 @@ class Config:
     def inputs_with(self, features: str) -> str:
         """Names the inputs, the features as they are called here."""
         how = " by speaker" if self.normalize else ""
-        speech = [features + how] if self.acoustic else []
+        speech = [name + how for name in side_by_side(features)] if self.acoustic else []
         words = [self.vectors] if self.text else []
         return " + ".join([*speech, *words, *([CONTEXTS[self.context]] if self.context else [])])
 
@@ -185,7 +198,7 @@ class Config:
 
         With a context also `DIALOGUES`, which stands for what its table says of them.
         """
-        speech = [self.features] if self.acoustic else []
+        speech = side_by_side(self.features) if self.acoustic else []
         words = [self.vectors] if self.text and self.vectors != "we" else []
         return [*speech, *words, *([DIALOGUES] if self.context else [])]
 

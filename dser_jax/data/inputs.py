@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from dser_jax.config import Config
+from dser_jax.config import Config, side_by_side
 from dser_jax.data.dialogues.order import Turn
 from dser_jax.data.parts.labels import check_labels, told_constants
 from dser_jax.data.prepared import Prepared, has_features
@@ -41,7 +41,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
         need_dialogues(prepared)
         notes += [*without_context(config, prepared.utterances), *_divided(prepared, split)]
     if config.acoustic is not None:
-        _check_half(prepared, config.features, "speech", "--features")
+        notes += _check_speech(prepared, config)
         values, offsets = prepared.feature(feature_name(prepared, config))
         if config.normalize == "speaker":
             speakers = [utterance.speaker for utterance in prepared.utterances]
@@ -87,6 +87,21 @@ def _of_text(prepared: Prepared) -> list[str]:
     return [*prepared.manifest["vectors"], *features]
 
 
+def _check_speech(prepared: Prepared, config: Config) -> Iterator[str]:
+    """Refuses features of text, and tells how many utterances lack one of several sets."""
+    sets = side_by_side(config.features)
+    for name in sets:
+        _check_half(prepared, name, "speech", "--features")
+    if len(sets) > 1:
+        lacking = ~has_features(*prepared.feature(config.features))
+        some = [has_features(*prepared.feature(name)) for name in sets]
+        if count := int((lacking & np.any(some, axis=0)).sum()):
+            yield (
+                f"{plural(count, 'utterance')} with some of {' and '.join(sets)}, but not all, "
+                f"{'counts' if count == 1 else 'count'} as without speech"
+            )
+
+
 def _check_half(prepared: Prepared, name: str, half: str, flag: str) -> None:
     """Refuses features of the other half."""
     if name not in prepared.manifest["features"] or prepared.half_of(name) == half:
@@ -127,11 +142,13 @@ def folds_signs(prepared: Prepared, config: Config) -> bool:
 def feature_name(prepared: Prepared, config: Config) -> str:
     """Names the features to read: under "paper", functionals that take zeros for missing."""
     # Paper: the authors turned zeros into missing values before taking means and deviations.
-    name = config.features
-    entry = prepared.manifest["features"].get(name, {})
-    functionals = name in FEATURES and entry.get("kind") == "hsf"
-    extracted = functionals and not is_imported(entry["source"])
-    return name + NONZERO if config.protocol == "paper" and extracted else name
+    names = []
+    for name in side_by_side(config.features):
+        entry = prepared.manifest["features"].get(name, {})
+        functionals = name in FEATURES and entry.get("kind") == "hsf"
+        extracted = functionals and not is_imported(entry["source"])
+        names.append(name + NONZERO if config.protocol == "paper" and extracted else name)
+    return "+".join(names)
 
 
 def need_transcripts(prepared: Prepared) -> None:

@@ -13,9 +13,10 @@ from typing import NoReturn
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from dser_jax.config import DIALOGUES
+from dser_jax.config import DIALOGUES, side_by_side
 from dser_jax.corpora import ATTRS, Scale, Utterance, as_scale, ends_of
 from dser_jax.data.folder.entries import SPEECH, as_options
+from dser_jax.data.folder.joint import joint
 from dser_jax.data.folder.manifest import FOLDED, MANIFEST, read_manifest, stem
 from dser_jax.data.folder.table import (
     TABLE,
@@ -97,7 +98,9 @@ class Prepared:
 
     def shown(self, name: str) -> str:
         """Names features as tables do: imported ones with the name of extracted ones are marked."""
-        return shown_name(name, self.manifest["features"].get(name, {}).get("source", ""))
+        there = self.manifest["features"]
+        names = side_by_side(name)
+        return "+".join(shown_name(each, there.get(each, {}).get("source", "")) for each in names)
 
     def half_of(self, name: str) -> str:
         """Tells which half of a network reads features: "speech" or "text".
@@ -110,15 +113,21 @@ class Prepared:
     def layers_of(self, name: str) -> int:
         """Tells of how many layers of an encoder the columns are, side by side, of equal width.
 
-        The columns of the first layer come first. Features of no encoder are of one layer.
+        The columns of the first layer come first. Features of no encoder are of one layer, and so
+        are several sets side by side.
 
         Raises:
           DataError: There are none of this name.
         """
+        if len(side_by_side(name)) > 1:
+            return 1
         return self._require(name, self.manifest["features"], "features").get("layers", 1)
 
     def feature(self, name: str) -> tuple[Float32[np.ndarray, "rows feat"], Offsets | None]:
         """Opens acoustic features, memory-mapped, once their checksum is known to be right.
+
+        Several sets of functionals, with + between their names, are opened as one of all their
+        columns; an utterance that lacks one of them has none.
 
         Returns:
           Functionals as `[utt, feat]` and None, or the frames of all utterances and the offsets:
@@ -126,8 +135,11 @@ class Prepared:
           the functionals are NaN, or there are no frames.
 
         Raises:
-          DataError: There are none of this name, or the files are not what was prepared.
+          DataError: There are none of this name, or the files are not what was prepared; or
+            sequences are to stand beside others.
         """
+        if len(names := side_by_side(name)) > 1:
+            return joint(self.folder, {each: self.feature(each) for each in names}), None
         entry = self._require(name, self.manifest["features"], "features")
         place, begins = self.folder / "features", stem(name, entry)
         path, offsets = inside(place, f"{begins}.npy"), None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from dser_jax.config import side_by_side
 from dser_jax.corpora import ATTRS
 from dser_jax.data import (
     Prepared,
@@ -82,8 +83,10 @@ def _of_rows(group: Group, prepared: Prepared) -> Iterator[str]:
         words = sum(bool(utterance.transcript) for utterance in utterances)
         yield from _few(words, len(utterances), "a transcript")
     if config.acoustic is not None:
-        entry = prepared.manifest["features"].get(config.features, {})
-        there = len(utterances) - entry.get("missing", 0)
+        entries = [
+            prepared.manifest["features"].get(name, {}) for name in side_by_side(config.features)
+        ]
+        there = len(utterances) - max(entry.get("missing", 0) for entry in entries)
         yield from _few(there, len(utterances), f"features {config.features}")
 
 

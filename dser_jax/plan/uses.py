@@ -42,7 +42,10 @@ def check_uses(
     if config.context:
         _check_context(config, prepared)
     if config.mix_layers and not _layers(config, prepared):
-        raise DserError("--mix-layers: none of the features is of several layers of an encoder")
+        beside = " that stands alone" if "+" in config.features else ""
+        raise DserError(
+            f"--mix-layers: none of the features{beside} is of several layers of an encoder"
+        )
 
 
 def _asked(runs: Sequence[RunSpec], searched: Mapping[str, Any]) -> dict[str, str]:

@@ -121,10 +121,8 @@ class HalfEncoder:
         return seconds_of_step(self.encoder)
 
 
-def encoders_of(
-    bundle: Bundle, given: Mapping[str, str | Path]
-) -> tuple[HalfEncoder | None, HalfEncoder | None]:
-    """Returns the encoders of speech and of text that a model reads features of.
+def encoders_of(bundle: Bundle, given: Mapping[str, str | Path]) -> dict[str, HalfEncoder]:
+    """Returns the encoders that a model reads features of, by the names of these.
 
     Args:
       bundle: The model.
@@ -133,20 +131,18 @@ def encoders_of(
     Raises:
       DserError: A folder is given for what the model does not read.
     """
-    found: list[HalfEncoder | None] = []
+    found = {}
     rest = {name: str(folder) for name, folder in given.items()}
     for features, half in ((bundle.features, "speech"), (bundle.text_features, "text")):
-        if features is None or features.encoder is None:
-            found.append(None)
-        else:
-            found.append(HalfEncoder(features, half, rest.pop(features.name, None)))
+        for each in () if features is None else features.sets:
+            if each.encoder is not None:
+                found[each.name] = HalfEncoder(each, half, rest.pop(each.name, None))
     if rest:
-        names = [each.features.name for each in found if each is not None]
         raise DserError(
             f"--encoder {next(iter(rest))}=...: the model reads no such features of an encoder, "
-            f"but {' and '.join(names) or 'none'}"
+            f"but {' and '.join(found) or 'none'}"
         )
-    return found[0], found[1]
+    return found
 
 
 def check_text(bundle: Bundle) -> None:

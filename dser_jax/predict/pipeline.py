@@ -5,24 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dser_jax.corpora import Utterance
 from dser_jax.data import without_context
-from dser_jax.features import HOP, RATE, Store, extract, find_loud, read
+from dser_jax.features import RATE, read
 from dser_jax.predict.estimate import Estimate
-from dser_jax.predict.far import say_far
 from dser_jax.predict.predictor import Predictor, Rows
 from dser_jax.predict.recordings import Asked, Piece
 from dser_jax.predict.segment import LONGEST, cut
+from dser_jax.predict.speech.far import say_far
 from dser_jax.predict.transcribe import Transcriber
-from dser_jax.system import BadInput, DataError, DserError, Progress, plural
+from dser_jax.system import DataError, DserError, Progress, plural
 
 CUTS = ("auto", "always", "never")
 
@@ -180,10 +178,8 @@ def _cut(
     signal = read(piece.file, piece.start, piece.end, convert=convert)
     seconds, begin = len(signal) / RATE, piece.start or 0.0
     longest = LONGEST
-    if model.bundle.features is not None and model.bundle.features.kind == "lld":
-        encoder = model.speech_encoder
-        step = HOP / RATE if encoder is None else encoder.seconds_of_step
-        longest = min(longest, model.bundle.features.steps * step)
+    if model.hearing is not None and (only := model.hearing.sets[0]).features.kind == "lld":
+        longest = min(longest, only.features.steps * only.seconds_of_step)
     if cutting == "always" or (cutting == "auto" and seconds > longest):
         if piece.text is not None and model.reads_text:
             raise DataError(
@@ -215,31 +211,20 @@ def _speech(
     """Returns the features of each utterance; none of one that has no recording."""
     spoken = [piece for piece in pieces if piece.file is not None]
     frames = iter(_extract(model, spoken, convert, jobs) if spoken else ())
-    assert model.bundle.features is not None
-    nothing = np.zeros((0, len(model.bundle.features.columns)), np.float32)
-    return [nothing if piece.file is None else next(frames) for piece in pieces]
+    assert model.hearing is not None
+    return [model.hearing.nothing if piece.file is None else next(frames) for piece in pieces]
 
 
 def _extract(
     model: Predictor, pieces: Sequence[Piece], convert: bool, jobs: int | None
 ) -> list[Rows | DataError]:
-    """Extracts the features of each utterance, in processes where there are many."""
+    """Computes the features of each utterance, in processes where there are many."""
+    assert model.hearing is not None
     utterances = [
         Utterance(str(i), file=p.file, start=p.start, end=p.end) for i, p in enumerate(pieces)
     ]
-    if model.speech_encoder is not None:
-        with tempfile.TemporaryDirectory(prefix="dser-") as folder, _nothing_kept():
-            place = Path(folder)
-            return model.speech_encoder.of_files(utterances, place, convert, model.notices)
-    extractor = model.feature.extractor
-    bad = BadInput(skip=True)
-    with tempfile.TemporaryDirectory(prefix="dser-") as folder:
-        with _nothing_kept():
-            keys = extract(extractor, utterances, Path(folder), jobs=jobs, convert=convert, bad=bad)
-        store = Store(Path(folder), len(extractor.columns))
-        model.notices += find_loud(store, utterances, keys)
-        errors = iter(bad.left_out)  # One for each that has no key, in the same order.
-        return [next(errors) if key is None else model.finish(store[key]) for key in keys]
+    with _nothing_kept():
+        return model.hearing.compute_all(utterances, convert, jobs)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +10,12 @@ from jaxtyping import Float32
 
 from dser_jax.corpora import ATTRS, fold_space
 from dser_jax.data import Place, Turn
-from dser_jax.features import (
-    FEATURES,
-    NONZERO,
-    RATE,
-    Feature,
-    Frames,
-    Heard,
-    Signal,
-    check_samples,
-    hear,
-    hsf,
-    is_imported,
-    make_frames,
-    nonzero_hsf,
-    say_loud,
-)
+from dser_jax.features import RATE, Heard, check_samples, hear, say_loud
 from dser_jax.predict.encoders import check_text, encoders_of
 from dser_jax.predict.estimate import Estimate
-from dser_jax.predict.far import say_far
-from dser_jax.predict.speakers import own_features
+from dser_jax.predict.speech.far import say_far
+from dser_jax.predict.speech.hearing import Hearing
+from dser_jax.predict.speech.speakers import own_features
 from dser_jax.share import Bundle, Networks, encode, gather, is_bundle, read_bundle
 from dser_jax.system import DataError, DserError, plural
 
@@ -66,7 +51,8 @@ class Predictor:
     Attributes:
       bundle: Settings, weights, and what it reached.
       reads_speech, reads_text: What it must be given.
-      speech_encoder, text_encoder: What computes features of these; None where no encoder does.
+      hearing: What computes features of recordings; None where it reads no speech.
+      text_encoder: What computes features of words; None where no encoder does.
       notices: What its user should know, for people.
     """
 
@@ -75,7 +61,10 @@ class Predictor:
         self.reads_speech = bundle.features is not None
         self.reads_text = bundle.reads_text
         self.notices: list[str] = []
-        self.speech_encoder, self.text_encoder = encoders_of(bundle, encoders or {})
+        found = encoders_of(bundle, encoders or {})
+        features, of_text = bundle.features, bundle.text_features
+        self.hearing = None if features is None else Hearing(features, found, self.notices)
+        self.text_encoder = None if of_text is None else found.get(of_text.name)
         self._networks = Networks(bundle)
         self._loudest = 0.0
 
@@ -214,47 +203,21 @@ class Predictor:
         Raises:
           DserError: It cannot: features came from elsewhere, or an encoder is not there.
         """
-        if self.reads_speech and self.speech_encoder is None:
-            _ = self.feature
+        if self.hearing is not None:
+            self.hearing.check()
         check_text(self.bundle)
-        for each in (self.speech_encoder, self.text_encoder):
-            if each is not None:
-                self.notices += each.notices()
-
-    @cached_property
-    def feature(self) -> Feature:
-        """What is to be extracted from recordings.
-
-        Raises:
-          DserError: The model reads no speech, or features that came from elsewhere.
-        """
-        features = self.bundle.features
-        if features is None:
-            raise DserError("this model reads no speech")
-        feature = FEATURES.get(features.name.removesuffix(NONZERO))
-        if feature is None or is_imported(features.source):
-            raise DserError(
-                f"this model was trained on the features {features.name!r} ({features.source}), "
-                "which cannot be extracted here from a recording: compute them as they were for "
-                "its training, and call `Predictor.predict`"
-            )
-        if not features.source.startswith(feature.extractor.source):
-            self.notices.append(
-                f"the features come from {feature.extractor.source}; the model was trained on "
-                f"those of {features.source}"
-            )
-        return feature
-
-    @cached_property
-    def _extract(self) -> Callable[[Signal, Path | None], Frames]:
-        return make_frames(self.feature.extractor)
+        if self.text_encoder is not None:
+            self.notices += self.text_encoder.notices()
 
     def read(self, recording: Recording, convert: bool = False) -> Rows:
         """Reads a recording, and extracts what the model needs of it.
 
         Raises:
-          DserError: It is damaged, too short, or not 16 kHz mono and not to be converted.
+          DserError: It is damaged, too short, or not 16 kHz mono and not to be converted; or the
+            model reads no speech.
         """
+        if self.hearing is None:
+            raise DserError("this model reads no speech")
         if isinstance(recording, np.ndarray):
             file, heard = None, _heard(recording)
         else:
@@ -263,16 +226,7 @@ class Predictor:
         if self._loudest <= 1:  # Said once: a predictor may live long.
             self._loudest = heard.peak
             self.notices += say_loud({file or "an array": heard.peak})
-        if self.speech_encoder is not None:
-            return self.speech_encoder.compute(heard.signal, file)
-        return self.finish(self._extract(heard.signal, file))
-
-    def finish(self, frames: Frames) -> Rows:
-        """Makes functionals of low-level descriptors, where the model wants those."""
-        features = self.bundle.features
-        if features is None or features.kind != "hsf":
-            return frames
-        return (nonzero_hsf if features.name.endswith(NONZERO) else hsf)(frames)[None]
+        return self.hearing.compute(heard.signal, file)
 
     def known_words(self, text: str) -> int:
         """Returns how many words of a text the model knows."""

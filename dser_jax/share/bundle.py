@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.config import HALF_LIFE, Config
+from dser_jax.config import HALF_LIFE, Config, side_by_side
 from dser_jax.corpora import ATTRS, Scale, as_scale, scale_as_json
 from dser_jax.data import Scaler, TurnVectors
 from dser_jax.features import Tokenizer, shown_name
@@ -136,8 +136,11 @@ class Bundle:
     @property
     def inputs(self) -> str:
         """Names of what it reads, as tables show them."""
-        source = "" if self.features is None else self.features.source
-        return self.config.inputs_with(shown_name(self.config.features, source))
+        if self.features is None:
+            return self.config.inputs
+        names = zip(side_by_side(self.config.features), self.features.sets, strict=True)
+        shown = [shown_name(name, each.source) for name, each in names]
+        return self.config.inputs_with("+".join(shown))
 
 
 def is_bundle(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.config import Config
+from dser_jax.config import Config, side_by_side
 from dser_jax.data import Dataset, Prepared, feature_name, load_dataset, load_prepared
 from dser_jax.journal import JournalView, Row, environment, read_journal, weights_folder
 from dser_jax.share.baseline import baseline_of
@@ -126,10 +126,22 @@ def _features(prepared: Prepared, name: str, array: np.ndarray | None) -> Featur
     """Describes the features, [utt, step, feat], that a half of the network reads."""
     if array is None:
         return None
+    sets = side_by_side(name)
+    if len(sets) > 1:
+        parts = [_set_of(prepared, each, 1) for each in sets]
+        columns = tuple(f"{part.name} {column}" for part in parts for column in part.columns)
+        source = "; ".join(f"{part.name}: {part.source}" for part in parts)
+        return Features(name, "hsf", columns, source, 1, parts=tuple(parts))
+    return _set_of(prepared, name, array.shape[1])
+
+
+def _set_of(prepared: Prepared, name: str, steps: int) -> Features:
+    """Describes one set of features, of which the network sees so many steps."""
     entry, layers = prepared.manifest["features"][name], prepared.layers_of(name)
     columns = tuple(entry["columns"])
-    kind, encoder = entry["kind"], entry.get("encoder")
-    return Features(name, kind, columns, entry["source"], array.shape[1], layers, encoder)
+    return Features(
+        name, entry["kind"], columns, entry["source"], steps, layers, entry.get("encoder")
+    )
 
 
 def _kept_weights(view: JournalView, run: str, count: int) -> Weights:

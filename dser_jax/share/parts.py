@@ -29,6 +29,7 @@ class Features:
       layers: Layers of an encoder that the columns are, side by side.
       encoder: Which encoder, by name and checksum, as the manifest of the data set has it; None
         where there is none.
+      parts: The sets whose columns these are, side by side; none of a single set.
     """
 
     name: str
@@ -38,17 +39,28 @@ class Features:
     steps: int
     layers: int = 1
     encoder: Mapping[str, Any] | None = None
+    parts: tuple[Features, ...] = ()
+
+    @property
+    def sets(self) -> tuple[Features, ...]:
+        """The sets that are computed one by one: its parts, or itself."""
+        return self.parts or (self,)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain values, those of encoders only where there is one."""
-        usual = {"layers": 1, "encoder": None}
-        return {key: value for key, value in asdict(self).items() if usual.get(key, ...) != value}
+        """Returns plain values, those of encoders and of parts only where there are any."""
+        usual = {"layers": 1, "encoder": None, "parts": ()}
+        values = {key: v for key, v in asdict(self).items() if usual.get(key, ...) != v}
+        return values | ({"parts": [each.to_json() for each in self.parts]} if self.parts else {})
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Features:
         """Rebuilds what `to_json` gave; TypeError or ValueError where it is something else."""
         given: dict[str, Any] = {**values, "columns": tuple(values.get("columns", ()))}
+        given["parts"] = tuple(cls.from_json(each) for each in values.get("parts", ()))
         found = cls(**given)
+        widths = [len(each.columns) for each in found.sets]
+        if sum(widths) != len(found.columns):
+            raise ValueError(f"it has {len(found.columns)} columns, its parts {sum(widths)}")
         if found.encoder is not None:
             missing = {"model", "sha256", "layers", "pool"} - found.encoder.keys()
             if missing:

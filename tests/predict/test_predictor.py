@@ -13,6 +13,7 @@ from dser_jax.features.audio import RATE
 from dser_jax.features.functionals import hsf, nonzero_hsf
 from dser_jax.features.sets import FEATURES
 from dser_jax.predict.estimate import Estimate
+from dser_jax.predict.predictor import Predictor
 from dser_jax.system.errors import DataError, DserError
 
 
@@ -85,11 +86,11 @@ def test_zeros_are_missing_where_the_model_was_trained_so():
     one = make_model(text=None)
     features = dataclasses.replace(one.bundle.features, name="paa_hsf.nonzero")
     other = make_model(text=None, features="paa_hsf", members=1)
-    other.bundle = dataclasses.replace(other.bundle, features=features)
+    other = Predictor(dataclasses.replace(other.bundle, features=features))
     frames = np.array([[0, 1], [2, 3]], np.float32)
-    np.testing.assert_array_equal(one.finish(frames), hsf(frames)[None])
-    np.testing.assert_array_equal(other.finish(frames), nonzero_hsf(frames)[None])
-    assert other.feature is FEATURES["paa_hsf"]
+    np.testing.assert_array_equal(one.hearing.sets[0].finish(frames), hsf(frames)[None])
+    np.testing.assert_array_equal(other.hearing.sets[0].finish(frames), nonzero_hsf(frames)[None])
+    assert other.hearing.sets[0].feature is FEATURES["paa_hsf"]
 
 
 @pytest.mark.parametrize("padding", ["keras", "masked"])
@@ -111,7 +112,7 @@ def test_a_model_of_frames(padding):
 def test_features_that_no_recording_gives(model):
     features = dataclasses.replace(model.bundle.features, source="imported from wav2vec.npy")
     imported = make_model(features="paa_hsf")
-    imported.bundle = dataclasses.replace(imported.bundle, features=features)
+    imported = Predictor(dataclasses.replace(imported.bundle, features=features))
     with pytest.raises(DserError, match=r"trained on the features 'paa_hsf' \(imported from wav2v"):
         imported(noise(), "the weather")
     estimate = imported.predict([np.zeros((1, 68), np.float32)], ["the weather"])
@@ -121,7 +122,7 @@ def test_features_that_no_recording_gives(model):
 def test_another_version_of_the_extractor_is_said(model):
     features = dataclasses.replace(model.bundle.features, source="scipy 0.1 something")
     other = make_model()
-    other.bundle = dataclasses.replace(other.bundle, features=features)
+    other = Predictor(dataclasses.replace(other.bundle, features=features))
     other(noise(), "the weather")
     (notice,) = other.notices
     assert "the model was trained on those of scipy 0.1 something" in notice

@@ -502,7 +502,7 @@ def test_a_half_that_is_missing(exported, both, fifty, tmp_path, capsys):
     # The words of no training row, which the model passes over, are no words at all.
     want = both(fifty / "1.wav", "xyzzy").pred[0]
     assert float(found[1]["unit_valence"]) == pytest.approx(want, abs=1e-5)
-    nothing = np.zeros((0, len(both.feature.columns)), np.float32)
+    nothing = both.hearing.nothing
     want = both.predict([nothing], ["the weather"]).pred[0, 0]
     assert float(found[2]["unit_valence"]) == pytest.approx(want, abs=1e-5)
     assert found[2]["unit_valence"] != found[0]["unit_valence"]

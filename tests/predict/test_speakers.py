@@ -7,7 +7,7 @@ from dser_jax.data.dialogues.order import Place
 from dser_jax.data.rows.speakers import LEAST
 from dser_jax.predict.estimate import Estimate
 from dser_jax.predict.pipeline import _off_scale
-from dser_jax.predict.speakers import own_features
+from dser_jax.predict.speech.speakers import own_features
 from dser_jax.share.choice import _made_of
 from dser_jax.system.errors import DserError
 

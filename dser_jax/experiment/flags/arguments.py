@@ -91,7 +91,9 @@ def add_arguments(parser: argparse.ArgumentParser, **own: int | float | str) -> 
         help=f"runs a row; 0 for the baselines alone ({seeds})",
     )
     parser.add_argument(
-        "--features", metavar="NAME", help="acoustic features (the prepared ones, if only one)"
+        "--features",
+        metavar="NAME",
+        help="acoustic features (the prepared ones, if only one); A+B for two sets side by side",
     )
     parser.add_argument(
         "--vectors",

@@ -94,7 +94,8 @@ def _only_features(args: argparse.Namespace, acoustic: str | None) -> str:
         )
     if len(names) > 1:
         raise DserError(
-            f"{data} has several acoustic features: {', '.join(names)}; name one with --features"
+            f"{data} has several acoustic features: {', '.join(names)}; name one with --features, "
+            "or several side by side, as in A+B"
         )
     return names[0]
 

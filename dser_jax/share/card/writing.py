@@ -198,7 +198,8 @@ def _listed(names: tuple[str, ...]) -> str:
 def _foreign(bundle: Bundle) -> bool:
     """Tells whether it reads features that were not computed here."""
     both = (bundle.features, bundle.text_features)
-    return any(each is not None and is_imported(each.source) for each in both)
+    sets = [one for each in both if each is not None for one in each.sets]
+    return any(is_imported(each.source) for each in sets)
 
 
 def _call(bundle: Bundle) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
+from dser_jax.config import Config, side_by_side
 from dser_jax.data import (
     Dataset,
     Prepared,
@@ -28,16 +29,22 @@ def blocks_of(prepared: Prepared, dataset: Dataset, baseline: Baseline) -> list[
     """Makes the inputs of all rows, each block scaled to a variance of 1, summed over its columns.
 
     So no block is penalised more for the number or the unit of its columns, and settings mean the
-    same for all inputs. Blocks are: functionals of the speech; of features of text; tf-idf of the
-    words; and, of a configuration that has a context, the turns before.
+    same for all inputs. Blocks are: functionals of the speech, one for each set of them that
+    stands beside others; of features of text; tf-idf of the words; and, of a configuration that
+    has a context, the turns before.
     """
     config = baseline.config
     fit_rows = rows_to_fit(dataset.split, len(dataset.ids), config.protocol)
     blocks: list[Any] = []
     spoken = said = None
     if baseline.speech:
-        spoken, there = _standardized(*functionals(*speech_of(prepared, config)), fit_rows)
-        blocks.append(np.where(there[:, None], spoken, 0.0))  # Else at the mean, as for networks.
+        found, there = functionals(*speech_of(prepared, config))
+        sets = [
+            _standardized(values, there, fit_rows)[0] for values in _sets(prepared, config, found)
+        ]
+        # Else at the mean, as for networks.
+        blocks += [np.where(there[:, None], values, 0.0) for values in sets]
+        spoken = np.concatenate(sets, axis=1)
     if baseline.text and baseline.said:
         said, there = _standardized(*functionals(*prepared.feature(baseline.said)), fit_rows)
         blocks.append(np.where(there[:, None], said, 0.0))
@@ -47,6 +54,15 @@ def blocks_of(prepared: Prepared, dataset: Dataset, baseline: Baseline) -> list[
         counted = baseline.text and said is None  # As a network's context has either.
         blocks.append(context_block(prepared, config, fit_rows, spoken, said, counted))
     return [block / np.sqrt(_variance(block[fit_rows]) or 1.0) for block in blocks]
+
+
+def _sets(
+    prepared: Prepared, config: Config, values: Float[np.ndarray, "utt column"]
+) -> list[Float[np.ndarray, "utt _"]]:
+    """Parts functionals into those of each set that stands beside others."""
+    names = side_by_side(config.features)
+    widths = [len(prepared.manifest["features"][name]["columns"]) for name in names]
+    return np.split(values, np.cumsum(widths)[:-1], axis=1)
 
 
 def _standardized(

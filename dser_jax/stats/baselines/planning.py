@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dser_jax.config import CONTEXTS, DIALOGUES, Config
+from dser_jax.config import CONTEXTS, DIALOGUES, Config, side_by_side
 from dser_jax.data import Prepared, reads_features_of_text
 from dser_jax.plan import run_id
 from dser_jax.stats.baselines.context import kind_of
@@ -45,7 +45,7 @@ class Baseline:
     def inputs_with(self, features: str) -> str:
         """Names the inputs, the features as they are called here."""
         how = " by speaker" if self.config.normalize else ""
-        speech = [features + how] if self.speech else []
+        speech = [name + how for name in side_by_side(features)] if self.speech else []
         words = [self.said] * bool(self.said) + ["tf-idf"] * self.counted if self.text else []
         context = [CONTEXTS[kind_of(self.config).context]] if self._has_context else []
         return " + ".join([*speech, *words, *context])
@@ -57,7 +57,7 @@ class Baseline:
     @property
     def prepared_inputs(self) -> list[str]:
         """Names of the features that the prepared data set must have."""
-        speech = [self.config.features] if self.speech else []
+        speech = side_by_side(self.config.features) if self.speech else []
         said = [self.said] if self.text and self.said else []
         return [*speech, *said, *([DIALOGUES] if self._has_context else [])]
 
@@ -120,7 +120,8 @@ def _of_a_place(prepared: Prepared, configs: Sequence[Config]) -> Iterator[Basel
     beside = f" + {context}" if context else ""
 
     def called(features: str) -> str:
-        return (features if len(speech) > 1 else "speech") + how
+        names = side_by_side(features) if len(speech) > 1 else ["speech"]
+        return " + ".join(name + how for name in names)
 
     def told(said: str) -> str:
         return (f"{said} + tf-idf" if has_words else said) if said else "text"
