@@ -54,13 +54,15 @@ LATER = {
     "modality_dropout": 0.0,
     "embedding_dropout": 0.0,
     "half_life": HALF_LIFE,
+    "method": 0.0,
+    "weighting_setting": 0.0,
 }
 """Traced settings (`training.HParams`) added after version 0.1, and what they are by default.
 
 Where they are that, rows and the ids of runs leave them out, as they did before there were any.
 """
 
-_LATER = ("mix_layers", "context", "context_turns", "normalize")
+_LATER = ("mix_layers", "context", "context_turns", "normalize", "watch_gradients")
 """The static settings of which the same holds."""
 
 
@@ -115,6 +117,8 @@ class Config:
         of all rows, without labels; "" for features as they are.
       mix_layers: Whether features of several layers of an encoder enter as one learned mean of
         them, instead of side by side.
+      watch_gradients: Whether a run also tells, epoch by epoch, how long the gradients of the three
+        tasks are on the layers that they share, and which angles lie between them.
     """
 
     acoustic: str | None = "lstm"
@@ -141,6 +145,7 @@ class Config:
     context: str = ""
     context_turns: int = 16
     normalize: str = ""
+    watch_gradients: bool = False
 
     def __post_init__(self) -> None:
         if self.acoustic is None and self.text is None:

@@ -20,7 +20,7 @@ from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
 from dser_jax.journal.reading import read_journal
-from dser_jax.loss.losses import LOSSES, WEIGHTINGS
+from dser_jax.loss import LOSSES, WEIGHTINGS
 from dser_jax.models.table import MODELS
 from dser_jax.training.optimizers import OPTIMIZERS
 

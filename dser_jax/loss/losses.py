@@ -1,9 +1,8 @@
-"""Losses of each attribute, the paper's CCC first, and how the three become one number."""
+"""Losses of each attribute, the paper's CCC first."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -85,36 +84,3 @@ def multitask_loss(
     An attribute of weight 0 gives its head no gradient at all.
     """
     return (loss_weights * loss(gold, pred, weight)).sum()
-
-
-class Weighting(NamedTuple):
-    """How the losses of the attributes become the one number that is trained on.
-
-    Validation has no part in it: its loss is always the sum by the weights that a run was given,
-    so that epochs compare.
-
-    Attributes:
-      combine: Takes what is learned, what is remembered, the losses [attr] of a batch and the loss
-        weights [attr] of the run to a number.
-      learned: What is trained along with the network, as it begins: a pytree of float32 arrays. It
-        is `params["weighting"]` of a run's weights.
-      memory: What is carried from epoch to epoch, as it begins: a pytree of arrays.
-      remember: Takes the memory and the mean losses [attr] of an epoch to the next epoch's memory;
-        None where there is nothing to remember.
-    """
-
-    combine: Callable[[Any, Any, Float[Array, " attr"], Float[Array, " attr"]], Float[Array, ""]]
-    learned: Any = ()
-    memory: Any = ()
-    remember: Callable[[Any, Float[Array, " attr"]], Any] | None = None
-
-
-def weighted_sum(
-    learned: Any, memory: Any, losses: Float[Array, " attr"], loss_weights: Float[Array, " attr"]
-) -> Float[Array, ""]:
-    """Computes eq. 6: the sum by the weights that the run was given."""
-    return (loss_weights * losses).sum()
-
-
-WEIGHTINGS: dict[str, Weighting] = {"fixed": Weighting(weighted_sum)}
-"""What `Config.weighting` names; the paper's is fixed. Add your own."""

@@ -12,6 +12,9 @@ from dser_jax.corpora import ATTRS
 from dser_jax.models.layers import Dropout, dense
 from dser_jax.models.pooling import LayerMix
 
+HEADS = ATTRS
+"""Names of the layers that belong to one task each; the tasks share all others."""
+
 
 class Batch(NamedTuple):
     """Utterances as a network sees them; a half that is absent is None.
@@ -90,7 +93,7 @@ class Network(nn.Module):
             for i, width in enumerate(self.fusion):
                 x = nn.relu(dense(width, f"fusion_{i}")(x))
             x = Dropout(name="fusion_dropout")(x, rates.fusion, train)
-        return jnp.concatenate([dense(1, attr)(x) for attr in ATTRS], axis=-1)
+        return jnp.concatenate([dense(1, attr)(x) for attr in HEADS], axis=-1)
 
 
 def _lengths(x: Float[Array, "utt step feat"], frames: Int[Array, " utt"] | None) -> Array:

@@ -29,6 +29,9 @@ class HParams(NamedTuple):
       embedding_dropout: Share in [0, 1) of the words of the vocabulary that are taken from a batch,
         each wherever it occurs (Gal & Ghahramani 2016).
       half_life: Of a context: a turn so many turns further back weighs half as much. Above 0.
+      method: Which of a family of weightings, by its number (`loss.METHODS`).
+      weighting_setting: The one setting that a weighting may have, such as a temperature; 0 for
+        what its authors have.
       patience: Epochs without a better validation loss after which the run stops.
     """
 
@@ -42,6 +45,8 @@ class HParams(NamedTuple):
     modality_dropout: Number = np.float32(LATER["modality_dropout"])
     embedding_dropout: Number = np.float32(LATER["embedding_dropout"])
     half_life: Number = np.float32(LATER["half_life"])
+    method: Number = np.int32(LATER["method"])
+    weighting_setting: Number = np.float32(LATER["weighting_setting"])
 
 
 def told(hparams: HParams) -> dict[str, Number]:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from dser_jax.config import Config
 from dser_jax.data import Data
-from dser_jax.loss import LOSSES, WEIGHTINGS, Loss, Weighting, ccc
+from dser_jax.loss import LOSSES, WEIGHTINGS, Loss, Weighting, ccc, check_needs
 from dser_jax.models import Rates, make_network
 from dser_jax.system import look_up
 from dser_jax.training import stopping
@@ -77,9 +77,11 @@ def named(config: Config) -> tuple[Loss, Weighting, Optimizer]:
     Raises:
       DserError: One of that name does not exist.
     """
+    weighting = look_up(WEIGHTINGS, config.weighting, "weighting")
+    check_needs(config.weighting, weighting)
     return (
         look_up(LOSSES, config.loss, "loss"),
-        look_up(WEIGHTINGS, config.weighting, "weighting"),
+        weighting,
         look_up(OPTIMIZERS, config.optimizer, "optimizer"),
     )
 
@@ -104,7 +106,14 @@ def make_run(
     loss_of, weighting, make_optimizer = named(config)
     take_rows = partial(take, acoustic)
     train_epoch = make_train_epoch(
-        network, take_rows, config.batch_size, loss_of, weighting, make_optimizer, words
+        network,
+        take_rows,
+        config.batch_size,
+        loss_of,
+        weighting,
+        make_optimizer,
+        words,
+        config.watch_gradients,
     )
 
     def init(key: PRNGKeyArray, data: Data) -> State:
@@ -125,11 +134,12 @@ def make_run(
             len(data.validation),
             config.max_epochs,
             jnp.float32(1.0) if config.fades else (),
+            config.watch_gradients,
         )
 
     def epoch(hparams: HParams, state: State, data: Data) -> State:
         data = with_context(data, hparams.half_life)
-        weights, optimizer, memory, loss = train_epoch(hparams, state, data)
+        weights, optimizer, memory, loss, seen = train_epoch(hparams, state, data)
         pred = predict(network, take_rows, weights, jnp.asarray(data.validation), data)
         gold = jnp.asarray(data.gold)[data.validation]
         known = jnp.asarray(data.known)[data.validation].astype(jnp.float32)
@@ -144,6 +154,9 @@ def make_run(
             state.history.train_loss.at[state.epoch].set(loss),
             state.history.validation_loss.at[state.epoch].set(val_loss),
             state.history.validation_ccc.at[state.epoch].set(ccc(gold, pred, known)),
+            jax.tree.map(
+                lambda all, new: all.at[state.epoch].set(new), state.history.watched, seen
+            ),
         )
         after = State(
             key=state.key,

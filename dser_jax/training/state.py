@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from dser_jax.loss import Watched
+
 Params = Any  # a pytree of arrays
 
 
@@ -35,11 +37,15 @@ class Best(NamedTuple):
 
 
 class History(NamedTuple):
-    """What happened epoch by epoch; NaN for epochs that were not reached."""
+    """What happened epoch by epoch; NaN for epochs that were not reached.
+
+    `watched` is a `loss.Watched` [epoch, ...] where `Config.watch_gradients` asks for it.
+    """
 
     train_loss: Float[Array, " epoch"]
     validation_loss: Float[Array, " epoch"]
     validation_ccc: Float[Array, "epoch attr"]
+    watched: Any = ()
 
 
 class State(NamedTuple):
@@ -70,6 +76,7 @@ def first_state(
     validation_rows: int,
     max_epochs: int,
     half_life: Any = (),
+    watch: bool = False,
 ) -> State:
     """Makes the state of a run that has trained no epoch yet.
 
@@ -81,7 +88,9 @@ def first_state(
       validation_rows: Utterances of the validation set.
       max_epochs: Length of the history.
       half_life: That of a context, if there is one; the first epoch tells which.
+      watch: Whether the history tells of gradients.
     """
+    three = jnp.full((max_epochs, 3), jnp.nan, jnp.float32)
     return State(
         key=key,
         weights=weights,
@@ -90,7 +99,8 @@ def first_state(
         history=History(
             jnp.full(max_epochs, jnp.nan, jnp.float32),
             jnp.full(max_epochs, jnp.nan, jnp.float32),
-            jnp.full((max_epochs, 3), jnp.nan, jnp.float32),
+            three,
+            Watched(three, three, three) if watch else (),
         ),
         epoch=jnp.int32(0),
         wait=jnp.int32(0),

@@ -11,7 +11,7 @@ import optax
 from jaxtyping import Array, Float
 
 from dser_jax.data import Data
-from dser_jax.loss import Loss, Weighting
+from dser_jax.loss import Loss, Weighting, find_gradient, needed, watched, without_own
 from dser_jax.models import Network, Rates
 from dser_jax.training.batches import Take, divide
 from dser_jax.training.dropping import drop_inputs
@@ -19,8 +19,9 @@ from dser_jax.training.hparams import HParams
 from dser_jax.training.optimizers import Optimizer, make_with
 from dser_jax.training.state import State, Weights
 
-Trained = tuple[Weights, optax.OptState, Any, Float[Array, ""]]
-"""After an epoch: weights, the optimizer's state, the weighting's memory, the mean loss."""
+Trained = tuple[Weights, optax.OptState, Any, Float[Array, ""], Any]
+"""After an epoch: weights, the optimizer's state, the weighting's memory, the mean loss, and what
+was watched: for each of `Watched` its three numbers, or nothing."""
 
 
 def make_train_epoch(
@@ -31,13 +32,15 @@ def make_train_epoch(
     weighting: Weighting,
     make_optimizer: Optimizer,
     words: int = 0,
+    watch: bool = False,
 ) -> Callable[[HParams, State, Data], Trained]:
     """Makes the function that takes one step a batch; it returns what came of it.
 
-    Of `words`, the size of the vocabulary, some may be left out in training.
+    Of `words`, the size of the vocabulary, some may be left out in training. With `watch` it looks
+    at the gradients of the tasks.
     """
 
-    def train_loss(params, stats, memory, batch, gold, weight, hparams, key):
+    def losses_of(params, stats, batch, gold, weight, hparams, key):
         rates = Rates(hparams.acoustic_dropout, hparams.text_dropout, hparams.fusion_dropout)
         batch = drop_inputs(batch, hparams, words, key)
         pred, updated = network.apply(
@@ -48,11 +51,7 @@ def make_train_epoch(
             rngs={"dropout": key},
             mutable=["batch_stats"],
         )
-        losses = loss_of(gold, pred, weight)
-        learned = params.get("weighting", ())
-        loss = weighting.combine(learned, memory, losses, hparams.loss_weights)
-        remembered = losses if weighting.remember else ()
-        return loss, (updated.get("batch_stats", {}), remembered)
+        return loss_of(gold, pred, weight), updated.get("batch_stats", {})
 
     def train_epoch(hparams: HParams, state: State, data: Data) -> Trained:
         shuffle_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, state.epoch))
@@ -61,29 +60,50 @@ def make_train_epoch(
         optimizer = make_with(
             make_optimizer, jnp.asarray(hparams.learning_rate), jnp.asarray(hparams.weight_decay)
         )
+        loss_weights = jnp.asarray(hparams.loss_weights)
 
         def step(carry, inputs):
-            weights, opt_state = carry
+            weights, opt_state, memory = carry
             number, rows, real = inputs
-            batch = take(data, rows, real)
             weight = (jnp.asarray(data.known)[rows] & real[:, None]).astype(jnp.float32)
             key = jax.random.fold_in(dropout_key, number)
             gold = jnp.asarray(data.gold)[rows]
-            (loss, (stats, losses)), gradient = jax.value_and_grad(train_loss, has_aux=True)(
-                weights.params, weights.stats, state.memory, batch, gold, weight, hparams, key
+            given = (weights.stats, take(data, rows, real), gold, weight, hparams, key)
+            more = needed(
+                weighting, key, jnp.asarray(hparams.weighting_setting), jnp.asarray(hparams.method)
             )
-            updates, opt_state = optimizer.update(gradient, opt_state, weights.params)
+            found = find_gradient(
+                weighting,
+                lambda params: losses_of(params, *given),
+                weights.params,
+                memory,
+                loss_weights,
+                more,
+                watch,
+            )
+            updates, opt_state = optimizer.update(found.gradient, opt_state, weights.params)
             params = optax.apply_updates(weights.params, updates)
+            if weighting.update:
+                if "gram" in weighting.needs:
+                    more["gram"] = jnp.asarray(found.gram)
+                if "after" in weighting.needs:
+                    more["after"] = losses_of(without_own(params), *given)[0]
+                memory = weighting.update(memory, found.losses, loss_weights, **more)
             count = real.sum().astype(jnp.float32)
-            return (Weights(params, stats), opt_state), (loss * count, losses)
+            seen = watched(found) if watch else ()
+            return (Weights(params, found.aux), opt_state, memory), (
+                found.loss * count,
+                found.losses if weighting.remember else (),
+                seen,
+            )
 
         steps = jnp.arange(rows.shape[0])
-        (weights, opt_state), (totals, losses) = jax.lax.scan(
-            step, (state.weights, state.optimizer), (steps, rows, real)
+        (weights, opt_state, memory), (totals, losses, seen) = jax.lax.scan(
+            step, (state.weights, state.optimizer, state.memory), (steps, rows, real)
         )
-        memory = state.memory
         if weighting.remember:
-            memory = weighting.remember(memory, losses.mean(0))
-        return weights, opt_state, memory, totals.sum() / len(data.train)
+            memory = weighting.remember(memory, jnp.asarray(losses).mean(0))
+        seen = jax.tree.map(lambda each: each.mean(0), seen)
+        return weights, opt_state, memory, totals.sum() / len(data.train), seen
 
     return train_epoch

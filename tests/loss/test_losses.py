@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dser_jax.loss.losses import LOSSES, WEIGHTINGS, ccc, ccc_loss, mse_loss, multitask_loss
+from dser_jax.loss import LOSSES, WEIGHTINGS, ccc, ccc_loss, mse_loss, multitask_loss
 from dser_jax.plan.weights import no_weights, single_task, three_weights, two_weights
 
 
