@@ -4,12 +4,14 @@ What does not fit is never cut. The first of these that fits is taken:
 
 1. all columns, the words of names and of headers wrapped;
 2. each name on a line of its own, above its numbers;
-3. either of them without the intervals below numbers, which is said;
-4. a block for each row: its name, and "column value" one after the other.
+3. the same with the words of other columns wrapped, too;
+4. any of these without the intervals below numbers, which is said;
+5. a block for each row: its name, and "column value" one after the other.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
@@ -59,8 +61,9 @@ def lay_out(
     """
     for lean in (False, True):
         shown = [_without_intervals(row) for row in rows] if lean else rows
-        for above, gap in ((False, 2), (True, 2), (True, 1)):
-            table = _Columns(header[above:], [row[above:] for row in shown], above)
+        places = ((False, 2), (True, 2), (True, 1))
+        for whole, (above, gap) in itertools.product((True, False), places):
+            table = _Columns(header[above:], [row[above:] for row in shown], above, whole)
             widths = table.fitted(width - (3 if above else 1), gap)
             if widths is not None:
                 names = [row[0] for row in shown] if above else None
@@ -71,23 +74,29 @@ def lay_out(
 class _Columns:
     """Columns side by side."""
 
-    def __init__(self, header: Sequence[str], rows: Sequence[Row], above: bool) -> None:
+    def __init__(
+        self, header: Sequence[str], rows: Sequence[Row], above: bool, whole: bool
+    ) -> None:
+        """Measures them.
+
+        Args:
+          header: Names of the columns.
+          rows: Cells; all of numbers stand at the right of their columns.
+          above: Whether names are above, and in no column.
+          whole: Whether of all cells only names are wrapped.
+        """
         self.header, self.rows, self.above = header, rows, above
-        columns = [[line.text for row in rows for line in row[at]] for at in range(len(header))]
-        self.right = [
-            (above or at > 0)
-            and all(map(_NUMBER.match, (row[at][0].text for row in rows if row[at])))
-            for at in range(len(header))
-        ]
-        whole = [max(map(cell_len, texts), default=0) for texts in columns]
-        self.natural = [max(w, cell_len(head)) for w, head in zip(whole, header, strict=True)]
-        self.least = []
+        self.right, self.natural, self.least = [], [], []
         for at, head in enumerate(header):
-            words = [head] if self.right[at] else [head, *columns[at]]
-            longest = max((cell_len(w) for text in words for w in _WORD.findall(text)), default=0)
-            self.least.append(max(longest, whole[at] if self.right[at] else 0))
-        if not above:
-            self.least[0] = max(self.least[0], min(NAME, self.natural[0]))
+            name = at == 0 and not above
+            cells = [row[at] for row in rows if row[at]]
+            self.right.append(not name and all(_NUMBER.match(cell[0].text) for cell in cells))
+            texts = [line.text for cell in cells for line in cell]
+            widest = max(map(cell_len, texts), default=0)
+            self.natural.append(max(widest, cell_len(head)))
+            wraps = name or not (whole or self.right[-1])
+            least = max(_longest([head]), _longest(texts) if wraps else widest)
+            self.least.append(max(least, min(NAME, self.natural[-1])) if name else least)
 
     def fitted(self, room: int, gap: int) -> list[int] | None:
         """Returns widths of the columns that fit; None where there are none."""
@@ -176,6 +185,11 @@ def _without_intervals(row: Row) -> Row:
         row[0],
         *([line for line in cell if not line.text.startswith(("[", "("))] for cell in row[1:]),
     ]
+
+
+def _longest(texts: Sequence[str]) -> int:
+    """Returns the width of the longest word."""
+    return max((cell_len(word) for text in texts for word in _WORD.findall(text)), default=0)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -91,6 +91,23 @@ def test_a_row_that_goes_on_has_no_name_again():
     ]
 
 
+def test_a_name_stands_above_before_another_word_is_wrapped():
+    rows = [("one name of some words", "speaker Ses05F", ".1")]
+    assert laid(("name", "part", "mean"), rows, 39)[0][2:] == [
+        " one name of some  speaker Ses05F    .1",
+        " words",
+    ]
+    for width, gap in ((25, "  "), (22, " ")):
+        assert laid(("name", "part", "mean"), rows, width)[0][2:] == [
+            *([" one name of some words"] if width > 22 else [" one name of some", " words"]),
+            f"   speaker Ses05F{gap}  .1",
+        ]
+    assert laid(("name", "part", "mean"), rows, 20)[0][-2:] == [
+        "   speaker        .1",
+        "   Ses05F",
+    ]
+
+
 def test_intervals_are_left_out_before_numbers_and_that_is_told():
     row = ("paper", ".1 ± .2\n[−.123, .456]", ".3 ± .1\n[−.123, .456]", "2\n1 div.")
     header = ("name", "valence", "arousal", "n")
