@@ -90,6 +90,8 @@ def run(args: argparse.Namespace) -> None:
         half: None if (name := getattr(args, half)) == "none" else name
         for half in ("acoustic", "text")
     }
+    if args.normalize and halves["acoustic"] is None:
+        raise DserError(f"--normalize {args.normalize}: --acoustic none has no use for it")
     search = make_search(args, list(weightings.values()))
     seeds = SEEDS if args.seeds is None else args.seeds
     named = {}

@@ -171,6 +171,7 @@ def test_each_session_is_tested_on_where_that_is_asked(data, tmp_path, monkeypat
         ("--vectors fasttext", "word vectors"),
         ("--vectors we,we", "--vectors we,we: expected names with commas, each once"),
         ("--features a,b", "--features a,b: --acoustic none has no use for several"),
+        ("--normalize speaker", "--normalize speaker: --acoustic none has no use for it"),
         ("--text none", "a network needs an acoustic half, a text half, or both"),
         ("--grid units=2,3", "--grid units=2,3: expected one of alpha, beta, gamma,"),
         ("--grid alpha=0:1:0.3", "expected alpha=LOW:HIGH:STEP with whole steps"),
