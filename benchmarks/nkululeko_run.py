@@ -35,9 +35,15 @@ def main(ini: str, out: str) -> None:
     files = index.get_level_values("file") if "file" in index.names else index
     with open(out, "w", newline="") as file:
         writer = csv.writer(file)
-        for report in experiment.runmgr.best_results:
-            for name, value in zip(files, report.preds_cont, strict=True):
-                writer.writerow((report.run, name, repr(float(value))))
+        for run, report in enumerate(experiment.runmgr.best_results):
+            report.run = run
+            model = experiment.runmgr.load_model(report)
+            # What the report has are predictions of the validation rows: in the version that this
+            # was tried with (1.14.1), the model keeps the rows that it was made with.
+            model.set_testdata(experiment.df_test, experiment.feats_test)
+            values, _ = model.get_predictions()
+            for name, value in zip(files, values, strict=True):
+                writer.writerow((run, name, repr(float(value))))
     about = {
         "ready_seconds": ready - STARTED,
         "runs_seconds": ended - ready,

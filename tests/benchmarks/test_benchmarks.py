@@ -184,6 +184,17 @@ def test_what_another_tool_predicts_is_scored_by_our_own_ccc(tmp_path, monkeypat
     assert {len(scores) for scores in ours["test_ccc"].values()} == {2}
 
 
+@pytest.mark.skipif(
+    "DSER_NKULULEKO" not in os.environ, reason="DSER_NKULULEKO names no Python with nkululeko"
+)
+def test_the_tool_itself_predicts_the_test_rows(tmp_path, monkeypatch, capfd):
+    flags = ("--rows", "600", "--units", "32", "--epochs", "5", "--batch", "8")
+    with usual_promotion():
+        _, result = run("versus_nkululeko", tmp_path, monkeypatch, capfd, *flags)
+    for part in result["found"][1:]:  # Of other rows it would be near 0.
+        assert part["test_ccc"][0] > 0.5
+
+
 def test_without_the_other_tool_nothing_is_compared(monkeypatch, capfd):
     monkeypatch.delenv("DSER_NKULULEKO", raising=False)
     monkeypatch.setattr(sys, "argv", ["versus_nkululeko.py", "--size", "small"])
