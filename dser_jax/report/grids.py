@@ -25,7 +25,7 @@ NAME = 16
 _WORD = re.compile(r"[\[(][^\s\])]*, [^\s\])]*[\])]\S*|\S+")
 """What is not parted: an interval, or what has no space in it."""
 
-_NUMBER = re.compile(r"[*+−<-]*[\d.]|[–-]?$")
+_NUMBER = re.compile(r"[*+−<-]*[\d.]")
 
 
 class Line(NamedTuple):
@@ -81,7 +81,7 @@ class _Columns:
 
         Args:
           header: Names of the columns.
-          rows: Cells; all of numbers stand at the right of their columns.
+          rows: Cells; those of a column of numbers stand at its right, as do words among them.
           above: Whether names are above, and in no column.
           whole: Whether of all cells only names are wrapped.
         """
@@ -90,7 +90,8 @@ class _Columns:
         for at, head in enumerate(header):
             name = at == 0 and not above
             cells = [row[at] for row in rows if row[at]]
-            self.right.append(not name and all(_NUMBER.match(cell[0].text) for cell in cells))
+            numbers = [cell[0].text for cell in cells if re.search(r"\d", cell[0].text)]
+            self.right.append(not name and bool(numbers) and all(map(_NUMBER.match, numbers)))
             texts = [line.text for cell in cells for line in cell]
             widest = max(map(cell_len, texts), default=0)
             self.natural.append(max(widest, cell_len(head)))

@@ -64,6 +64,10 @@ def test_what_fits_is_side_by_side_with_numbers_at_the_right():
         " + context   −.1",
     ]
     assert not lean
+    lines, _ = laid(
+        ("name", "valence", "part"), [("a", "not trained", "all"), ("b", ".1", "x")], 40
+    )
+    assert lines[2:] == [" a     not trained  all", " b              .1  x"]
 
 
 def test_names_are_wrapped_between_words_and_stand_above_where_that_is_not_enough():
