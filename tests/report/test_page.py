@@ -388,6 +388,18 @@ def test_a_steady_lead_is_one_and_noise_is_none(tmp_path):
     assert held[0].p_holm == pytest.approx(3 * held[0].tests["mean"].p, rel=0.5)
 
 
+def test_why_there_is_no_test_is_said_once_a_table(tmp_path):
+    for name, lift in (("one", 0.0), ("two", 0.1)):
+        with Journal.open(tmp_path / name, {}) as journal:
+            for seed in range(2):
+                for row, level in (("a", 0.5), ("b", 0.6), ("c", 0.7)):
+                    journal.commit(_row(row, seed, {"mean": level + lift * (seed + 1)}), {})
+    few = "o test with fewer than 3 seeds in common"
+    assert told(write_page([tmp_path / "one"]).read_text("utf-8")).count(few) == 1
+    both = write_page([tmp_path / "one", tmp_path / "two"], tmp_path / "page.html")
+    assert told(both.read_text("utf-8")).count(few) == 3  # One a sweep, and one of both.
+
+
 def test_what_does_not_compare_is_said(tmp_path, journal):
     other = tmp_path / "j"
     fabricate(other, seeds=2, protocol="paper")
