@@ -14,6 +14,7 @@ from dser_jax.report import files as report_files
 from dser_jax.report.answer import answer, judged
 from dser_jax.report.latex import latex
 from dser_jax.report.remarks import remarks
+from dser_jax.report.sections.gains import gain_sections
 from dser_jax.report.sections.leaks import leak_sections
 from dser_jax.report.sections.paper import paper_csv, paper_sections
 from dser_jax.report.sections.section import Section, Written
@@ -80,6 +81,7 @@ def write_report(
             print_line(console, notice)
         return []
     trials = [*search_sections(whole, followed=followed), *step_sections(whole, groups)]
+    trials += gain_sections(whole, groups, problems)
     for section in trials:
         print_section(console, section)
     console.print()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dser_jax.stats.bootstrap import update_intervals
     from dser_jax.stats.derived.stretching import Stretch, fit_stretch
     from dser_jax.stats.derived.view import DerivedView, with_derived
-    from dser_jax.stats.differences import differences_of
+    from dser_jax.stats.differences import difference_between, differences_of
     from dser_jax.stats.means import LEVEL, Summary, summary, t_quantile
     from dser_jax.stats.paired import (
         LEAST,

@@ -24,7 +24,7 @@ from dser_jax.stats.resampling import (
     to_sum,
     unit_of,
 )
-from dser_jax.stats.table import Table
+from dser_jax.stats.table import Table, TableRow
 from dser_jax.system import DataError
 
 
@@ -107,18 +107,36 @@ def differences_of(
     first, second = (interval_key(table.truth, r.name, r.finished) for r in (picked, base))
     if (first, second) in known:
         return {(first, second): known[first, second]}
+    found = difference_between(view, table.truth, picked, base, problems)
+    return {} if found is None else {(first, second): found}
+
+
+def difference_between(
+    view: JournalView, truth: str, first: TableRow, second: TableRow, problems: list[str]
+) -> Difference | None:
+    """Returns how far one row is above another, over test utterances.
+
+    Args:
+      view: The journal.
+      truth: Names the labels of both.
+      first: A row.
+      second: Another.
+      problems: Takes what could not be read, in words.
+
+    Returns:
+      The difference, without intervals where the predictions allow none; None where predictions
+      cannot be read.
+    """
     try:
-        gold = labels_of(view, table.truth)
-        unit = unit_of(view, table.truth, len(gold))
-        preds = [predictions_of(view, row.finished, gold) for row in (picked, base)]
+        gold = labels_of(view, truth)
+        unit = unit_of(view, truth, len(gold))
+        one, two = (predictions_of(view, row.finished, gold) for row in (first, second))
     except DataError as error:
         problems.append(
-            f"{error}; no interval for the difference of {picked.name!r} and {base.name!r}"
+            f"{error}; no interval for the difference of {first.name!r} and {second.name!r}"
         )
-        return {}
-    one, two = preds
+        return None
     scores: dict[str, Interval] = {}
     if one is not None and two is not None:
         scores = bootstrap_difference(gold, one, two, clusters=unit.clusters)
-    drawn = (unit.name, unit.count, RESAMPLES)
-    return {(first, second): Difference(picked.name, base.name, *drawn, scores)}
+    return Difference(first.name, second.name, unit.name, unit.count, RESAMPLES, scores)

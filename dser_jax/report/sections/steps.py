@@ -27,7 +27,8 @@ def step_sections(view: JournalView, groups: Sequence[Table]) -> list[Section]:
       groups: Its tables.
     """
     names = view.manifest.get("steps") or []
-    return [found for table in groups if (found := _of_table(table, names, len(groups) > 1))]
+    shown = groups[:1] if view.manifest.get("pools") else groups  # Of folds, all together.
+    return [found for table in shown if (found := _of_table(table, names, len(shown) > 1))]
 
 
 def _of_table(table: Table, names: Sequence[str], several: bool) -> Section | None:
