@@ -25,6 +25,7 @@ from common import Lanes, MadeUp, paper_config, table
 from record import Record
 from sizes import WIDTHS, parse
 
+PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"
 PARTS = ("import", "program", "fill", "step", "process")
 TITLES = ("batch", "padding", "lanes", "cache", "import s", "program s", "fill s", "1st step s")
 
@@ -57,7 +58,8 @@ def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> 
 
 def in_process(cache: Path, *arguments: Any) -> dict[str, float]:
     """Measures in a fresh process that has a cache folder of its own."""
-    keep = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
+    drop = ("JAX_COMPILATION_CACHE_DIR", PREALLOCATE)
+    keep = {key: value for key, value in os.environ.items() if key not in drop}
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, __file__, "--measure", json.dumps(arguments)],
@@ -78,6 +80,7 @@ def main() -> None:
         print(json.dumps(first_step(*given)))
         return
     args = parse(__doc__, "compile", cache=False)
+    os.environ[PREALLOCATE] = "false"  # A GPU's memory is for the processes that are measured.
     record = Record("compile", args)
     widths = {name: getattr(args, name) for name in WIDTHS}
     for batch, padding, lanes in product(args.batch, args.padding, args.lanes):
