@@ -33,10 +33,9 @@ NO_TIME = None
 
 def run(file: str, arguments: Sequence[object], seconds: float | None) -> int | None:
     """Runs a file of this folder; returns its exit status, None where it took too long."""
-    paths = [os.fspath(HERE.parent), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
         [sys.executable, "-u", HERE / f"{file}.py", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        env=environment(),
         start_new_session=True,  # So that it ends with all that it has started.
     )
     start = time.perf_counter()
@@ -57,7 +56,7 @@ def main() -> int:
     end = None if args.minutes is None else time.monotonic() + 60 * args.minutes
     names = args.only or by_default(args.size)
     results = {name: args.results / f"{name}-{args.size}.json" for name in names}
-    kept = [name for name in names if end is not None and is_complete(results[name])]
+    kept = [] if end is None else measured(results)
     todo = [name for name in names if name not in kept]
     if todo and args.ahead:
         print("\n=== programs, side by side", flush=True)
@@ -98,12 +97,25 @@ def sum_up(
     return 1 if failed else 0
 
 
-def is_complete(path: Path) -> bool:
-    """Returns whether a result is all that its benchmark finds, with the source as it is now."""
-    sys.path.append(os.fspath(HERE.parent))
-    from record import is_complete
+def measured(results: dict[str, Path]) -> list[str]:
+    """Returns the names of those results that have nothing left to measure on this machine."""
+    there = [path for path in results.values() if path.exists()]
+    if not there:
+        return []
+    done = subprocess.run(
+        [sys.executable, HERE / "record.py", *there],
+        env=environment() | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return [name for name, path in results.items() if os.fspath(path) in done.stdout.splitlines()]
 
-    return is_complete(path)
+
+def environment() -> dict[str, str]:
+    """Returns the environment of the benchmarks' processes, which find the package."""
+    paths = [os.fspath(HERE.parent), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def parse() -> argparse.Namespace:

@@ -2,7 +2,9 @@
 
 A file is written anew, whole, whenever there is more to say, so a machine that is taken away leaves
 what was found until then. `--resume` goes on with such a file: parts that it has whole are kept,
-where they were measured with the same settings, source, versions and device.
+where they were measured with the same settings, source and versions on a machine of that kind.
+
+    python benchmarks/record.py FILE ...      # prints those that have nothing left to measure here
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -24,8 +26,10 @@ from dser_jax.journal import environment
 from dser_jax.system import write_text
 
 ROOT = Path(__file__).parents[1]
-NOT_SETTINGS = ("out", "resume")
-"""What an argument says of where a result goes, not of what it is."""
+SAME = ("processor", "cores", "device")
+"""What makes two machines of a kind."""
+NOT_SETTINGS = ("out", "resume", "python")
+"""Flags that say where something lies on this machine, which is nobody's business, or goes on."""
 
 
 class Record:
@@ -42,7 +46,7 @@ class Record:
             "settings": settings,
             "source": source(),
             "machine": machine(),
-            **_environment(args),
+            **_environment(),
         }
         self.found: list[dict[str, Any]] = []
         self.earlier = _earlier(args, self.about) if args.resume else []
@@ -96,26 +100,36 @@ def finish(benchmark: str, args: argparse.Namespace, result: Mapping[str, Any]) 
     Record(benchmark, args).finish(**result)
 
 
-def is_complete(path: Path) -> bool:
-    """Returns whether a file is all that its benchmark finds, with this source."""
+def measured_here(paths: Sequence[Path]) -> list[Path]:
+    """Returns those files that are all that their benchmarks find, on such a machine as this."""
+    found = {path: _read(path) for path in paths}
+    whole = [path for path, kept in found.items() if kept.get("complete")]
+    now = {"source": source(), "machine": machine(), **_environment()} if whole else {}
+    return [path for path in whole if _is_of(found[path], now)]
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """Reads a result; empty where there is none, or none that can be read."""
     try:
-        kept = json.loads(path.read_text("utf-8"))
+        return {} if path is None else json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        return False
-    return kept.get("complete") is True and kept.get("source") == source()
+        return {}
 
 
-def _earlier(args: argparse.Namespace, about: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _is_of(kept: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Returns whether a result is of the source, the versions and the kind of machine of now."""
+    return (
+        kept.get("source") == now["source"]
+        and kept["versions"] == now["versions"]
+        and all(kept["machine"][key] == now["machine"][key] for key in SAME)
+    )
+
+
+def _earlier(args: argparse.Namespace, now: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Reads the whole parts of an earlier file, if it is of what is measured now."""
-    try:
-        kept = json.loads(args.out.read_text("utf-8"))
-    except (AttributeError, OSError, ValueError):  # There is no file, or no word where it is.
-        return []
-    now = json.loads(json.dumps(about, default=str))
-    for key in ("settings", "source", "versions"):
-        if kept.get(key) != now[key]:
-            return []
-    if kept["machine"]["device"] != now["machine"]["device"]:
+    kept = _read(args.out)
+    settings = json.loads(json.dumps(now["settings"], default=str))
+    if kept.get("settings") != settings or not _is_of(kept, now):
         return []
     return [part for part in kept.get("found", []) if not part.get("unfinished")]
 
@@ -132,17 +146,19 @@ def source() -> str:
     return digest.hexdigest()[:12]
 
 
-def _environment(args: argparse.Namespace) -> dict[str, Any]:
+def _environment() -> dict[str, Any]:
     about: dict[str, Any] = environment()
     for package in ("torch", "keras"):
         try:
             about["versions"][package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    # Where it lies on this machine is nobody's business.
-    given = [
-        text for text in sys.argv[1:] if args.out is None or text not in ("--out", f"{args.out}")
-    ]
+    given, words = [], iter(sys.argv[1:])
+    for word in words:
+        if word.removeprefix("--") not in NOT_SETTINGS:
+            given.append(word)
+        elif word != "--resume":
+            next(words, None)
     about["command"] = shlex.join([f"benchmarks/{Path(sys.argv[0]).name}", *given])
     return about
 
@@ -175,3 +191,8 @@ def _processor() -> str:
 
 def _in_words(name: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in name.items())
+
+
+if __name__ == "__main__":
+    for measured in measured_here([Path(name) for name in sys.argv[1:]]):
+        print(measured)

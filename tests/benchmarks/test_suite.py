@@ -132,14 +132,31 @@ def test_parts_of_other_settings_are_measured_anew(tmp_path, changed):
     assert record(out, **changed).part({"batch": 8}, rounds(9.0))["rate"] == 9.0
 
 
-def test_parts_of_another_source_are_measured_anew(tmp_path):
-    from record import is_complete
+@pytest.mark.parametrize("what", ["source", "versions", "machine"])
+def test_parts_of_another_source_or_machine_are_measured_anew(tmp_path, what):
+    from record import measured_here
 
     out = tmp_path / "lanes.json"
     first = record(out)
     first.part({"batch": 8}, rounds(1.0))
+    assert measured_here([out, tmp_path / "none.json"]) == []
     first.finish()
-    assert is_complete(out)
-    out.write_text(out.read_text().replace(first.about["source"], "before"))
-    assert not is_complete(out)
+    assert measured_here([out]) == [out]
+    kept = json.loads(out.read_text())
+    kept |= {
+        "source": {"source": "before"},
+        "versions": {"versions": {**kept["versions"], "jax": "0.1"}},
+        "machine": {"machine": {**kept["machine"], "device": "another"}},
+    }[what]
+    out.write_text(json.dumps(kept))
+    assert measured_here([out]) == []
     assert record(out).part({"batch": 8}, rounds(9.0))["rate"] == 9.0
+
+
+def test_where_things_lie_on_this_machine_is_not_told(tmp_path, monkeypatch):
+    out = tmp_path / "lanes.json"
+    flags = ["--out", f"{out}", "--repeats", "2", "--python", "there/python", "--resume"]
+    monkeypatch.setattr(sys, "argv", ["somewhere/lanes.py", *flags])
+    record(out, python="there/python").finish()
+    assert json.loads(out.read_text())["command"] == "benchmarks/lanes.py --repeats 2"
+    assert "there" not in out.read_text()
