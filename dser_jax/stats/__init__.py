@@ -2,7 +2,8 @@
 
 In: rows. Out: numbers that a report prints, none of them worded. Open `table.py` first, then
 `rows.py` (what a row says), `means.py` and `paired.py` (intervals and tests over seeds, Holm's
-correction) and `bootstrap.py` (intervals over utterances).
+correction) and `bootstrap.py` (intervals over utterances). `arms/` holds many settings against each
+other: tests of equivalence, ranks, power.
 """
 
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
+    from dser_jax.stats.arms.effects import Effect, effect_size
+    from dser_jax.stats.arms.power import power_of_tost, seeds_needed
+    from dser_jax.stats.arms.tost import Equivalence, tost
     from dser_jax.stats.baselines.fitting import fit_baselines
     from dser_jax.stats.baselines.planning import Baseline, check_baselines, plan_baselines
     from dser_jax.stats.bootstrap import update_intervals
