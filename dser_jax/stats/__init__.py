@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dser_jax.stats.arms.power import power_of_tost, seeds_needed
     from dser_jax.stats.arms.ranks import Ranking, friedman
     from dser_jax.stats.arms.tost import Equivalence, tost
+    from dser_jax.stats.arms.verdicts import Verdict, verdicts
     from dser_jax.stats.baselines.fitting import fit_baselines
     from dser_jax.stats.baselines.planning import Baseline, check_baselines, plan_baselines
     from dser_jax.stats.bootstrap import update_intervals
