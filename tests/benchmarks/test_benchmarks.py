@@ -304,6 +304,30 @@ def test_what_a_graph_cuts_behind_the_longest_row_changes_nothing():
     torch.testing.assert_close(cut, whole)
 
 
+def test_of_the_graphs_the_narrowest_that_holds_a_batch_is_replayed(monkeypatch):
+    torch = pytest.importorskip("torch")
+    import torch_runs
+    from common import MadeUp, paper_config
+    from torch_process import Way
+
+    replayed = []
+
+    def capture(graphs, width):
+        return argparse.Namespace(replay=lambda: replayed.append((width, graphs.rows.tolist())))
+
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
+    monkeypatch.setattr(torch_runs.Graphs, "capture", capture)
+    config = paper_config(argparse.Namespace(units=4, layers=1, tokens=30), 4)
+    way = Way("masked", "graph", 1)
+    run = torch_runs.TorchRun(config, MadeUp(40, tokens=30).make(), way, "cpu")
+    run.epoch()
+    assert sorted(row for _, rows in replayed for row in rows) == list(range(40))
+    narrowest = {min(w for w in (8, 16, 24, 30) if w >= run.lengths[r].max()) for _, r in replayed}
+    assert len(narrowest) > 1
+    for width, rows in replayed:
+        assert width == min(w for w in (8, 16, 24, 30) if w >= run.lengths[rows].max())
+
+
 def test_made_up_utterances_are_as_long_as_iemocaps():
     from common import FRAME_MEAN, TOKEN_MEAN, TOKEN_MEDIAN, TOKENS, MadeUp, lengths
 
