@@ -13,7 +13,7 @@ from dser_jax.data import Data
 from dser_jax.engine.program import lane_state, takes_turns, temporary_bytes
 from dser_jax.plan import tree_bytes
 from dser_jax.system import DserError, last_line, plural
-from dser_jax.training import EVAL_BATCH, Run
+from dser_jax.training import EVAL_BATCH, Run, named
 
 CPU_LANES = 20
 """Lanes on a processor, all cores together, where more of them make nothing faster."""
@@ -165,7 +165,8 @@ def lane_bytes(config: Config, data: Data, state_bytes: int) -> int:
     if data.turns is not None:  # The means of all rows, as they are made and once they are.
         context = 3 * 4 * data.turns.size * max(1, len(data.dialogues)) * config.fades
     trained = int(4 * values * steps * config.units * config.layers)
-    return _STATES * state_bytes + trained + context
+    states = _STATES + 2 * ("gram" in named(config)[1].needs or config.watch_gradients)
+    return states * state_bytes + trained + context
 
 
 def free_bytes(device: jax.Device) -> int | None:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dser_jax.data import Prepared, folds_of
 from dser_jax.experiment.doubts import doubts_of
@@ -13,13 +14,20 @@ from dser_jax.experiment.flags.places import with_places
 from dser_jax.experiment.flags.settings import prepared_of
 from dser_jax.experiment.flags.sweep_file import write_flags
 from dser_jax.experiment.running import run_experiment
+from dser_jax.journal import Row
 from dser_jax.plan import Group
 from dser_jax.report import write_report
 from dser_jax.system import DserError, Signals, settle, tell
 
 
 @with_places
-def conduct(args: argparse.Namespace, groups: Sequence[Group], *, steps: bool = False) -> None:
+def conduct(
+    args: argparse.Namespace,
+    groups: Sequence[Group],
+    *,
+    steps: bool = False,
+    arms: dict[str, Any] | None = None,
+) -> None:
     """Trains what the journal in `--out` does not have yet, and writes the report.
 
     The flags are kept there as `sweep.toml`.
@@ -29,6 +37,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group], *, steps: bool = 
       groups: Runs, one group a program. Under `--split leave_one_session_out` or `folds:N` each is
         trained once for every fold that it is then tested on, and these are pooled.
       steps: Whether each row adds something to the row above; the report then tests each step.
+      arms: What the report holds rows against each other by, where they are arms; see `Options`.
 
     Raises:
       DserError: The data set cannot be used as asked, or the plan looks wrong and nobody says
@@ -53,6 +62,7 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group], *, steps: bool = 
             retry_failed=args.retry_failed,
             part=args.part,
             steps=steps,
+            arms=arms,
             save_seconds=60 * args.save_every,
             ray=args.ray,
             opened=lambda: write_flags(args),
@@ -62,6 +72,39 @@ def conduct(args: argparse.Namespace, groups: Sequence[Group], *, steps: bool = 
         write_report(args.out)
     else:
         tell(f"{args.out}: part {args.part[0]} of {args.part[1]} is done; `dser merge` joins them")
+
+
+def train_beside(
+    args: argparse.Namespace, groups: Sequence[Group], folder: Path, *, report: bool = False
+) -> Sequence[Row]:
+    """Trains runs that others follow from, in a folder of their own, without baselines.
+
+    Args:
+      args: Flags of an experiment.
+      groups: Runs.
+      folder: Their journal's; what it has already is not trained again.
+      report: Whether to write a report of them.
+
+    Returns:
+      Its rows.
+
+    Raises:
+      DserError: The data set cannot be used as asked, or the folder holds another sweep.
+    """
+    with Signals() as signals:
+        view = run_experiment(
+            args.data,
+            folder,
+            groups,
+            lanes=args.lanes,
+            baselines=False,
+            extend=args.extend,
+            save_seconds=60 * args.save_every,
+            stop=lambda: signals.caught,
+        )
+    if report:
+        write_report(folder, followed=True)
+    return view.rows
 
 
 def part_folder(out: str, part: tuple[int, int] | None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,10 @@ class Options:
         that is all of them; else they are an error.
       part: I and N, to train the I-th of N parts of the runs alone.
       steps: Whether each row adds something to the row above, which the report then tests.
+      arms: Where rows are ways to do one thing, what holds them against each other: `reference`,
+        the row that the others are held against, `margin` of equivalence in mean CCC, `alone`, rows
+        that are of one attribute each, `chosen`, what was chosen for each, and of how many
+        `settings`.
       save_seconds: Time between two checkpoints of the lanes in flight.
       ray: Address of a Ray cluster on which to train, as `engine.cluster` takes it.
       opened: Called once the folder is this process's.
@@ -36,6 +41,7 @@ class Options:
     skip_missing: bool = False
     part: tuple[int, int] | None = None
     steps: bool = False
+    arms: dict[str, Any] | None = None
     save_seconds: float = 300.0
     ray: str | None = None
     opened: Callable[[], None] = lambda: None

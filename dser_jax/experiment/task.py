@@ -77,6 +77,8 @@ def make_task(
     }
     if options.steps:
         manifest["steps"] = list(dict.fromkeys(s.name for group in groups for s in group.runs))
+    if options.arms:
+        manifest["arms"] = options.arms
     pools: dict[str, list[str]] = {}
     for group in groups:
         if group.pool and group.config.split not in pools.setdefault(group.pool, []):

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dser_jax.config import Config
+from dser_jax.experiment.conducting import train_beside
 from dser_jax.experiment.flags.settings import make_hparams
-from dser_jax.experiment.running import run_experiment
 from dser_jax.journal import Row, read_journal
 from dser_jax.plan import Group, no_weights
-from dser_jax.report import write_report
 from dser_jax.search import Space, halving, parse_range, random_search, ranked
-from dser_jax.system import DserError, Signals
+from dser_jax.system import DserError
 
 ALWAYS = ("learning_rate=5e-4:2e-2:log", "weight_decay=1e-3:1:log")
 SPEECH, TEXT = "acoustic_dropout=0:0.7", "text_dropout=0:0.7"
@@ -103,15 +102,4 @@ def _search(
     space = Space(dict(map(parse_range, ranges)), make_hparams(args, no_weights()))
     first = min(FIRST_RUNG, max(1, config.max_epochs - 1))
     search = halving(random_search(space, trials), first, ETA)
-    with Signals() as signals:
-        run_experiment(
-            args.data,
-            folder,
-            [Group(config, search=search)],
-            lanes=args.lanes,
-            baselines=False,
-            extend=args.extend,
-            save_seconds=60 * args.save_every,
-            stop=lambda: signals.caught,
-        )
-    write_report(folder, followed=True)
+    train_beside(args, [Group(config, search=search)], folder, report=True)

@@ -55,4 +55,6 @@ def make_row(
         "validation_pred": result.validation_pred,
         "test_pred": result.test_pred,
     }
+    if watched := result.history.watched:
+        arrays |= {f"gradient_{name}": each[:epochs] for name, each in watched._asdict().items()}
     return row, {name: np.asarray(array) for name, array in arrays.items()}

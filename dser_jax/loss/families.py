@@ -90,7 +90,7 @@ def _alone(name: str) -> Weighting:
     """Makes a weighting of one method that looks at gradients."""
     remembers = name == "gradnorm"
 
-    def combine(learned, memory, losses, loss_weights, *, key, setting, gram):
+    def combine(learned, memory, losses, loss_weights, *, gram, key=None, setting=None):
         return _given(_SHARES[name](memory, gram, key, setting), losses, loss_weights)
 
     return Weighting(
@@ -98,8 +98,11 @@ def _alone(name: str) -> Weighting:
         memory=NORMS if remembers else (),
         remember=by_gradients.first_losses if remembers else None,
         update=_next_norms if remembers else None,
-        needs=("key", "setting", "gram"),
+        needs=("gram", *_ALSO.get(name, ())),
     )
+
+
+_ALSO = {"pcgrad": ("key",), "cagrad": ("setting",), "gradnorm": ("setting",)}
 
 
 def _next_norms(

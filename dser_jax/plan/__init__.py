@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dser_jax.plan.grid import (
         GRID_FIELDS,
         LOSS_WEIGHTS,
+        LossWeights,
         Point,
         grid_points,
         hparams_at,
@@ -30,6 +31,6 @@ if TYPE_CHECKING:
     )
     from dser_jax.plan.names import canonical, hparams_json, plain, run_id, run_of, with_later
     from dser_jax.plan.runs import Outcome, RunSpec, stack_hparams, tree_bytes
-    from dser_jax.plan.weights import no_weights, three_weights, two_weights
+    from dser_jax.plan.weights import no_weights, single_task, three_weights, two_weights
 else:
     __getattr__, __dir__, __all__ = exports(__name__)

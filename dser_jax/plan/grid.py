@@ -31,6 +31,7 @@ GRID_FIELDS = (
     *(*LOSS_WEIGHTS, "learning_rate"),
     *("acoustic_dropout", "text_dropout", "fusion_dropout", "patience"),
     *("weight_decay", "modality_dropout", "embedding_dropout", "half_life"),
+    "weighting_setting",
 )
 """What a grid can go over: the loss weights of eq. 5 and 6, and every other traced setting."""
 

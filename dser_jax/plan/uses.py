@@ -66,6 +66,13 @@ def _useless(config: Config, prepared: Prepared) -> Iterator[tuple[str, str]]:
             "weight_decay",
             f"the optimizer {config.optimizer} has no weight decay; --optimizer adamw has",
         )
+    weighting = named(config)[1]
+    for field, need, what in (
+        ("weighting_setting", "setting", "no setting of its own"),
+        ("method", "method", "no methods to choose from"),
+    ):
+        if need not in weighting.needs:
+            yield field, f"the weighting {config.weighting} has {what}"
     if not config.fades:
         yield (
             "half_life",

@@ -14,11 +14,10 @@ from dser_jax.report import files as report_files
 from dser_jax.report.answer import answer, judged
 from dser_jax.report.latex import latex
 from dser_jax.report.remarks import remarks
-from dser_jax.report.sections.gains import gain_sections
+from dser_jax.report.sections.experiment import experiment_sections
 from dser_jax.report.sections.leaks import leak_sections
 from dser_jax.report.sections.paper import paper_csv, paper_sections
 from dser_jax.report.sections.section import Section, Written
-from dser_jax.report.sections.steps import step_sections
 from dser_jax.report.sections.trials import search_sections
 from dser_jax.report.terminal import print_answer, print_line, print_section, print_tables
 from dser_jax.report.text import USUAL, Asked, progress
@@ -80,8 +79,8 @@ def write_report(
         for notice in whole.notices:
             print_line(console, notice)
         return []
-    trials = [*search_sections(whole, followed=followed), *step_sections(whole, groups)]
-    trials += gain_sections(whole, groups, problems)
+    trials = search_sections(whole, followed=followed)
+    trials += experiment_sections(whole, groups, problems)
     for section in trials:
         print_section(console, section)
     console.print()
@@ -173,6 +172,8 @@ def _draw(
                 view, out / f"learning_curves{mark}", rows, problems
             )
             drawn |= figures.search_figures(rows, out, mark)
+            title = f"Gradients of the tasks{which}"
+            drawn[title] = figures.gradient_figure(view, table, out / f"gradients{mark}")
             if scatter:
                 title = f"Parts of the test set{which}"
                 drawn[title] = figures.part_figure(view, table, out / f"parts{mark}")

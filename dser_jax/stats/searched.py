@@ -32,6 +32,7 @@ along the acoustic rates, speech at the rate that the paper picks."""
 OTHERS = (
     *("fusion_dropout", "learning_rate", "patience"),
     *("weight_decay", "modality_dropout", "embedding_dropout", "half_life"),
+    "weighting_setting",
 )
 """What else a grid of the command line can go over."""
 

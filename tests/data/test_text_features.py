@@ -96,6 +96,8 @@ def test_an_unknown_network_is_named_before_anything_is_trained(prepared):
         ({}, "embedding_dropout", "takes away words, and this network reads none"),
         ({"text": None}, "modality_dropout", "takes away one half of two"),
         ({}, "half_life", "--context all, same or both has them"),
+        ({}, "weighting_setting", "the weighting fixed has no setting of its own"),
+        ({"weighting": "mgda"}, "weighting_setting", "mgda has no setting of its own"),
     ],
 )
 def test_what_would_change_nothing_is_refused(prepared, changes, field, said):

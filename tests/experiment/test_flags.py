@@ -33,6 +33,17 @@ def test_the_size_paper_is_what_the_python_api_has():
     assert args.seeds == 20
 
 
+def test_help_names_every_weighting():
+    from dser_jax.loss import WEIGHTINGS
+
+    (action,) = (
+        each
+        for each in make_parser("An experiment.")._actions
+        if "--weighting" in each.option_strings
+    )
+    assert set(re.findall(r"\w+", action.help)) >= set(WEIGHTINGS)
+
+
 def test_the_size_small_is_the_same_in_seven_flags():
     args = arguments(size="small")
     flags = "--units 16 --embedding-dim 16 --text-dense 16 --fusion 16 16 --max-tokens 12"
@@ -103,7 +114,7 @@ def test_every_setting_has_a_flag_or_is_the_experiments_own():
     args = arguments()
     own = {"acoustic", "text", "taps"}
     assert {f.name for f in dataclasses.fields(Config)} - own <= set(vars(args))
-    assert set(HParams._fields) - {"loss_weights"} <= set(vars(args))
+    assert set(HParams._fields) - {"loss_weights", "method"} <= set(vars(args))
 
 
 def test_flags_become_settings():

@@ -9,7 +9,7 @@ import pytest
 from laned import DATASET, LANES, assert_same, compiled, train
 from tiny import CONFIG
 
-from dser_jax.loss import METHODS, WEIGHTINGS, Weighting, find_gradient, weighted_sum
+from dser_jax.loss import METHODS, WEIGHTINGS, Weighting, find_gradient, needed, weighted_sum
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system import DserError
 from dser_jax.training.hparams import HParams
@@ -55,7 +55,7 @@ def test_watching_changes_no_gradient_and_tells_what_each_task_wants():
 def test_heads_get_the_gradient_of_their_own_loss():
     for name in METHODS["gradients"][1:]:
         weighting = WEIGHTINGS[name]
-        given = {"key": jax.random.key(0), "setting": jnp.float32(0)}
+        given = needed(weighting, jax.random.key(0), jnp.float32(0), jnp.int32(0))
         found = find_gradient(weighting, losses_of, PARAMS, weighting.memory, WEIGHTS, given)
         each = jax.grad(lambda p: (WEIGHTS * losses_of(p)[0]).sum())(PARAMS)
         for head in ("valence", "arousal", "dominance"):

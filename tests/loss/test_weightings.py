@@ -30,7 +30,8 @@ def shares(name, rows, key=KEY):
 @partial(jax.jit, static_argnums=0)
 def _shares(name, gram, key):
     weighting = WEIGHTINGS[name]
-    given = {"key": key, "setting": jnp.float32(OWN.get(name, 0)), "gram": gram}
+    known = {"key": key, "setting": jnp.float32(OWN.get(name, 0)), "gram": gram}
+    given = {need: known[need] for need in weighting.needs}
 
     def combined(losses):
         return weighting.combine((), weighting.memory, losses, ONES, **given)

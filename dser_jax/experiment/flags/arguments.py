@@ -7,51 +7,19 @@ import math
 
 from dser_jax.config import (
     CONTEXTS,
-    HALF_LIFE,
     LEAVE_ONE_OUT,
     NORMALIZED,
     PADDINGS,
     PROTOCOLS,
     Config,
 )
+from dser_jax.experiment.flags.numbers import MEASURES, NAMED, NETWORK, RATES, TRAINING
 from dser_jax.experiment.flags.parser import Parser
 from dser_jax.experiment.flags.sizes import SMALL, add_size, shown
 from dser_jax.experiment.flags.sweep_file import add_config
 
 SEEDS = 20
 """Runs a row, unless an experiment or a flag has others."""
-
-_NETWORK = {
-    "units": "width of each layer of the two networks",
-    "layers": "number of those layers",
-    "embedding_dim": "width of the word embedding; of prepared word vectors it is theirs",
-    "text_dense": "width of the dense layer that ends the text network",
-    "max_tokens": "length of a token sequence",
-}
-_TRAINING = {
-    "batch_size": "utterances an optimizer step",
-    "max_epochs": "epochs at most",
-}
-_NAMED = {
-    "loss": "of each attribute: ccc, mse",
-    "weighting": "of the losses of the three: fixed",
-    "optimizer": "rmsprop, adam, adamw, sgd",
-}
-RATES: dict[str, tuple[float | int, str]] = {
-    "acoustic_dropout": (0.1, "dropout of the acoustic network"),
-    "text_dropout": (0.4, "dropout of the text network"),
-    "fusion_dropout": (0.4, "dropout after the fusion"),
-    "learning_rate": (1e-3, "step size of the optimizer"),
-    "patience": (10, "epochs without a better validation loss before a run stops"),
-    "weight_decay": (0.0, "of the optimizer adamw"),
-    "modality_dropout": (0.0, "utterances that lose one half, speech or words, in training"),
-    "embedding_dropout": (0.0, "words of the vocabulary that are left out, batch by batch"),
-    "half_life": (
-        HALF_LIFE,
-        "of --context: so many turns further back a turn weighs half",
-    ),
-}
-"""The traced settings that are one number: the paper's value, and what it is."""
 
 Adder = argparse._ArgumentGroup | argparse.ArgumentParser
 """What flags are added to."""
@@ -137,7 +105,7 @@ def _add_test(group: Adder, usual: dict) -> None:
 
 
 def _add_network(group: Adder, usual: dict) -> None:
-    for name, text in _NETWORK.items():
+    for name, text in NETWORK.items():
         _add_number(group, name, text, usual, type=positive, metavar="N")
     _add_number(
         group,
@@ -185,15 +153,20 @@ def _add_network(group: Adder, usual: dict) -> None:
         action="store_true",
         help="recurrent products in bfloat16: quicker on some devices, and not the same",
     )
+    group.add_argument(
+        "--watch-gradients",
+        action="store_true",
+        help="tell epoch by epoch whether the gradients of the three tasks conflict",
+    )
 
 
 def _add_training(group: Adder, usual: dict) -> None:
-    for name, text in _TRAINING.items():
+    for name, text in TRAINING.items():
         _add_number(group, name, text, usual, type=positive, metavar="N")
     for name, (value, text) in RATES.items():
-        metavar = "N" if isinstance(value, int) else "TURNS" if name == "half_life" else "RATE"
+        metavar = "N" if isinstance(value, int) else MEASURES.get(name, "RATE")
         _add_number(group, name, text, usual, type=type(value), metavar=metavar)
-    for name, text in _NAMED.items():
+    for name, text in NAMED.items():
         default = usual[name]
         group.add_argument(
             flag_of(name), default=default, metavar="NAME", help=f"{text} ({default})"

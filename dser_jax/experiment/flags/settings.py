@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from dser_jax.config import FOLDS, LEAVE_ONE_OUT, Config
-from dser_jax.experiment.flags.arguments import RATES, flag_of
+from dser_jax.experiment.flags.arguments import flag_of
+from dser_jax.experiment.flags.numbers import RATES
 from dser_jax.experiment.flags.places import with_places
 from dser_jax.experiment.flags.sizes import settle_size
 from dser_jax.system import DserError
@@ -57,7 +58,7 @@ def make_hparams(
     for name in (name for name in RATES if name.endswith("_dropout")):
         if not 0 <= (rate := values[name]) < 1:
             raise DserError(f"{flag_of(name)} is {rate}; expected 0 or more and below 1")
-    for name in ("learning_rate", "weight_decay"):
+    for name in ("learning_rate", "weight_decay", "weighting_setting"):
         if not 0 <= (rate := values[name]) < math.inf:
             raise DserError(f"{flag_of(name)} is {rate}; expected 0 or more")
     if not 0 < (turns := values["half_life"]) < math.inf:

@@ -1,6 +1,7 @@
 """Figures of a journal."""
 
 from dser_jax.report.figures.curves import learning_curves
+from dser_jax.report.figures.gradients import gradient_figure
 from dser_jax.report.figures.parts import part_figure
 from dser_jax.report.figures.result import result_figure
 from dser_jax.report.figures.scatter import gold_vs_pred
@@ -9,6 +10,7 @@ from dser_jax.report.figures.trials import trial_figure
 
 __all__ = [
     "gold_vs_pred",
+    "gradient_figure",
     "learning_curves",
     "part_figure",
     "result_figure",

@@ -1,0 +1,211 @@
+"""Ways to weigh three losses, held against each other: the arms, their settings, and the choice.
+
+Each arm tries the same number of settings, drawn once for all of them: a learning rate, and what is
+its own (a temperature, or for the tuned fixed weights the weights). The best on validation goes on
+with new seeds, the same in all arms, so that start, shuffles and dropout are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from dser_jax.config import Config
+from dser_jax.corpora import ATTRS
+from dser_jax.journal import Row
+from dser_jax.plan import (
+    Group,
+    LossWeights,
+    RunSpec,
+    no_weights,
+    single_task,
+    three_weights,
+    two_weights,
+)
+from dser_jax.system import DserError
+from dser_jax.training import HParams
+
+TUNED = "fixed, tuned"
+"""The arm whose weights are drawn."""
+
+RATES = (3e-4, 1e-2)
+"""Learning rates to draw from, evenly in their logarithms."""
+
+RANGES = {
+    "dwa": (0.5, 8.0),
+    "stch": (0.02, 1.0),
+    "cagrad": (0.1, 0.9),
+    "gradnorm": (0.5, 3.0),
+    "famo": (0.005, 0.1),
+}
+"""Of the settings that methods have of their own; likewise."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to weigh.
+
+    Attributes:
+      name: As tables have it.
+      method: As `loss.methods` has it.
+      weights: Loss weights; None where they are drawn.
+      attr: Whose CCC it is chosen by; None for the mean of all.
+    """
+
+    name: str
+    method: str = "fixed"
+    weights: LossWeights | None = (1.0, 1.0, 1.0)
+    attr: str | None = None
+
+
+class Setting(NamedTuple):
+    """What an arm tries, or what was chosen: as `HParams` has it."""
+
+    learning_rate: float
+    own: float
+    weights: LossWeights
+
+
+def all_arms(names: Sequence[str] = ()) -> list[Arm]:
+    """Lists the arms: the tasks alone, equal, the paper's and tuned weights, and every method.
+
+    Args:
+      names: Only these, if any.
+
+    Raises:
+      DserError: There is no arm of such a name.
+    """
+    from dser_jax.loss import methods
+
+    arms = [Arm(f"{attr} alone", weights=single_task(attr), attr=attr) for attr in ATTRS]
+    arms += [
+        Arm("equal weights", weights=no_weights()),
+        Arm("0.7/0.2/0.1", weights=two_weights(0.7, 0.2)),
+        Arm("0.9/0.9/0.2", weights=three_weights(0.9, 0.9, 0.2)),
+        Arm(TUNED, weights=None),
+    ]
+    arms += [Arm(name, name) for name in methods() if name not in ("fixed", "sum")]
+    known = [arm.name for arm in arms]
+    for name in names:
+        if name not in known:
+            raise DserError(f"--arms {name}: expected some of {', '.join(known)}")
+    return [arm for arm in arms if not names or arm.name in names]
+
+
+def settings_of(arm: Arm, count: int, rate: float) -> list[Setting]:
+    """Draws what an arm tries; the first is `rate` with what the method's authors have.
+
+    The learning rates are the same in all arms.
+    """
+    found = []
+    for number in range(count):
+        random = np.random.default_rng([0, number])
+        drawn, at, simplex = random.random(), random.random(), random.dirichlet(np.ones(3))
+        own = _between(RANGES[arm.method], at) if number and arm.method in RANGES else 0.0
+        valence, arousal, dominance = (float(f"{3 * each:.3g}") for each in simplex)
+        weights = arm.weights or (valence, arousal, dominance)
+        found.append(Setting(_between(RATES, drawn) if number else rate, own, weights))
+    return found
+
+
+def groups_of(
+    config: Config, usual: HParams, runs: Mapping[str, tuple[Arm, Setting]], seeds: range
+) -> list[Group]:
+    """Makes a program a family of methods; every run trains all epochs, so that costs are equal.
+
+    Args:
+      config: Of the networks.
+      usual: Settings that no arm varies.
+      runs: By the name of the row: whose it is, and with what.
+      seeds: Of each.
+    """
+    from dser_jax.loss import METHODS, methods
+
+    known, specs = methods(), {}
+    for name, (arm, setting) in runs.items():
+        method = known[arm.method]
+        hparams = usual._replace(
+            loss_weights=np.asarray(setting.weights, np.float32),
+            learning_rate=np.float32(setting.learning_rate),
+            weighting_setting=np.float32(setting.own),
+            method=np.int32(method.number if method.weighting in METHODS else 0),
+            patience=np.int32(config.max_epochs),
+        )
+        mine = specs.setdefault(method.weighting, [])
+        mine += [RunSpec(name, hparams, seed) for seed in seeds]
+    return [Group(replace(config, weighting=family), tuple(mine)) for family, mine in specs.items()]
+
+
+def tried(arms: Sequence[Arm], count: int, rate: float) -> dict[str, tuple[Arm, Setting]]:
+    """Names all that is tried, by the rows of the first journal."""
+    return {
+        _named(arm, number): (arm, setting)
+        for arm in arms
+        for number, setting in enumerate(settings_of(arm, count, rate))
+    }
+
+
+def best_of(
+    arms: Sequence[Arm], count: int, rate: float, rows: Sequence[Row]
+) -> dict[str, tuple[float, Setting]]:
+    """Chooses for each arm what is best on validation, in the mean of its seeds.
+
+    Args:
+      arms: Which.
+      count: Settings of each.
+      rate: As for `settings_of`.
+      rows: Of the first journal.
+
+    Returns:
+      By arm, the mean CCC on validation and the setting. A run that diverged counts as 0.
+
+    Raises:
+      DserError: Of an arm not all runs have ended.
+    """
+    values: dict[str, list[float]] = {}
+    measured = {_named(arm, number): arm.attr for arm in arms for number in range(count)}
+    for row in rows:
+        if row["name"] in measured:
+            ended = row["status"] == "ok"
+            ccc = row["validation"]["ccc"] if ended else {}
+            value = ccc.get(measured[row["name"]] or "mean")
+            values.setdefault(row["name"], []).append(0.0 if value is None else float(value))
+    chosen = {}
+    for arm in arms:
+        settings = settings_of(arm, count, rate)
+        if any(_named(arm, number) not in values for number in range(count)):
+            raise DserError(f"{arm.name}: not all of its settings have been trained")
+        means = [float(np.mean(values[_named(arm, number)])) for number in range(count)]
+        at = int(np.argmax(means))
+        chosen[arm.name] = (means[at], settings[at])
+    return chosen
+
+
+def reference_of(arms: Sequence[Arm], chosen: Mapping[str, tuple[float, Setting]]) -> str:
+    """Names the fixed weights of all tasks that are best on validation."""
+    fixed = [arm.name for arm in arms if arm.method == "fixed" and arm.attr is None]
+    if not fixed:
+        raise DserError("--arms: without fixed weights there is nothing to hold the others against")
+    return max(fixed, key=lambda name: chosen[name][0])
+
+
+def simplex(step: float = 0.1) -> Iterator[LossWeights]:
+    """Yields all weights that are multiples of a step and add up to 1: 66 of them for 0.1."""
+    parts = round(1 / step)
+    for first in range(parts + 1):
+        for second in range(parts + 1 - first):
+            weights = (first, second, parts - first - second)
+            yield tuple(round(each * step, 10) for each in weights)  # pyrefly: ignore
+
+
+def _named(arm: Arm, number: int) -> str:
+    return f"{arm.name} | {number}"
+
+
+def _between(ends: tuple[float, float], at: float) -> float:
+    low, high = (math.log(end) for end in ends)
+    return float(f"{math.exp(low + at * (high - low)):.3g}")

@@ -1,0 +1,125 @@
+"""Arms of an experiment: what each tries, what is chosen, and that seeds start alike in all."""
+
+import numpy as np
+import pytest
+from tiny import CONFIG
+
+from dser_jax.experiment.arms import (
+    RANGES,
+    RATES,
+    TUNED,
+    all_arms,
+    best_of,
+    groups_of,
+    reference_of,
+    settings_of,
+    simplex,
+    tried,
+)
+from dser_jax.loss import METHODS, WEIGHTINGS, methods
+from dser_jax.system import DserError
+from dser_jax.training import HParams
+
+
+def test_there_is_an_arm_of_every_method():
+    arms = {arm.name: arm for arm in all_arms()}
+    assert set(methods()) - {"fixed", "sum"} <= set(arms)
+    assert {"valence alone", "equal weights", "0.7/0.2/0.1", "0.9/0.9/0.2", TUNED} <= set(arms)
+    assert arms["valence alone"].weights == (1, 0, 0)
+    assert set(RANGES) <= set(arms)
+    for name in RANGES:  # Those that take a setting are those that draw one.
+        assert "setting" in WEIGHTINGS[name].needs
+    alone = {n for n, w in WEIGHTINGS.items() if "setting" in w.needs and n not in METHODS}
+    assert alone == set(RANGES)
+    assert [arm.name for arm in all_arms(["dwa", "equal weights"])] == ["equal weights", "dwa"]
+    with pytest.raises(DserError, match=r"--arms dwq: expected some of valence alone, "):
+        all_arms(["dwq"])
+
+
+def test_all_arms_try_as_many_settings_with_the_same_rates():
+    arms = all_arms()
+    found = {arm.name: settings_of(arm, 6, 1e-3) for arm in arms}
+    rates = {tuple(each.learning_rate for each in settings) for settings in found.values()}
+    assert len(rates) == 1
+    (rates,) = rates
+    assert rates[0] == 1e-3
+    assert all(RATES[0] <= rate <= RATES[1] for rate in rates)
+    assert len(set(rates)) == 6
+    for name, (low, high) in RANGES.items():
+        own = [each.own for each in found[name]]
+        assert own[0] == 0  # What its authors have.
+        assert all(low <= each <= high for each in own[1:])
+    assert all(each.own == 0 for each in found["equal weights"])
+    drawn = [each.weights for each in found[TUNED]]
+    assert len(set(drawn)) == 6
+    assert all(sum(each) == pytest.approx(3, abs=0.02) for each in drawn)
+    # More settings begin with those of fewer.
+    assert settings_of(arms[-1], 3, 1e-3) == found[arms[-1].name][:3]
+
+
+def test_runs_are_a_program_a_family_with_equal_seeds_and_all_epochs():
+    arms = all_arms(["equal weights", "dwa", "cagrad", "famo"])
+    runs = {arm.name: (arm, settings_of(arm, 2, 1e-3)[1]) for arm in arms}
+    groups = groups_of(CONFIG, HParams(), runs, range(100, 103))
+    assert {group.config.weighting for group in groups} == {"losses", "gradients", "famo"}
+    specs = [spec for group in groups for spec in group.runs]
+    for name in runs:
+        mine = [spec for spec in specs if spec.name == name]
+        assert [spec.seed for spec in mine] == [100, 101, 102]
+        assert all(int(spec.hparams.patience) == CONFIG.max_epochs for spec in mine)
+    by_name = {spec.name: spec.hparams for spec in specs}
+    assert int(by_name["dwa"].method) == METHODS["losses"].index("dwa")
+    assert int(by_name["cagrad"].method) == METHODS["gradients"].index("cagrad")
+    assert int(by_name["famo"].method) == 0
+    assert float(by_name["cagrad"].weighting_setting) == np.float32(runs["cagrad"][1].own)
+
+
+def rows(arms, count, value):
+    return [
+        {
+            "name": name,
+            "seed": seed,
+            "status": "ok",
+            "validation": {"ccc": {attr: value(name, attr) for attr in ATTRS}},
+        }
+        for name in tried(arms, count, 1e-3)
+        for seed in range(2)
+    ]
+
+
+ATTRS = ("valence", "arousal", "dominance", "mean")
+
+
+def test_each_arm_is_chosen_on_validation_by_what_it_is_for():
+    arms = all_arms(["valence alone", "equal weights", TUNED, "dwa"])
+
+    def value(name, attr):
+        number = int(name[-1])
+        return {"valence": number, "mean": -number}.get(attr, 0) / 10 + ("tuned" in name) / 100
+
+    chosen = best_of(arms, 3, 1e-3, rows(arms, 3, value))
+    settings = {arm.name: settings_of(arm, 3, 1e-3) for arm in arms}
+    assert chosen["valence alone"] == (pytest.approx(0.2), settings["valence alone"][2])
+    assert chosen["dwa"] == (pytest.approx(0.0), settings["dwa"][0])
+    assert reference_of(arms, chosen) == TUNED
+    with pytest.raises(DserError, match="without fixed weights"):
+        reference_of(all_arms(["dwa"]), chosen)
+
+
+def test_a_run_that_diverged_is_worth_nothing_and_none_may_lack():
+    arms = all_arms(["equal weights", "stch"])
+    found = rows(arms, 2, lambda name, attr: 0.9 if name == "stch | 0" else 0.5)
+    for row in found:
+        if row["name"] == "stch | 0":
+            row["status"] = "diverged"
+    assert best_of(arms, 2, 1e-3, found)["stch"][1] == settings_of(arms[1], 2, 1e-3)[1]
+    with pytest.raises(DserError, match="stch: not all of its settings"):
+        best_of(arms, 2, 1e-3, found[:-2])
+
+
+def test_the_simplex_in_steps_of_a_tenth():
+    points = list(simplex())
+    assert len(points) == len(set(points)) == 66
+    assert all(sum(point) == pytest.approx(1) for point in points)
+    assert (0.7, 0.2, 0.1) in points
+    assert (1.0, 0.0, 0.0) in points
