@@ -11,7 +11,15 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.report.collection import write_collection
+    from dser_jax.report.figures.arms import difference_figure
+    from dser_jax.report.figures.ranks import rank_figure
     from dser_jax.report.page.writing import write_page
+    from dser_jax.report.sections.verdicts import (
+        conclusion,
+        plan_sentence,
+        verdict_section,
+        verdict_sentence,
+    )
     from dser_jax.report.text import Asked
     from dser_jax.report.trackers.tensorboard import to_tensorboard
     from dser_jax.report.trackers.tracked import tracked

@@ -35,6 +35,7 @@ def test_tost_equals_statsmodels(margin, t_low, t_high, p):
     assert (found.t_low, found.t_high) == pytest.approx((t_low, t_high))
     assert found.p == pytest.approx(p)
     assert (found.low, found.high) == pytest.approx((0.0010137503323019957, 0.009986249667698004))
+    assert found.deviation == pytest.approx(np.std(GIVEN, ddof=1))
     assert found.equivalent
 
 

@@ -119,6 +119,30 @@ def told_apart(names: Sequence[str], longest: int = 30) -> tuple[list[str], str]
     return [" ".join(each).strip(",") for each in kept], " ".join(common).strip(",")
 
 
+def labels_of(names: Sequence[str], limit: int) -> list[str]:
+    """Cuts long names; those that would look alike lose the words that they begin and end with."""
+    cut = [shorten(name, limit) for name in names]
+    for label in {each for each in cut if cut.count(each) > 1}:
+        alike = [place for place, each in enumerate(cut) if each == label]
+        words = [names[place].split(" ") for place in alike]
+        first, last = _shared(words), _shared([each[::-1] for each in words])
+        if first + last < min(map(len, words)):
+            for place, each in zip(alike, words, strict=True):
+                kept = " ".join(each[first : len(each) - last])
+                cut[place] = "…" * (first > 0) + shorten(kept, limit - 2) + "…" * (last > 0)
+    return cut
+
+
+def _shared(words: Sequence[Sequence[str]]) -> int:
+    """Counts the words that all lists begin with."""
+    count = 0
+    for column in zip(*words, strict=False):
+        if len(set(column)) > 1:
+            break
+        count += 1
+    return count
+
+
 def wrapped(text: str, width: int) -> str:
     """Breaks lines that are longer than so many letters."""
     return "\n".join(textwrap.fill(line, width) for line in text.splitlines())

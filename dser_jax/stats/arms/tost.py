@@ -24,19 +24,21 @@ class Equivalence:
       margin: The least difference that would matter, in the unit of the scores.
       difference: The mean; None without a finite difference at each seed.
       alpha: The level of the test.
+      deviation: Their standard deviation, from which `seeds_needed` plans.
       low, high: The interval of level 1 - 2 alpha. It lies inside the margins exactly where the
         test rejects, so that `max(-low, high)` is the margin from which on it would.
       t_low, t_high: The statistics against -margin and against margin, with n - 1 degrees of
         freedom; the first should be far above 0, the second far below.
       p: The larger p-value of the two: the probability of a mean so far inside the margins, if the
         true one were on the nearer of them.
-      note: Why there is no test; then `p` and the fields from `low` to `t_high` are None.
+      note: Why there is no test; then `p` and the fields from `deviation` to `t_high` are None.
     """
 
     n: int
     margin: float
     difference: float | None
     alpha: float
+    deviation: float | None = None
     low: float | None = None
     high: float | None = None
     t_low: float | None = None
@@ -95,11 +97,13 @@ def tost(differences: ArrayLike, margin: float, confidence: float = LEVEL) -> Eq
         return Equivalence(n, margin, mean, alpha, note=note)
     from scipy import special
 
-    error = float(values.std(ddof=1)) / math.sqrt(n)
+    deviation = float(values.std(ddof=1))
+    error = deviation / math.sqrt(n)
     reach = float(special.stdtrit(n - 1, confidence)) * error
     t_low, t_high = (mean + margin) / error, (mean - margin) / error
     p = max(float(special.stdtr(n - 1, t)) for t in (-t_low, t_high))
-    return Equivalence(n, margin, mean, alpha, mean - reach, mean + reach, t_low, t_high, p)
+    ends = (mean - reach, mean + reach)
+    return Equivalence(n, margin, mean, alpha, deviation, *ends, t_low, t_high, p)
 
 
 def why_untested(differences: NDArray[np.float64], scale: float = 0.0) -> str:
