@@ -18,6 +18,7 @@ to the kernels' once a chunk, by products over all of its steps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -147,6 +148,18 @@ def _used(gates: Float[Array, "*shape gates"]):
     return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
 
 
+def _slopes(cell: Array, earlier: Array, gates: Sequence[Array]):
+    """Returns what the gradients of state and cell are multiplied by on their way back.
+
+    That is: the state's, for the cell; the output gate's by the state's, and the other gates' by
+    the cell's; the cell's, for the cell before, which is `earlier`.
+    """
+    i, f, g, o = gates
+    shown = jnp.tanh(cell)
+    of_gates = (g * i * (1 - i), earlier * f * (1 - f), i * (1 - g * g), shown * o * (1 - o))
+    return o * (1 - shown * shown), of_gates, f
+
+
 def _narrowed(kernel: Float[Array, "k n"], half: bool) -> Float[Array, "k n"]:
     """Returns a kernel as products of each step take it: in bfloat16, if `half`.
 
@@ -237,37 +250,25 @@ def _backward(d_states, d_cells, x, kernels: Kernels, before, window: Window, ke
         flat = take_chunk(x, chunk).reshape(steps * rows, feat)
         flat_states = earlier_states.reshape(steps * rows, units)
         if used:
-            i, f, g, o = jnp.split(used[0], 4, axis=-1)
+            gates = jnp.split(used[0], 4, axis=-1)
         else:
             gates = flat @ kernels.inputs + kernels.bias[None] + _product(flat_states, recurrent)
-            i, f, g, o = _used(gates.reshape(steps, rows, -1))
-        shown = jnp.tanh(cells)
-        # What the gradients of cell and state are multiplied by to be those of the gates.
-        factors = jnp.stack(
-            [g * i * (1 - i), earlier_cells * f * (1 - f), i * (1 - g * g), shown * o * (1 - o)], 2
-        )
-        of_state = jnp.arange(4)[None, :, None] == 3
+            gates = _used(gates.reshape(steps, rows, -1))
+        slopes = _slopes(cells, earlier_cells, gates)
 
         def step(carry, inputs):
             d_state, d_cell = carry
-            outer, outer_cell, through, factors, forget, begins = inputs
+            outer, outer_cell, (of_state, of_gates, forget), begins = inputs
             d_state = d_state + outer
             d_cell = d_cell if outer_cell is None else d_cell + outer_cell
-            d_cell = d_cell + d_state * through
-            d_gates = factors * jnp.where(of_state, d_state[:, None], d_cell[:, None])
-            d_gates = d_gates.reshape(rows, 4 * units)
+            d_cell = d_cell + d_state * of_state
+            d_gates = zip(of_gates, (d_cell, d_cell, d_cell, d_state), strict=True)
+            d_gates = jnp.concatenate([slope * outer for slope, outer in d_gates], axis=-1)
             onto = (_product(d_gates, back), d_cell * forget)
             return _restarted(onto, None, begins), (d_gates, None if before is None else onto)
 
         outer_cells = None if d_cells is None else take_chunk(d_cells, chunk)
-        inputs = (
-            take_chunk(d_states, chunk),
-            outer_cells,
-            o * (1 - shown * shown),
-            factors,
-            f,
-            begins,
-        )
+        inputs = (take_chunk(d_states, chunk), outer_cells, slopes, begins)
         carry, (d_gates, onto) = scan(window.schedule, step, carry, inputs, reverse=True)
         d_gates = d_gates.reshape(steps * rows, 4 * units)
         d_kernels = Kernels(
