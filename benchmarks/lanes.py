@@ -8,9 +8,15 @@ a row of Table 3: sequences of descriptors, of which 450 of 3409 frames are real
 
     python benchmarks/lanes.py
     python benchmarks/lanes.py --batch 8 --lanes 1 20 --plain-lanes 1 20
+
+Every order in which a device may go through the steps (`dser_jax/models/schedules.py`), with loops
+launched kernel by kernel and as graphs, side by side: whether the rule chooses well on yours.
+
+    python benchmarks/lanes.py --schedules packed lean rows --graphs 0 1 --frames 0
 """
 
 import dataclasses
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,6 +34,9 @@ Key = tuple[str, int]
 HELP = {
     "plain_lanes": "lanes of the plain side",
     "half_lanes": "lanes whose recurrent products take bfloat16, at the small batch; 0 for none",
+    "schedules": "orders of the recurrence's steps to compare: packed, lean, rows, or what the "
+    "device has by default (rule)",
+    "graphs": "how a GPU launches loops: kernel by kernel (0), as graphs (1), by default (rule)",
     "frames": "frames of the longest utterance in Table 3's row",
     "frame_lanes": "lanes of either side in Table 3's row",
     "frame_steps": "optimizer steps an epoch in Table 3's row",
@@ -37,9 +46,13 @@ HELP = {
 def sides(config, data: MadeUp, ours: list[int], plain: list[int], args) -> dict[Key, Side]:
     """Returns the sides of a part, by name and number of lanes."""
     found = {}
-    for padding in args.padding:
+    for padding, schedule, graphs in itertools.product(args.padding, args.schedules, args.graphs):
         changed = dataclasses.replace(config, padding=padding)
-        found |= {(padding, lanes): Side(changed, data, lanes) for lanes in ours}
+        chosen = {"DSER_RECURRENCE": schedule, "DSER_LOOP_GRAPHS": graphs}
+        under = tuple((name, value) for name, value in chosen.items() if value != "rule")
+        name = padding + f", {schedule}" * (schedule != "rule")
+        name += f", graphs {graphs}" * (graphs != "rule")
+        found |= {(name, lanes): Side(changed, data, lanes, under=under) for lanes in ours}
     return found | {("plain", lanes): Side(config, data, lanes, plain=True) for lanes in plain}
 
 

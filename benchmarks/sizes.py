@@ -23,6 +23,7 @@ WIDE = {"small": 2, "cpu": 2, "gpu": 60}
 STEPS = {"batch": ([4], [8, 256], [8, 256]), "steps": ([2], [8, 2], [16, 4])}
 TURNS = {"repeats": (1, 3, 5)}
 ONE, BOTH = ["keras"], ["keras", "masked"]
+RULE = ["rule"]
 
 SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
     "lanes": {
@@ -30,6 +31,8 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
         "lanes": ([2], [1, 2, 8], [1, 20, 256]),
         "plain_lanes": ([2], [1, 8], [1, 20, 256]),
         "half_lanes": ([0], [0], [20, 256]),
+        "schedules": (RULE, RULE, RULE),
+        "graphs": (RULE, RULE, RULE),
         "frames": (0, FRAMES, FRAMES),
         "frame_lanes": ([1], [1], [20]),
         "frame_steps": (1, 2, 4),

@@ -107,6 +107,26 @@ def test_products_in_half_precision_are_a_side_of_their_own(tmp_path, monkeypatc
     assert [row["side"] for row in part["rows"]] == ["keras", "plain", "masked, half"]
 
 
+def test_every_schedule_is_a_side_of_its_own(tmp_path, monkeypatch, capfd):
+    from dser_jax.models import schedules
+
+    chosen, choose = [], schedules.choose
+
+    def noting(*given):
+        chosen.append(choose(*given))
+        return chosen[-1]
+
+    monkeypatch.setattr("dser_jax.models.sequences.choose", noting)
+    monkeypatch.delenv(schedules.VARIABLE, raising=False)
+    flags = ("--schedules", "rule", "rows", "--graphs", "0", "--plain-lanes", "1")
+    _, result = run("lanes", tmp_path, monkeypatch, capfd, *flags)
+    (part,) = result["found"]
+    sides = [row["side"] for row in part["rows"]]
+    assert sides == ["keras, graphs 0", "keras, rows, graphs 0", "plain"]
+    assert {schedules.SCHEDULES[name] for name in ("packed", "rows")} == set(chosen)
+    assert schedules.VARIABLE not in os.environ
+
+
 def test_a_prediction_is_that_of_an_epoch_and_of_a_run(tmp_path, monkeypatch, capfd):
     flags = ("--experiment", "fig4", "--predict", "0.01", "--rows", "480", "--lanes", "50")
     printed, result = run("table6", tmp_path, monkeypatch, capfd, *flags)
