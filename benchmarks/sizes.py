@@ -91,6 +91,15 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
         "square": (64, 2048, 8192),
         "megabytes": (1, 256, 4096),
     },
+    "kernels": {
+        "batch": STEPS["batch"],
+        "lanes": (2, 20, 20),
+        "schedules": (["lean", "rows"], ["packed", "lean", "rows"], ["packed", "lean", "rows"]),
+        "padding": (ONE, BOTH, BOTH),
+        "longest": (6, 65, 65),
+        "target": ("here", "here", "here"),
+        **WIDTHS,
+    },
     "compile": {
         "batch": STEPS["batch"],
         "lanes": ([2], [20], [20]),

@@ -25,6 +25,7 @@ KEYS = {
     "table6": {"found", "padding_used", "steps_a_run", "total_seconds"},
     "roofline": {"found", "mean_tokens"},
     "compile": {"found"},
+    "kernels": {"found"},
     "features": {"frames_per_second", "speed_up", "largest_relative_difference", "opensmile"},
     "opening": {"seconds", "check_seconds_a_gigabyte", "processor_seconds_a_gigabyte"},
     "refill": {"seconds", "ratio", "occupancy", "same_results"},
@@ -37,7 +38,10 @@ ALWAYS = {
     *("benchmark", "complete", "date", "settings", "source", "machine", "versions"),
     *("git_commit", "command"),
 }
-PLAIN_JAX = ("lanes", "table6", "roofline", "refill", "features", "opening", "compile", "pending")
+PLAIN_JAX = (
+    *("lanes", "table6", "roofline", "refill", "features", "opening", "compile", "kernels"),
+    "pending",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +103,20 @@ def test_each_ends_well_and_prints_its_json(name, compiled, tmp_path, monkeypatc
 
         named = module.programs(settings(name, "small"))
         assert compiled == {(side.config, side.lanes) for side in named}
+
+
+def test_instructions_of_loops_count_as_often_as_they_run():
+    from kernels import computations, launches
+
+    def loop(x):
+        twice = jax.lax.fori_loop(0, 7, lambda _, x: jnp.sort(jnp.sin(x)), x)
+        return jax.lax.while_loop(lambda x: x.sum() < 9, lambda x: jnp.sort(x + 1), twice)
+
+    text = jax.jit(loop).lower(jnp.zeros(5)).compile().as_text()
+    counted = [launches(computations(text), rounds) for rounds in (0, 1, 5)]
+    assert counted[0] >= 7 * 2  # a sort, and what makes the sine
+    assert counted[1] - counted[0] >= 2
+    assert counted[2] - counted[0] == 5 * (counted[1] - counted[0])
 
 
 def test_products_in_half_precision_are_a_side_of_their_own(tmp_path, monkeypatch, capfd):
