@@ -170,7 +170,7 @@ def count(batch: int, args, mesh: jax.sharding.Mesh) -> Iterator[dict[str, Any]]
 
 def main() -> None:
     """Counts for each batch size."""
-    args = parse(__doc__, "kernels", HELP)
+    args = parse(__doc__, "kernels", HELP, cache=False)
     record, mesh = Record("kernels", args), mesh_of(args.target)
     for batch in args.batch:
         rows = record.part({"batch": batch}, count(batch, args, mesh))["rows"]

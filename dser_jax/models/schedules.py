@@ -68,8 +68,12 @@ SCHEDULES = {
 def choose(fed: bool, utterances: int) -> Schedule:
     """Chooses the schedule of a batch, by what is known before anything is compiled.
 
-    Nothing is timed here: a run that is resumed meets the same schedule on a device of the same
-    kind, so that it goes on bit by bit.
+    On a GPU, few rows in which padding is fed are run through: end to end, the states on padding
+    are as many serial steps again, which on an H100 was slower than a plain scan (docs/speed.md).
+    Where padding is skipped, rows would run through steps that no utterance of any lane has. That
+    this chooses well was counted in kernels (benchmarks/kernels.py), not timed yet:
+    `benchmarks/lanes.py --schedules` does. Nothing is timed here, so that a run that is resumed
+    meets the same schedule on a device of the same kind, and goes on bit by bit.
 
     Args:
       fed: Whether padding is fed to the network.
