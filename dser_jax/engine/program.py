@@ -142,15 +142,15 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     plain: dict[str, bool | str] = {}
     if device.platform == "cpu":
         plain = {"xla_backend_optimization_level": "0"}
-    at_once = loop_options(device.platform, device.device_kind)
     with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
+        at_once = pool.submit(loop_options, device.platform, device.device_kind)
         compiling = [
-            pool.submit(function.lower(*arguments).compile, compiler_options=options)
+            pool.submit(_compiled, function.lower(*arguments), options)
             for function, arguments, options in (
-                (advance, (hparams, state, data), at_once or None),
-                (fill, (state, number, seed, data), None),
-                (harvest, (state, number, data), None),
-                (put, (state, number, one), plain),
+                (advance, (hparams, state, data), at_once.result),
+                (fill, (state, number, seed, data), dict),
+                (harvest, (state, number, data), dict),
+                (put, (state, number, one), lambda: plain),
             )
         ]
         advance, fill, harvest, put = (each.result() for each in compiling)
@@ -166,6 +166,10 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
         harvest=harvest,
         place=lambda hparams: jax.device_put(hparams, each),
     )
+
+
+def _compiled(lowered: Any, options: Callable[[], dict[str, bool | str]]) -> Any:
+    return lowered.compile(compiler_options=options() or None)
 
 
 def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
