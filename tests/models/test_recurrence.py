@@ -224,6 +224,7 @@ def casts(jaxpr, looped=False):
 def test_the_schedule_goes_with_the_device_and_is_overruled_by_name(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     packed, lean, rows = SCHEDULES.values()
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
     assert choose(True, 8) == choose(False, 256) == packed
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert choose(True, 8) == choose(True, FEW) == rows
@@ -291,7 +292,8 @@ def test_each_step_has_its_place_and_rows_are_nearly_alike(count, kind):
     assert int(places.window.start) == chunks - -(-load.max() // size)
 
 
-def test_few_places_stay_empty_where_lengths_are_those_of_speech():
+def test_few_places_stay_empty_where_lengths_are_those_of_speech(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "packed")
     random = np.random.default_rng(0)
     lengths = np.clip(np.round(np.exp(random.normal(2.2, 0.72, 256))), 1, 100).astype(int)
     places = find_places(jnp.asarray(lengths), 100)
