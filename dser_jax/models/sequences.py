@@ -75,7 +75,7 @@ class Steps(NamedTuple):
       x: Inputs or states, each in its place.
       places: Where that is.
       padding: What stands on padding, where it is fed to the network, divided into chunks of which
-        the first is filled up in front; None where padding is skipped.
+        the first is filled up in front; None where padding is skipped, or lies in the rows.
     """
 
     x: Float[Array, "chunk step row feat"]
