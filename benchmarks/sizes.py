@@ -114,6 +114,12 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
         "repeats": (1, 3, 3),
     },
     "opening": {"megabytes": (2, 1024, 4096), "repeats": (1, 5, 5)},
+    "weightings": {
+        **STEPS,
+        "lanes": ([2], [8], [20, 256]),
+        **WIDTHS,
+        **TURNS,
+    },
     "refill": {
         "runs": (3, 200, 2000),
         "lanes": (2, 16, 256),

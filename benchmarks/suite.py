@@ -12,6 +12,7 @@ SUITE: dict[str, tuple[str, tuple[str, ...]]] = {
     "versus_keras": ("versus_keras", ()),
     "versus_nkululeko": ("versus_nkululeko", ()),
     "compile": ("compile", ()),
+    "weightings": ("weightings", ()),
     "refill": ("refill", ()),
     "features": ("features", ()),
     "opening": ("opening", ()),

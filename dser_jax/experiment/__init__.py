@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.experiment.arms import all_arms, best_of, groups_of, reference_of, simplex, tried
+    from dser_jax.experiment.arms import chosen_arms
     from dser_jax.experiment.conducting import conduct, train_beside
     from dser_jax.experiment.flags.arguments import SEEDS, add_arguments, make_parser, positive
     from dser_jax.experiment.flags.parser import Parser

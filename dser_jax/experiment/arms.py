@@ -7,15 +7,19 @@ with new seeds, the same in all arms, so that start, shuffles and dropout are.
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
+from dser_jax.experiment.conducting import train_beside
+from dser_jax.experiment.flags.settings import make_hparams
 from dser_jax.journal import Row
 from dser_jax.plan import (
     Group,
@@ -26,7 +30,8 @@ from dser_jax.plan import (
     three_weights,
     two_weights,
 )
-from dser_jax.system import DserError
+from dser_jax.report import plan_sentence
+from dser_jax.system import DserError, tell
 from dser_jax.training import HParams
 
 TUNED = "fixed, tuned"
@@ -62,12 +67,64 @@ class Arm:
     attr: str | None = None
 
 
+FIRST_NEW = 100
+"""The first of the new seeds; those of the tries are below."""
+
+DEVIATION = 0.03
+"""Of the difference of two arms over seeds, as on the demo corpus, before anything is known."""
+
+
 class Setting(NamedTuple):
     """What an arm tries, or what was chosen: as `HParams` has it."""
 
     learning_rate: float
     own: float
     weights: LossWeights
+
+
+def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], dict[str, Any]]:
+    """Lets each arm try its settings, and trains the grid; returns what is to be trained anew.
+
+    The tries lie in `OUT/settings`, the grid in `OUT/grid`; what is there is not trained again.
+
+    Args:
+      args: Flags of an experiment, and `arms`, `settings`, `tries`, `grid_seeds`, `margin`.
+      config: Of the networks.
+
+    Returns:
+      The groups of the arms, and what `Options.arms` takes.
+
+    Raises:
+      DserError: The margin is no margin, a name is no arm, or the data set cannot be used.
+    """
+    if not 0 < args.margin < 1:
+        raise DserError(f"--margin is {args.margin:g}; expected a CCC, above 0 and below 1")
+    if args.tries > FIRST_NEW:
+        raise DserError(f"--tries is {args.tries}; expected {FIRST_NEW} at most")
+    usual, arms, out = make_hparams(args, no_weights()), all_arms(args.arms), Path(args.out)
+    count, rate = args.settings, args.learning_rate
+    tell(plan_sentence(DEVIATION, args.margin, max(1, len(arms) - 1), args.seeds))
+    first = groups_of(config, usual, tried(arms, count, rate), range(args.tries))
+    rows = train_beside(args, first, out / "settings")
+    chosen = best_of(arms, count, rate, rows)
+    reference = reference_of(arms, chosen)
+    seeds = range(FIRST_NEW, FIRST_NEW + args.seeds)
+    if args.grid_seeds > 0:
+        best = chosen[reference][1].learning_rate
+        points = {
+            "/".join(f"{weight:g}" for weight in weights): (Arm(TUNED), Setting(best, 0.0, weights))
+            for weights in simplex()
+        }
+        train_beside(args, groups_of(config, usual, points, seeds[: args.grid_seeds]), out / "grid")
+    told = {
+        "reference": reference,
+        "margin": args.margin,
+        "alone": [arm.name for arm in arms if arm.attr],
+        "settings": count,
+        "chosen": {name: [value, *setting] for name, (value, setting) in chosen.items()},
+    }
+    runs = {arm.name: (arm, chosen[arm.name][1]) for arm in arms}
+    return groups_of(config, usual, runs, seeds), told
 
 
 def all_arms(names: Sequence[str] = ()) -> list[Arm]:

@@ -160,6 +160,7 @@ def _draw(
         if search := about(view.manifest):
             title = "Mean CCC of each trial on validation, over its settings"
             drawn[title] = figures.trial_figure(view.rows, search, out / "trials")
+        drawn |= figures.experiment_figures(view, groups, out)
         for number_, table in enumerate(groups, 1):
             rows = [run for row in table.rows for run in row.runs]
             mark = "" if number_ == 1 else f"_{number_}"
@@ -172,8 +173,6 @@ def _draw(
                 view, out / f"learning_curves{mark}", rows, problems
             )
             drawn |= figures.search_figures(rows, out, mark)
-            title = f"Gradients of the tasks{which}"
-            drawn[title] = figures.gradient_figure(view, table, out / f"gradients{mark}")
             if scatter:
                 title = f"Parts of the test set{which}"
                 drawn[title] = figures.part_figure(view, table, out / f"parts{mark}")

@@ -12,6 +12,7 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.stats.arms.effects import Effect, effect_size
+    from dser_jax.stats.arms.front import Beyond, beyond, front
     from dser_jax.stats.arms.power import power_of_tost, seeds_needed
     from dser_jax.stats.arms.ranks import Ranking, friedman
     from dser_jax.stats.arms.tost import Equivalence, tost

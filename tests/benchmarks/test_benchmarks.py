@@ -39,8 +39,8 @@ ALWAYS = {
     *("git_commit", "command"),
 }
 PLAIN_JAX = (
-    *("lanes", "table6", "roofline", "refill", "features", "opening", "compile", "kernels"),
-    "pending",
+    *("lanes", "table6", "roofline", "weightings", "refill", "features", "opening"),
+    *("compile", "kernels", "pending"),
 )
 
 

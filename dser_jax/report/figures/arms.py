@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from dser_jax.report.figures.ranks import rank_figure
 from dser_jax.report.figures.style import (
     COLOURS,
     labels_of,
@@ -20,10 +22,11 @@ from dser_jax.report.figures.style import (
     told_apart,
     wrapped,
 )
+from dser_jax.report.sections.arms import arm_verdicts, ranking_of, scores_of
 from dser_jax.report.sections.section import signed
 from dser_jax.report.sections.verdicts import seeds_of
 from dser_jax.report.text import number
-from dser_jax.stats import Verdict
+from dser_jax.stats import Table, Verdict
 from dser_jax.system import plural
 
 LOOKS = {
@@ -111,6 +114,30 @@ def on_axis(at: float) -> str:
     """Writes a difference with its sign and no more decimals than it has."""
     text = f"{round(at, 9):+g}".replace("-", "−")
     return "0" if float(f"{at:.9f}") == 0 else text.replace("0.", ".", 1) if abs(at) < 1 else text
+
+
+def arm_figures(table: Table, told: Mapping[str, Any], folder: Path) -> dict[str, list[Path]]:
+    """Draws the arms of an experiment: their differences, and their ranks.
+
+    Args:
+      table: Whose rows are arms.
+      told: What the manifest says of them.
+      folder: Where to.
+
+    Returns:
+      Title -> the files; none where the reference is missing.
+    """
+    if told["reference"] not in scores_of(table, told):
+        return {}
+    found, (names, ranking) = arm_verdicts(table, told), ranking_of(table, told)
+    what = f"mean {table.part} CCC"
+    path = folder / "differences"
+    return {
+        f"Arms less {told['reference']!r}, {what}": difference_figure(
+            found, path, reference=told["reference"], what=what
+        ),
+        "Mean ranks of the arms over seeds": rank_figure(ranking, names, folder / "ranks"),
+    }
 
 
 def reach(verdicts: Sequence[Verdict]) -> tuple[float, float]:

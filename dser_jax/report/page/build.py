@@ -17,11 +17,13 @@ from dser_jax.report.page.curves import pack_curves
 from dser_jax.report.page.library import plotly_js
 from dser_jax.report.page.markup import element, escape, paragraphs, section, slug
 from dser_jax.report.page.pack import Arrays, compressed
+from dser_jax.report.page.pictures import pictures
 from dser_jax.report.page.predictions import pack_predictions
 from dser_jax.report.page.runs import Cache, pack_runs
 from dser_jax.report.page.scores import score_tables
 from dser_jax.report.page.searched import pack_searches
 from dser_jax.report.page.sweep import Content, Sweep
+from dser_jax.report.sections.experiment import experiment_sections
 from dser_jax.report.sections.leaks import leak_sections
 from dser_jax.report.sections.paper import paper_sections
 from dser_jax.report.sections.section import Section
@@ -56,6 +58,7 @@ def make_page(sweeps: Sequence[Sweep], cache: Cache, refresh: float | None = Non
         *_comparison(sweeps),
         _results(sweeps),
         *_sections("Trials", sweeps, [search_sections(sweep.view) for sweep in sweeps]),
+        *_experiment(sweeps),
         *_sections("The paper", sweeps, [_paper(sweep) for sweep in sweeps]),
         *_interactive(content),
         *_sections("Leaks", sweeps, leaks),
@@ -170,6 +173,14 @@ def _results(sweeps: Sequence[Sweep]) -> Part:
     return Part(
         "Results", content + paragraphs([note(t for s in sweeps for t in s.groups)], "caption")
     )
+
+
+def _experiment(sweeps: Sequence[Sweep]) -> list[Part]:
+    """Returns what an experiment asked, with its figures."""
+    found = [experiment_sections(sweep.view, sweep.groups, sweep.problems) for sweep in sweeps]
+    parts = _sections("Experiment", sweeps, found)
+    shown = "".join(pictures(sweep) for sweep in sweeps) if parts else ""
+    return [part._replace(content=part.content + shown) for part in parts]
 
 
 def _leaks(sweep: Sweep) -> list[Section]:

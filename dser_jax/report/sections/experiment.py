@@ -1,10 +1,11 @@
-"""What an experiment asked: its steps, its gradients, what inputs are worth."""
+"""What an experiment asked: its steps, its arms, its gradients, what inputs are worth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from dser_jax.journal import JournalView
+from dser_jax.report.sections.arms import arm_sections
 from dser_jax.report.sections.gains import gain_sections
 from dser_jax.report.sections.gradients import gradient_sections
 from dser_jax.report.sections.section import Section
@@ -24,6 +25,7 @@ def experiment_sections(
     """
     return [
         *step_sections(view, groups),
+        *arm_sections(view, groups, problems),
         *gain_sections(view, groups, problems),
         *gradient_sections(view, groups, problems),
     ]

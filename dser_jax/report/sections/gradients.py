@@ -37,7 +37,7 @@ def watched_of(
     """
     found: dict[str, list[NDArray]] = {kind: [] for kind in KINDS}
     for run in runs:
-        if not (is_whole(run) and run["config"].get("watch_gradients")):
+        if not (is_whole(run) and run.get("config", {}).get("watch_gradients")):
             continue
         try:
             arrays = view.arrays(run["run"])

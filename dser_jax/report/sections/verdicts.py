@@ -136,26 +136,27 @@ def verdict_section(verdicts: Sequence[Verdict], reference: str, what: str = "")
       reference: The arm that they are held against.
       what: The score that differs.
     """
-    header = ("", "verdict", f"{what} minus that of the reference".strip(), "p of a difference")
-    header += ("p of equivalence", "g", "seeds")
+    header = ("arm", "verdict", "difference", "p", "equal p", "g", "n")
     lines = tuple(
         (
             each.arm,
-            f"equivalent, though {each.sign}" if each.equivalent and each.sign else each.says,
+            f"equivalent,\n{each.sign}" if each.equivalent and each.sign else each.says,
             f"{signed(each.test.difference)} {interval(each.test)}".strip(),
             p_value(each.p_holm),
             p_value(each.equivalence_p_holm),
             _effect(each),
-            f"{each.test.n}" + (f" ({each.lost} diverged)" if each.lost else ""),
+            f"{each.test.n}",
         )
         for each in verdicts
     )
     notes = [f"{each.arm!r}: {each.test.note}." for each in verdicts if each.test.note]
+    notes += [f"{each.arm!r}: {each.lost} diverged." for each in verdicts if each.lost]
     after = (
-        "Better and worse say that there is a difference, not that it is larger than the margin. "
-        "Intervals are of 95%, each arm's own. Both p are adjusted by Holm's method for all arms; "
-        "that of equivalence is of two one-sided tests. g is the mean difference over its "
-        "deviation over seeds, with Hedges' correction. All is about the seeds of one split.",
+        f"Difference: {what or 'the score'} minus that of {reference!r}, with its 95% interval. "
+        "p of a difference, and of equivalence by two one-sided tests, both adjusted by Holm's "
+        "method for all arms. Better and worse say that there is a difference, not that it is "
+        "larger than the margin. g: the mean difference over its deviation over seeds, with "
+        "Hedges' correction. All is about the seeds of one split.",
         *notes,
     )
     told = some(conclusion(verdicts, reference))
@@ -164,9 +165,7 @@ def verdict_section(verdicts: Sequence[Verdict], reference: str, what: str = "")
 
 def _effect(verdict: Verdict) -> str:
     found = verdict.effect
-    if found.g is None or found.low is None or found.high is None:
-        return number(None)
-    return f"{_two(found.g)} [{_two(found.low)}, {_two(found.high)}]"
+    return number(None) if found.g is None else _two(found.g)
 
 
 def _two(value: float) -> str:

@@ -1,0 +1,167 @@
+"""Ways to weigh the losses, each held against the fixed weights that validation picked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dser_jax.corpora import ATTRS
+from dser_jax.journal import JournalView, read_journal
+from dser_jax.report.sections.section import Section, some
+from dser_jax.report.sections.verdicts import verdict_section
+from dser_jax.report.text import number, p_value
+from dser_jax.stats import Ranking, Table, Verdict, beyond, friedman, front, learned, verdicts
+from dser_jax.system import DserError, plural
+
+ALONE = "each task alone"
+"""Three networks, of which each predicts the attribute that it was trained on."""
+
+Scores = dict[int, float]
+"""By seed."""
+
+
+def arm_sections(view: JournalView, groups: Sequence[Table], problems: list[str]) -> list[Section]:
+    """Makes the sections of an experiment whose rows are ways to do one thing; else none.
+
+    Args:
+      view: The journal, whose manifest says under `arms` what is held against what.
+      groups: Its tables, of which the first has the arms; of folds it is of all together.
+      problems: Takes what could not be read, in words.
+    """
+    told = view.manifest.get("arms")
+    if not told:
+        return []
+    if not groups or told["reference"] not in scores_of(groups[0], told):
+        return []
+    return [_held(groups[0], told), *_beside_grid(view, groups[0], told, problems)]
+
+
+def scores_of(table: Table, told: Mapping[str, Any]) -> dict[str, Scores]:
+    """Returns the mean CCC of each arm by seed; rows of one task each are one arm together."""
+    arms: dict[str, Scores] = {}
+    alone: dict[str, Scores] = {}
+    for row in table.rows:
+        if row.name in told.get("alone", ()):
+            attr = row.name.split()[0]
+            alone[row.name] = _by_seed(row.runs, attr, table)
+        else:
+            arms[row.name] = _by_seed(row.runs, "mean", table)
+    if len(alone) == len(ATTRS):
+        seeds = set.intersection(*(set(scores) for scores in alone.values()))
+        arms[ALONE] = {s: float(np.mean([each[s] for each in alone.values()])) for s in seeds}
+    return arms
+
+
+def differences(arms: Mapping[str, Scores], reference: str) -> dict[str, list[float]]:
+    """Returns by arm what it is above the reference, a seed each; NaN where one has no score."""
+    base = arms[reference]
+    return {
+        name: [scores.get(seed, np.nan) - base.get(seed, np.nan) for seed in sorted(base)]
+        for name, scores in arms.items()
+        if name != reference
+    }
+
+
+def _by_seed(runs: Sequence[Mapping[str, Any]], column: str, table: Table) -> Scores:
+    found = {run["seed"]: learned(run, column, table.metric, table.part) for run in runs}
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
+def arm_verdicts(table: Table, told: Mapping[str, Any]) -> tuple[Verdict, ...]:
+    """Holds all arms of a table against the one that `told` names."""
+    return verdicts(differences(scores_of(table, told), told["reference"]), told["margin"])
+
+
+def ranking_of(table: Table, told: Mapping[str, Any]) -> tuple[list[str], Ranking]:
+    """Ranks all arms of a table over the seeds that all of them have."""
+    arms = scores_of(table, told)
+    seeds = sorted(set.intersection(*(set(scores) for scores in arms.values())))
+    return list(arms), friedman([[arms[name][seed] for name in arms] for seed in seeds])
+
+
+def _held(table: Table, told: Mapping[str, Any]) -> Section:
+    found = verdict_section(arm_verdicts(table, told), told["reference"], f"mean {table.part} CCC")
+    chosen = {row.name: told["chosen"].get(row.name) for row in table.rows}
+    settings = [f"{name}: {_setting(given)}" for name, given in chosen.items() if given]
+    _, ranking = ranking_of(table, told)
+    ranked = ""
+    if ranking.p is not None and ranking.critical is not None:
+        ranked = (
+            f"Ranks over seeds: Friedman's p {p_value(ranking.p)}; two arms differ where their "
+            f"mean ranks are {ranking.critical:.1f} apart (Nemenyi, .05)."
+        )
+    text = (
+        *found.told,
+        f"Each arm tried {plural(told['settings'], 'setting')}; its best on validation went on "
+        f"with new seeds, the same in all arms, for all epochs. {told['reference']!r} has the "
+        "fixed weights of all tasks that were best on validation.",
+    )
+    after = some(*found.after, ranked, f"Chosen: {'; '.join(settings)}." if settings else "")
+    return replace(found, told=text, after=after)
+
+
+def _setting(given: Sequence[Any]) -> str:
+    """Writes what was chosen for an arm: learning rate, its own setting, weights."""
+    _, rate, own, weights = given
+    said = [f"rate {rate:g}"]
+    said += [f"setting {own:g}"] if own else []
+    said += ["/".join(f"{weight:g}" for weight in weights)] if len(set(weights)) > 1 else []
+    return ", ".join(said)
+
+
+def _beside_grid(
+    view: JournalView, table: Table, told: Mapping[str, Any], problems: list[str]
+) -> list[Section]:
+    """Places the arms beside the grid of fixed weights, where there is one."""
+    folder = view.folder / "grid"
+    if not (folder / "rows.jsonl").exists():
+        return []
+    try:
+        rows = read_journal(folder).rows
+    except DserError as error:
+        problems.append(f"{error}; nothing is said of the grid")
+        return []
+    seeds = sorted({row["seed"] for row in rows})
+    points = {
+        name: found
+        for name in dict.fromkeys(row["name"] for row in rows)
+        if (found := _three([row for row in rows if row["name"] == name], seeds, table)) is not None
+    }
+    if not points:
+        return []
+    names, grid = list(points), np.array(list(points.values()))
+    best = front(grid.mean(1))
+    lines = []
+    for row in table.rows:
+        own = _three(row.runs, seeds, table)
+        if own is None or row.name in told.get("alone", ()):
+            continue
+        placed = beyond(grid, own)
+        means = (number(float(value)) for value in own.mean(0))
+        lines.append((row.name, *means, str(placed.beaten), f"{placed.share:.0%}"))
+    text = (
+        f"{plural(len(names), 'point')} of the simplex in steps of .1, "
+        f"{plural(len(seeds), 'seed')} each, those with weight on all three; {int(best.sum())} are "
+        f"on the front: {', '.join(np.array(names)[best])}.",
+        "beaten by: points that are as good in all three; outside: in how many resamples of the "
+        "seeds no point is. The best of many points is flattered by chance.",
+    )
+    header = ("arm", *ATTRS, "beaten by", "outside")
+    title = "What fixed weights reach in valence, arousal and dominance at once"
+    return [Section(title, some(*text), header, tuple(lines))]
+
+
+def _three(
+    runs: Sequence[Mapping[str, Any]], seeds: Sequence[int], table: Table
+) -> np.ndarray | None:
+    """Returns [seed, attr] scores; None where one is missing."""
+    found = {
+        run["seed"]: [learned(run, attr, table.metric, table.part) for attr in ATTRS]
+        for run in runs
+    }
+    if any(seed not in found or None in found[seed] for seed in seeds):
+        return None
+    return np.array([found[seed] for seed in seeds], np.float64)

@@ -1,0 +1,91 @@
+"""Arms of an experiment in its report: against the reference, and beside the grid."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from fabricated import fabricate
+from rich.console import Console
+
+from dser_jax.journal import read_journal
+from dser_jax.report.page.build import make_page
+from dser_jax.report.page.sweep import take
+from dser_jax.report.sections.arms import ALONE, arm_sections, scores_of
+from dser_jax.report.writing import write_report
+from dser_jax.stats import tables
+from dser_jax.system.files.sealed import parse_sealed, write_sealed
+
+NET = ("lstm + lstm", "gemaps_hsf + we")
+ARMS = {
+    "valence alone": (*NET, (0.7, 0.1, 0.1)),
+    "arousal alone": (*NET, (0.1, 0.7, 0.1)),
+    "dominance alone": (*NET, (0.1, 0.1, 0.7)),
+    "equal weights": (*NET, (0.6, 0.6, 0.6)),
+    "dwa": (*NET, (0.61, 0.6, 0.6)),
+    "mgda": (*NET, (0.3, 0.3, 0.3)),
+}
+TOLD = {
+    "reference": "equal weights",
+    "margin": 0.02,
+    "alone": ["valence alone", "arousal alone", "dominance alone"],
+    "settings": 4,
+    "chosen": {"dwa": [0.6, 0.001, 2.5, [1, 1, 1]], "equal weights": [0.6, 0.002, 0, [1, 1, 1]]},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("arms") / "journal"
+    fabricate(folder, ARMS, seeds=6)
+    path = folder / "manifest.json"
+    manifest = {**parse_sealed(path.read_bytes()), "arms": TOLD}
+    manifest.pop("checksum", None)
+    write_sealed(path, json.loads(json.dumps(manifest)))
+    grid = {"1/0/0": (*NET, (0.65, 0.2, 0.2)), "0.3/0.3/0.4": (*NET, (0.62, 0.62, 0.62))}
+    fabricate(folder / "grid", grid, seeds=2)
+    return folder
+
+
+def test_three_networks_of_one_task_each_are_one_arm(folder):
+    view = read_journal(folder)
+    (table,) = tables(view.rows)
+    arms = scores_of(table, TOLD)
+    assert set(arms) == {"equal weights", "dwa", "mgda", ALONE}
+    rows = {(row["name"], row["seed"]): row["test"]["ccc"] for row in view.rows}
+    three = [rows[f"{attr} alone", 3][attr] for attr in ("valence", "arousal", "dominance")]
+    assert arms[ALONE][3] == pytest.approx(np.mean(three))
+
+
+def test_arms_are_held_against_the_reference_and_beside_the_grid(folder):
+    view = read_journal(folder)
+    held, beside = arm_sections(view, tables(view.rows), [])
+    lines = {line[0]: line for line in held.lines}
+    assert set(lines) == {"dwa", "mgda", ALONE}
+    assert "worse" in lines["mgda"]
+    text = " ".join((*held.told, *held.after))
+    assert "4 settings" in text
+    assert "dwa: rate 0.001, setting 2.5" in text
+    assert "Friedman" in text
+    placed = {line[0]: line for line in beside.lines}
+    assert set(placed) == {"equal weights", "dwa", "mgda"}
+    assert placed["mgda"][-2:] == ("1", "0%")
+    assert "2 points" in beside.told[0]
+
+
+def test_terminal_files_and_page_have_it(folder):
+    stream = io.StringIO()
+    written = write_report(folder, None, Console(file=stream, width=80))
+    assert "Held against 'equal weights'" in stream.getvalue()
+    assert {"differences.png", "ranks.png"} <= {path.name for path in written}
+    shown = stream.getvalue().split("Held against")[1].split("What fixed weights")[0]
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    page = make_page([take(read_journal(folder), "arms")], {})
+    assert "Held against" in page
+    assert page.count("data:image/png;base64,") == 2
+
+
+def test_other_journals_have_none(tmp_path):
+    fabricate(tmp_path / "j", seeds=2)
+    view = read_journal(tmp_path / "j")
+    assert arm_sections(view, tables(view.rows), []) == []
