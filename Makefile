@@ -6,6 +6,7 @@
 # make docs   the documentation, in site/
 # make docs-check     follows README and documents, and holds their numbers against what comes
 # make paper  every table and figure of the paper: make paper DATA=a-prepared-data-set
+# make weightings-demo  which weighting of the three losses? on the demo corpus
 # make bench  what two cores can measure of docs/speed.md; EXTRA=bench compares with PyTorch, too
 # make bench-gpu  all that a GPU has a part in, the most important first, e.g. with EXTRA=cuda13,bench;
 #                 what has not ended in MINUTES=8 is named, and taken by the same command again
@@ -34,7 +35,7 @@ DEVICE ?= gpu
 MINUTES ?= 8
 ONLY ?=
 
-.PHONY: demo paper paper-demo test test-fast test-portable test-gpu lint format docs docs-check bench bench-gpu clean
+.PHONY: demo paper paper-demo weightings-demo test test-fast test-portable test-gpu lint format docs docs-check bench bench-gpu clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -71,6 +72,12 @@ paper-demo: $(VENV)/.demo$(EXTRA)
 	$(MAKE) paper DATA=$(DEMO)/prepared OUT=$(DEMO)/paper FEATURES=gemaps_hsf VECTORS=we \
 		PROTOCOL=strict SIZE=small FLAGS="--seeds 3 --max-epochs 8" \
 		GRID_FLAGS="--points 0 0.25 0.5 0.75 --seeds 2"
+
+# Which weighting? All arms on the demo corpus with dense networks; minutes.
+weightings-demo: $(VENV)/.demo$(EXTRA)
+	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
+	$(BIN)/python experiments/weightings.py --data $(DEMO)/prepared --out $(DEMO)/weightings \
+		--size small --acoustic mlp --text mlp $(FLAGS)
 
 test: $(VENV)/.test$(EXTRA)
 	$(PYTEST)

@@ -19,13 +19,13 @@ def uncertain(log_variance, memory, losses, loss_weights):
     return (loss_weights * (jnp.exp(-log_variance) * losses + log_variance)).sum()
 
 
-WEIGHTINGS["uncertainty"] = Weighting(uncertain, learned=np.zeros(3, np.float32))
+WEIGHTINGS["uncertain"] = Weighting(uncertain, learned=np.zeros(3, np.float32))
 
 
 def main(data: str = "demo/prepared", out: str = "runs/new-weighting") -> None:
     """Trains with it, and shows what it has learned."""
     settings = {"features": "gemaps_hsf", "layers": 1, "batch_size": 16}
-    config = Config(text=None, acoustic="dense", weighting="uncertainty", **settings)
+    config = Config(text=None, acoustic="dense", weighting="uncertain", **settings)
     for row in sweep(data, config, product(seed=range(2)), out, baselines=False, keep_weights=True):
         learned = np.exp(-load_weights(out, row["run"])["params"]["weighting"])
         print(f"{row['test']['ccc']['mean']:.3f}, weights of V, A, D: {np.round(learned, 3)}")

@@ -112,7 +112,7 @@ def test_new_loss(prepared, tmp_path, capsys):
 
 def test_new_weighting(prepared, tmp_path, capsys):
     rows = trained("new_weighting", prepared, tmp_path)
-    assert {row["config"]["weighting"] for row in rows} == {"uncertainty"}
+    assert {row["config"]["weighting"] for row in rows} == {"uncertain"}
     assert min(ccc(row, "arousal") for row in rows) > 0.5
     shown = re.findall(r"weights of V, A, D: \[([\d. ]+)\]", capsys.readouterr().out)
     weights = np.array([row.split() for row in shown], float)
@@ -133,6 +133,25 @@ def test_remembering_weighting(prepared, tmp_path, capsys):
     share = 3 * share / share.sum()
     found = weighting((), (last, before), np.float32([1, 0, 0]), np.float32([2, 1, 1]))
     assert float(found) == pytest.approx(2 * share[0], abs=1e-5)
+
+
+def test_gradient_weighting(prepared, tmp_path, capsys):
+    rows = trained("gradient_weighting", prepared, tmp_path)
+    assert min(ccc(row, "arousal") for row in rows) > 0.5
+    assert capsys.readouterr().out.count("as hard") == 2
+    gram = np.diag(np.float32([1, 4, 16]))  # Lengths of 1, 2, 4; their mean is 7/3.
+    combine = load("gradient_weighting").as_hard
+    found = combine((), (), np.float32([3, 0, 0]), np.float32([1, 1, 1]), gram=gram)
+    assert float(found) == pytest.approx(7, abs=1e-5)
+
+
+def test_step_weighting(prepared, tmp_path, capsys):
+    rows = trained("step_weighting", prepared, tmp_path)
+    assert min(ccc(row, "arousal") for row in rows) > 0.5
+    assert capsys.readouterr().out.count("relative") == 2
+    module = load("step_weighting")
+    memory = module.move(np.float32([1, 1, 1]), np.float32([0, 1, 3]), None)
+    np.testing.assert_allclose(memory, [0.95, 1, 1.1], atol=1e-6)
 
 
 def test_new_encoder(prepared, tmp_path, capsys):

@@ -140,12 +140,13 @@ def test_the_section_has_a_line_an_arm():
     assert {len(line) for line in section.lines} == {len(section.header)}
     lines = {line[0]: line for line in section.lines}
     assert lines["slightly ahead"][1] == "equivalent,\nbetter"
-    assert lines["gone"][1:] == ("undecided", "–", "–", "–", "–", "0 (20 diverged)")
+    assert lines["gone"][1:] == ("undecided", "–", "–", "–", "–", "0")
     assert lines["same"][2:4] == ("+.000", "–")
     assert section.told == (conclusion(found, REFERENCE),)
     assert section.after[1:] == (
         "'same': no test: the scores are equal.",
         "'gone': no seed in common.",
+        "'gone': 20 diverged.",
     )
 
 
