@@ -141,26 +141,33 @@ def devices(lanes: int) -> list:
     return here[: max(n for n in range(1, len(here) + 1) if lanes % n == 0)]
 
 
-def compile_lanes(config, data, lanes: int):
-    """Compiles a program for so many lanes; returns it with the data on its devices."""
+def compile_lanes(config, data, lanes: int, wait: bool = True):
+    """Compiles a program for so many lanes; returns it with the data on its devices.
+
+    By default nothing is compiled any more in the background, where it would be timed, too.
+    """
     from dser_jax.engine import compile_program, send
     from dser_jax.training import make_run
 
     where = devices(lanes)
     sent = send(data, where)
     run = make_run(config, 0 if data.tokens is None else WORDS, config.embedding_dim)
-    return compile_program(run, sent, lanes, where), sent
+    program = compile_program(run, sent, lanes, where)
+    if wait:
+        program.put.wait()
+        program.harvest.wait()
+    return program, sent
 
 
 class Lanes:
     """A program with a run in each lane; none of them stops."""
 
-    def __init__(self, config, data, lanes: int) -> None:
+    def __init__(self, config, data, lanes: int, wait: bool = True) -> None:
         from dser_jax.plan import stack_hparams, tree_bytes
         from dser_jax.training import HParams
 
         start = time.perf_counter()
-        self.program, self.data = compile_lanes(config, data, lanes)
+        self.program, self.data = compile_lanes(config, data, lanes, wait)
         self.compile_seconds = time.perf_counter() - start
         patient = HParams(patience=np.int32(2**30))
         self.hparams = self.program.place(stack_hparams([patient] * lanes))

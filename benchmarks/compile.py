@@ -3,7 +3,8 @@
 Each is a fresh Python process at the paper's widths. The first has an empty compilation cache
 (`dser_jax/system/compile_cache.py`), the next what the first left there. Told apart are: imports;
 the data sent; the program (traced, compiled, or loaded); a run in each lane; the first optimizer
-step (an epoch of a single batch, with its evaluation).
+step (an epoch of a single batch, with its evaluation). Both ways take turns: the first step waits
+for the functions that train alone, as in a sweep, or for all that the program has.
 
     python benchmarks/compile.py
 """
@@ -26,11 +27,15 @@ from record import Record
 from sizes import WIDTHS, parse
 
 PREALLOCATE = "XLA_PYTHON_CLIENT_PREALLOCATE"
-PARTS = ("import", "program", "fill", "step", "process")
-TITLES = ("batch", "padding", "lanes", "cache", "import s", "program s", "fill s", "1st step s")
+PARTS = ("import", "program", "fill", "step", "stepped", "process")
+TITLES = ("batch", "padding", "lanes", "waits for", "cache", "import s", "program s", "fill s")
+TITLES += ("1st step s", "until then s", "whole process s")
+WAITS = {"what trains": False, "all": True}
 
 
-def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> dict[str, float]:
+def first_step(
+    batch: int, padding: str, lanes: int, widths: dict[str, int], wait: bool
+) -> dict[str, float]:
     """Goes from nothing to the first step in this process; returns the seconds of its parts."""
     started = time.perf_counter()
     import jax
@@ -44,7 +49,7 @@ def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> 
     imported = time.perf_counter()
     sizes = argparse.Namespace(**widths)
     config = paper_config(sizes, batch, max_epochs=50, padding=padding)
-    side = Lanes(config, MadeUp(batch, tokens=sizes.tokens).make(), lanes)
+    side = Lanes(config, MadeUp(batch, tokens=sizes.tokens).make(), lanes, wait)
     stepped = time.perf_counter()
     side.epoch()
     done = time.perf_counter()
@@ -53,6 +58,7 @@ def first_step(batch: int, padding: str, lanes: int, widths: dict[str, int]) -> 
         "program": side.compile_seconds,
         "fill": stepped - imported - side.compile_seconds,
         "step": done - stepped,
+        "stepped": done - started,
     }
 
 
@@ -87,25 +93,35 @@ def main() -> None:
         name = {"batch": batch, "padding": padding, "lanes": lanes}
         record.part(name, measure((batch, padding, lanes, widths), args.repeats))
     rows = [
-        [part["batch"], part["padding"], part["lanes"], cache, *part[cache].values()]
+        [part["batch"], part["padding"], part["lanes"], way, cache, *part[way][cache].values()]
         for part in record.found
+        for way in WAITS
         for cache in ("cold", "warm")
     ]
-    table((*TITLES, "all of it s"), rows)
+    table(TITLES, rows)
     record.finish()
 
 
 def measure(program: tuple, repeats: int) -> Iterator[dict[str, Any]]:
-    """Measures a program without and with what is cached; yields the seconds of both."""
-    seconds: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
+    """Measures a program both ways, without and with what is cached; yields the seconds."""
+    seconds: dict[str, dict[str, list[dict[str, float]]]] = {
+        way: {"cold": [], "warm": []} for way in WAITS
+    }
+    order = list(WAITS)
     for _ in range(repeats):
-        with tempfile.TemporaryDirectory() as folder:
-            for cache in seconds:
-                seconds[cache].append(in_process(Path(folder), *program))
+        for way in order:
+            with tempfile.TemporaryDirectory() as folder:
+                for every in seconds[way].values():
+                    every.append(in_process(Path(folder), *program, WAITS[way]))
+        order.reverse()
         yield {
-            cache: {part: statistics.median(each[part] for each in all_of_it) for part in PARTS}
-            for cache, all_of_it in seconds.items()
+            way: {cache: _medians(each) for cache, each in of_way.items()}
+            for way, of_way in seconds.items()
         }
+
+
+def _medians(measured: list[dict[str, float]]) -> dict[str, float]:
+    return {part: statistics.median(each[part] for each in measured) for part in PARTS}
 
 
 if __name__ == "__main__":

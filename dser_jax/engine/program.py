@@ -20,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from dser_jax.data import Data
 from dser_jax.plan import stack_hparams, tree_bytes
-from dser_jax.system import DserError, loop_options
+from dser_jax.system import DserError, Later, loop_options, make_later
 from dser_jax.training import HParams, Result, Run, State, Weights
 
 AXIS = "lanes"
@@ -73,9 +73,9 @@ class Program:
     devices: int
     blank: Callable[[], State]
     fill: Callable[[State, np.int32, np.uint32, Data], State]
-    put: Callable[[State, np.int32, State], State]
+    put: Later
     advance: Callable[[HParams, State, Data], tuple[State, Flags]]
-    harvest: Callable[[State, np.int32, Data], Result]
+    harvest: Later
     place: Callable[[HParams], HParams]
 
     def result(self, state: State, slot: int, data: Data) -> Result:
@@ -120,7 +120,10 @@ def from_host(values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
 
 
 def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Device]) -> Program:
-    """Compiles all functions of a program, side by side.
+    """Compiles a program: what trains, side by side; the rest in the background.
+
+    The first run to end waits for `harvest`, one that is taken up again for `put`; meanwhile all
+    lanes train.
 
     Args:
       run: The functions of one run.
@@ -144,16 +147,12 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
         plain = {"xla_backend_optimization_level": "0"}
     with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
         at_once = pool.submit(loop_options, device.platform, device.device_kind)
-        compiling = [
-            pool.submit(_compiled, function.lower(*arguments), options)
-            for function, arguments, options in (
-                (advance, (hparams, state, data), at_once.result),
-                (fill, (state, number, seed, data), dict),
-                (harvest, (state, number, data), dict),
-                (put, (state, number, one), lambda: plain),
-            )
-        ]
-        advance, fill, harvest, put = (each.result() for each in compiling)
+        traced = advance.lower(hparams, state, data)
+        needed = [pool.submit(lambda: traced.compile(at_once.result() or None))]
+        needed.append(pool.submit(fill.lower(state, number, seed, data).compile))
+        lowered = put.lower(state, number, one), harvest.lower(state, number, data)
+        advance, fill = (each.result() for each in needed)
+    put, harvest = make_later([partial(lowered[0].compile, plain), lowered[1].compile])
     each = NamedSharding(mesh, _EACH)
     blank = jax.jit(partial(_blank, one, lanes), out_shardings=each)
     return Program(
@@ -166,10 +165,6 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
         harvest=harvest,
         place=lambda hparams: jax.device_put(hparams, each),
     )
-
-
-def _compiled(lowered: Any, options: Callable[[], dict[str, bool | str]]) -> Any:
-    return lowered.compile(compiler_options=options() or None)
 
 
 def temporary_bytes(run: Run, data: Data, lanes: int) -> int:

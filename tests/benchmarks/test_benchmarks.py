@@ -81,9 +81,9 @@ def compiled(monkeypatch):
     found = set()
 
     def noting(function):
-        def note(config, data, lanes):
+        def note(config, data, lanes, *more):
             found.add((config, lanes))
-            return function(config, data, lanes)
+            return function(config, data, lanes, *more)
 
         return note
 
