@@ -19,21 +19,22 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.data import Data, Dataset
 from dser_jax.engine.checkpoint import Checkpoints
+from dser_jax.engine.pace import fit_lanes
 from dser_jax.engine.parking import Parking
 from dser_jax.engine.program import Flags, Program, compile_program, from_host, send
 from dser_jax.engine.progress import Tick
 from dser_jax.engine.sizing import (
-    affordable,
-    choose_lanes,
     fewer_lanes,
     free_bytes,
+    is_processor,
+    lanes_with_room,
     must_stream,
     out_of_memory,
 )
 from dser_jax.engine.terms import Hooks, Judge, Terms
 from dser_jax.engine.waiting import Item, Waiting
 from dser_jax.plan import Outcome, stack_hparams
-from dser_jax.system import DserError, Interrupted, last_line, nothing_to_lose
+from dser_jax.system import Interrupted, last_line, nothing_to_lose
 from dser_jax.training import HParams, Run, make_run
 
 ROUND_SECONDS = 1.0
@@ -58,6 +59,7 @@ def train_runs(
     hooks: Hooks | None = None,
     program: Program | None = None,
     stream: bool | None = None,
+    measure: bool = False,
 ) -> Iterator[tuple[str, Outcome]]:
     """Trains runs in lanes and yields each as it ends, with its id.
 
@@ -68,16 +70,17 @@ def train_runs(
         for what the others have given.
       count: How many runs there will be, where `runs` is not a list; no lanes beyond it.
       lanes: Runs at a time; by default what memory holds.
-      at_most: Lanes that memory is known to hold.
-      devices: Where to train; by default all devices of this process.
+      at_most: Lanes that memory is known to hold, or that were measured.
+      devices: Where to train; by default all of this process.
       keep_weights: Whether outcomes carry the weights of their best epoch.
       checkpoints: Where lanes in flight are kept, and taken up again.
       save_seconds: Time between two checkpoints; longer where saving takes long.
       judge: Ends runs before their time.
       hooks: What to call on the way.
-      program: A program to use again; it must have been compiled for the same data and settings.
-      stream: Whether the acoustic features stay in the host's memory, from which each batch is
-        taken; by default where they do not fit beside a lane.
+      program: To use again; it must have been compiled for the same data and settings.
+      stream: Whether acoustic features stay on the host, from which each batch is taken; by
+        default where they do not fit beside a lane.
+      measure: Whether an accelerator is tried for how many lanes are fast (`pace.py`).
 
     Raises:
       DserError: `lanes` is below 1, or one lane does not fit in memory.
@@ -87,33 +90,27 @@ def train_runs(
     count = len(runs) if isinstance(runs, list) else count
     if count == 0:
         return
-    if lanes is not None and lanes < 1:
-        raise DserError(f"lanes is {lanes}; expected 1 or more")
     sizes = (dataset.words, dataset.embedding_dim)
     run = make_run(config, *sizes, layers=dataset.layers)
     devices = tuple(devices or jax.local_devices())
     data = dataset.data
     if stream is None:  # A processor's memory is the host's.
-        card = None if devices[0].platform == "cpu" else free_bytes(devices[0])
+        card = None if is_processor(devices[0]) else free_bytes(devices[0])
         stream = program is None and must_stream(run, config, data, card)
     if stream and data.acoustic is not None:
         rows = from_host(data.acoustic)
         run = make_run(config, *sizes, rows, dataset.layers)
         data = data._replace(acoustic=None)
+    asked, hooks = lanes is not None, hooks or Hooks()
     if program is None:
-        devices = affordable(devices, data)
-        with nothing_to_lose():  # It may compile on trial.
-            lanes = lanes or choose_lanes(
-                run, config, data, count, devices, at_most, trial=bool(stream)
-            )
-        devices = devices[: max(1, min(len(devices), lanes))]
-        lanes = -(-lanes // len(devices)) * len(devices)
+        given = (run, config, data, count, devices, lanes, at_most)
+        lanes, devices = fit_lanes(*given, trial=bool(stream), measure=measure, hooks=hooks)
     else:
         lanes, devices = program.lanes, devices[: program.devices]
     data = send(data, devices)
-    terms = Terms(config.max_epochs, keep_weights, judge, hooks or Hooks())
+    terms = Terms(config.max_epochs, keep_weights, judge, hooks)
     parking = Parking(run, data, checkpoints, save_seconds)
-    engine = _Engine(run, data, lanes, devices, program, terms, Waiting(runs), parking)
+    engine = _Engine(run, data, lanes, devices, program, terms, Waiting(runs), parking, asked)
     yield from engine.train()
 
 
@@ -133,10 +130,11 @@ class _Engine:
         terms: Terms,
         waiting: Waiting,
         parking: Parking,
+        asked: bool,
     ) -> None:
         self.run, self.data, self.lanes, self.devices = run, data, lanes, devices
         self.terms, self.hooks = terms, terms.hooks
-        self.waiting, self.parking = waiting, parking
+        self.waiting, self.parking, self.asked = waiting, parking, asked
         self.state, self.compiled = None, program is not None
         if program is not None:
             self.program = program
@@ -194,10 +192,21 @@ class _Engine:
             # Once something has been trained, it may be parked, and not yet on the disk.
             with contextlib.nullcontext() if self.lane_epochs else nothing_to_lose():
                 self.program = compile_program(self.run, self.data, self.lanes, self.devices)
+                while self.lanes > (room := self._room()):
+                    self._shrink(room, f"{self.lanes} lanes need more memory than is free")
+                    self.program = compile_program(self.run, self.data, room, self.devices)
             self.compiled = True
         self.state = self.program.blank()
         self.epoch, self.wait = np.zeros((2, self.lanes), int)
         self.settings = [HParams()] * self.lanes
+
+    def _room(self) -> int:
+        return self.lanes if self.asked else lanes_with_room(self.program, self.devices[0])
+
+    def _shrink(self, lanes: int, why: str) -> None:
+        self.hooks.notice(f"{why}; going on with {lanes}")
+        self.hooks.shrunk(lanes)
+        self.lanes = lanes
 
     def _start(self, slot: int, item: Item) -> None:
         run, spec = item
@@ -221,8 +230,7 @@ class _Engine:
     def _round(self) -> list[tuple[str, Outcome]]:
         """Trains all lanes for a few epochs; returns the runs that have ended, their lanes free."""
         busy = sorted(self.slots)
-        before = self.epoch[busy].sum()
-        stride = self._stride(busy)
+        before, stride = self.epoch[busy].sum(), self._stride(busy)
         start = time.monotonic()
         flags: Any = None
         for _ in range(stride):
@@ -269,9 +277,8 @@ class _Engine:
         self.state, self.slots = None, {}
         if out_of_memory(error):
             lanes = fewer_lanes(self.lanes, len(self.devices), error)
-            self.hooks.notice(f"out of memory with {self.lanes} lanes; going on with {lanes}")
-            self.hooks.shrunk(lanes)
-            self.lanes, self.compiled = lanes, False
+            self._shrink(lanes, f"out of memory with {self.lanes} lanes")
+            self.compiled = False
             self.waiting.put_back(items)
             return []
         if not items:

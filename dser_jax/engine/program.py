@@ -20,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from dser_jax.data import Data
 from dser_jax.plan import stack_hparams, tree_bytes
-from dser_jax.system import DserError, Later, loop_options, make_later
+from dser_jax.system import Later, loop_options, make_later
 from dser_jax.training import HParams, Result, Run, State, Weights
 
 AXIS = "lanes"
@@ -92,6 +92,14 @@ class Program:
         )
 
 
+class Epoch(NamedTuple):
+    """An epoch of lanes on one device, for a trial: three functions of a `Program`."""
+
+    advance: Any
+    blank: Callable[[], State]
+    place: Callable[[HParams], HParams]
+
+
 def lane_state(run: Run, data: Data) -> State:
     """Returns the shapes and types of one run's state, without an axis of lanes."""
     return jax.eval_shape(run.init, jax.eval_shape(jax.random.key, 0), data)
@@ -133,9 +141,7 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     """
     mesh = _mesh(devices)
     one = lane_state(run, data)
-    hparams = jax.eval_shape(lambda: stack_hparams([HParams()] * lanes))
-    hparams = _on(mesh, _EACH, hparams)
-    state = _on(mesh, _EACH, _stacked(one, lanes))
+    hparams, state = _arguments(mesh, one, lanes)
     number = jax.ShapeDtypeStruct((), np.int32)
     seed = jax.ShapeDtypeStruct((), np.uint32)
     fill, put, advance, harvest = _functions(run, mesh, one)
@@ -153,35 +159,19 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
         lowered = put.lower(state, number, one), harvest.lower(state, number, data)
         advance, fill = (each.result() for each in needed)
     put, harvest = make_later([partial(lowered[0].compile, plain), lowered[1].compile])
-    each = NamedSharding(mesh, _EACH)
-    blank = jax.jit(partial(_blank, one, lanes), out_shardings=each)
-    return Program(
-        lanes=lanes,
-        devices=len(devices),
-        blank=blank,
-        fill=fill,
-        put=put,
-        advance=advance,
-        harvest=harvest,
-        place=lambda hparams: jax.device_put(hparams, each),
-    )
+    blank, place = _makers(mesh, one, lanes)
+    return Program(lanes, len(devices), blank, fill, put, advance, harvest, place)
 
 
-def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
-    """Returns what an epoch of so many lanes needs on one device beside state and data."""
+def compile_epoch(run: Run, data: Data, lanes: int) -> Epoch:
+    """Compiles an epoch of so many lanes on one device, for a trial; `data` may be on the host."""
     mesh = _mesh(jax.local_devices()[:1])
-    one = lane_state(run, data)
-    state = _on(mesh, _EACH, _stacked(one, lanes))
-    hparams = jax.eval_shape(lambda: stack_hparams([HParams()] * lanes))
+    device, one = mesh.devices.flat[0], lane_state(run, data)
     shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), data)
-    advance = _functions(run, mesh, one)[2]
-    lowered = advance.lower(_on(mesh, _EACH, hparams), state, _on(mesh, _ALL, shapes))
-    analysis = lowered.compile().memory_analysis()
-    if analysis is None:
-        raise DserError(
-            f"{mesh.devices.flat[0].platform} does not tell what memory a program needs"
-        )
-    return analysis.temp_size_in_bytes
+    arguments = *_arguments(mesh, one, lanes), _on(mesh, _ALL, shapes)
+    lowered = _functions(run, mesh, one)[2].lower(*arguments)
+    at_once = loop_options(device.platform, device.device_kind)
+    return Epoch(lowered.compile(at_once or None), *_makers(mesh, one, lanes))
 
 
 def _functions(run: Run, mesh: Mesh, one: State):
@@ -268,6 +258,19 @@ def _blank(one: State, lanes: int) -> State:
         return jnp.zeros((lanes, *leaf.shape), leaf.dtype)
 
     return jax.tree.map(zeros, one)._replace(stopped=jnp.ones(lanes, bool))
+
+
+def _makers(mesh: Mesh, one: State, lanes: int):
+    """Returns `blank` and `place` of a program."""
+    each = NamedSharding(mesh, _EACH)
+    blank = jax.jit(partial(_blank, one, lanes), out_shardings=each)
+    return blank, lambda hparams: jax.device_put(hparams, each)
+
+
+def _arguments(mesh: Mesh, one: State, lanes: int):
+    """Returns the shapes of the settings and of the state of all lanes."""
+    hparams = jax.eval_shape(lambda: stack_hparams([HParams()] * lanes))
+    return _on(mesh, _EACH, hparams), _on(mesh, _EACH, _stacked(one, lanes))
 
 
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
 
 from dser_jax.config import Config
 from dser_jax.data import Data
-from dser_jax.engine.program import lane_state, takes_turns, temporary_bytes
+from dser_jax.engine.program import Program, compile_epoch, lane_state, takes_turns
 from dser_jax.plan import tree_bytes
 from dser_jax.system import DserError, last_line, plural
 from dser_jax.training import EVAL_BATCH, Run, named
@@ -20,11 +20,16 @@ CPU_LANES = 20
 COPIES = 0.1
 """Share of the free memory that the data may fill which each core has a copy of."""
 DEVICE_LANES = 256
-"""Lanes on an accelerator, beyond which little is gained."""
+"""Lanes on an accelerator at most where nothing is measured, as on a cluster."""
+FEW = 128
+"""So many lanes of an accelerator are trained at once without asking whether fewer were as fast."""
+MOST = 4096
+"""Lanes on an accelerator at most where it is measured whether more are faster."""
 SHARE = 0.7
 """Share of the free memory that data and lanes may fill."""
-SURE = 4
-"""The estimate of `lane_bytes` decides alone where so many times of it fit."""
+SURE = 4, 0.5
+"""The estimate of `lane_bytes` decides where so many times of it fit: on a processor, where too
+much ends the process; and on an accelerator, whose compiled program is then asked what it needs."""
 
 _STATES = 3
 """Copies of a run's state while it trains: itself, gradients and updates in the making."""
@@ -42,6 +47,7 @@ def choose_lanes(
     devices: Sequence[jax.Device],
     at_most: int | None = None,
     trial: bool = False,
+    quickest: Callable[[int], int] | None = None,
 ) -> int:
     """Returns how many lanes to train at a time.
 
@@ -55,36 +61,77 @@ def choose_lanes(
       data: In the host's memory.
       runs: How many are to be trained; None where nobody knows.
       devices: Among which the lanes are divided.
-      at_most: Lanes that memory is known to hold.
+      at_most: Lanes that memory is known to hold, or that were measured to be fast. An accelerator
+        takes as many again if there are runs for half of them, so that what was begun goes on
+        to the same bits.
       trial: Whether to compile in any case, e.g. as `data` does not tell all that a lane needs.
+      quickest: Measures how many lanes of a device are fast, of at most so many; asked only of an
+        accelerator, for more than `FEW`, where `at_most` does not say it.
     """
-    count = len(devices)
-    most = -(-CPU_LANES // count) if devices[0].platform == "cpu" else DEVICE_LANES
+    count, on_cpu = len(devices), is_processor(devices[0])
+    most = -(-CPU_LANES // count) if on_cpu else MOST if quickest or at_most else DEVICE_LANES
     share = most if runs is None else -(-runs // count)  # of each device
     wanted = min(share, most)
     fits = most
     if (free := free_bytes(devices[0])) is not None:
-        if devices[0].platform == "cpu":
+        if on_cpu:
             free //= count  # what all of them share
         room = SHARE * free - tree_bytes(data)
         lane = lane_state(run, data)
         state = tree_bytes(lane)
         working = lane_bytes(config, data, state) - state
         at_a_time = 1 if takes_turns(devices[0], lane) else wanted
-        if trial or SURE * (wanted * state + at_a_time * working) > room:
+        if trial or (on_cpu and SURE[0] * (wanted * state + at_a_time * working) > room):
             few, more = (temporary_bytes(run, data, lanes) for lanes in _SMALL)
             fits = fitting_lanes(room, state, few, more)
+        elif not on_cpu:
+            fits = max(1, int(room / (SURE[1] * (state + working))))
     if at_most is not None:
         fits = min(fits, max(1, at_most // count))
+        if not on_cpu and count * fits == at_most and 2 * share >= fits:
+            return at_most
+    elif quickest is not None and not on_cpu and (limit := min(wanted, fits)) > FEW:
+        found = quickest(limit)
+        fits = fits if found == limit else found
     # 24 runs are two times 12, not 20 and 4: at the end, when the queue is empty, fewer lanes idle.
     times = -(-share // min(wanted, fits))
     return count * bucket(-(-share // times), fits)
 
 
+def lanes_with_room(program: Program, device: jax.Device) -> int:
+    """Returns how many lanes of a compiled program an accelerator holds: its own, or fewer.
+
+    XLA knows what a program needs, so nothing has to fail for it. The data is on the device by now.
+    """
+    if is_processor(device) or (free := free_bytes(device)) is None:
+        return program.lanes
+    share, need = program.lanes // program.devices, getattr(program.advance, "memory_analysis")()  # noqa: B009
+    if need is None:
+        return program.lanes
+    a_lane = (need.temp_size_in_bytes + need.output_size_in_bytes) / share
+    if share * a_lane <= SHARE * free:
+        return program.lanes
+    fits = max(1, int(SHARE * free / a_lane))
+    return program.devices * bucket(fits, fits)
+
+
+def temporary_bytes(run: Run, data: Data, lanes: int) -> int:
+    """Returns what an epoch of so many lanes needs on one device beside state and data."""
+    if (analysis := compile_epoch(run, data, lanes).advance.memory_analysis()) is None:
+        platform = jax.local_devices()[0].platform
+        raise DserError(f"{platform} does not tell what memory a program needs")
+    return analysis.temp_size_in_bytes
+
+
+def is_processor(device: jax.Device) -> bool:
+    """Returns whether a device is a processor, which more lanes make no faster."""
+    return device.platform == "cpu"
+
+
 def affordable(devices: Sequence[jax.Device], data: Data) -> Sequence[jax.Device]:
     """Returns the devices to use: of a processor only so many that copies of the data are small."""
     free = free_bytes(devices[0])
-    if devices[0].platform != "cpu" or free is None:
+    if not is_processor(devices[0]) or free is None:
         return devices
     return devices[: max(1, int(COPIES * free / max(1, tree_bytes(data))))]
 

@@ -31,12 +31,14 @@ class Hooks(NamedTuple):
       notice: With something that the user should read.
       stop: After each round; a signal's name ends the training, with all lanes saved.
       shrunk: With the number of lanes that memory turned out to hold.
+      measured: With the number of lanes that was chosen by a measurement.
     """
 
     progress: Callable[[Tick], None] = lambda tick: None
     notice: Callable[[str], None] = lambda text: None
     stop: Callable[[], str | None] = lambda: None
     shrunk: Callable[[int], None] = lambda lanes: None
+    measured: Callable[[int], None] = lambda lanes: None
 
 
 class Terms(NamedTuple):

@@ -223,5 +223,6 @@ def _outcomes(
         checkpoints=Checkpoints(journal.folder / LANES / key, say),
         save_seconds=options.save_seconds,
         judge=judge,
-        hooks=hooks._replace(shrunk=sizes.write),
+        hooks=hooks._replace(shrunk=sizes.write, measured=sizes.write),
+        measure=True,
     )

@@ -11,7 +11,12 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.system.background import Later, make_later
-    from dser_jax.system.compile_cache import cache_root, enable_compile_cache
+    from dser_jax.system.compile_cache import (
+        cache_root,
+        enable_compile_cache,
+        recall,
+        remember,
+    )
     from dser_jax.system.cores import (
         available_cores,
         check_device,

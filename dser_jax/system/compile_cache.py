@@ -10,8 +10,13 @@ import os
 import platform
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from dser_jax.system.errors import DserError
+from dser_jax.system.files.sealed import read_sealed, write_sealed
 
 MAX_BYTES = 1 << 30
 """What all programs together may take; those that were compiled first go first."""
@@ -71,6 +76,40 @@ def cache_root() -> Path:
     """Returns the folder of compiled programs, of all versions and machines."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "dser_jax" / "xla"
+
+
+def recall(file: str, name: str) -> dict[str, Any] | None:
+    """Returns what was found out by trial, and lies beside the compiled programs.
+
+    Args:
+      file: Its name; all versions and machines share it.
+      name: What was tried, with version and device.
+
+    Returns:
+      Nothing yet, as an empty dictionary, also where the file is damaged; None where nothing is
+      kept, so that there is no use in trying.
+    """
+    if os.environ.get("DSER_NO_COMPILE_CACHE", "0") not in ("", "0"):
+        return None
+    try:
+        found = _read(cache_root() / file).get(name)
+    except RuntimeError:  # There is no home.
+        return None
+    return found if isinstance(found, dict) else {}
+
+
+def remember(file: str, name: str, found: Mapping[str, Any]) -> None:
+    """Keeps what was found out; nothing happens where that cannot be written."""
+    with contextlib.suppress(OSError, RuntimeError):
+        path = cache_root() / file
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_sealed(path, {**_read(path), name: dict(found)})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    with contextlib.suppress(DserError):
+        return read_sealed(path) or {}
+    return {}
 
 
 def _cpu() -> str:

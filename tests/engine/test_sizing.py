@@ -7,7 +7,7 @@ from tiny import CONFIG, make_dataset
 
 from dser_jax.config import Config
 from dser_jax.data.dataset import Data
-from dser_jax.engine.program import lane_state, temporary_bytes
+from dser_jax.engine.program import lane_state
 from dser_jax.engine.sizing import (
     CPU_LANES,
     _free_of_container,
@@ -18,6 +18,7 @@ from dser_jax.engine.sizing import (
     free_bytes,
     lane_bytes,
     must_stream,
+    temporary_bytes,
 )
 from dser_jax.plan.runs import tree_bytes
 from dser_jax.training.run import make_run
