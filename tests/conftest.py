@@ -87,6 +87,7 @@ COMPILING = (
     "interrupts",
     "sweep_file",
     "running",
+    "ahead",
     "plans",
     "extraction",
     "encoders",

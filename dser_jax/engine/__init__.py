@@ -12,11 +12,12 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.engine.checkpoint import Checkpoints
     from dser_jax.engine.lanes import train_runs
+    from dser_jax.engine.pace import compile_ahead
     from dser_jax.engine.program import compile_program, lane_state, send
-    from dser_jax.engine.progress import SweepProgress
+    from dser_jax.engine.progress import SweepProgress, Tick
     from dser_jax.engine.ray.cluster import cluster, cluster_devices
     from dser_jax.engine.ray.crew import train_on_ray
-    from dser_jax.engine.sizing import choose_lanes, free_bytes
+    from dser_jax.engine.sizing import choose_lanes, free_bytes, is_processor
     from dser_jax.engine.terms import Hooks, Judge
     from dser_jax.engine.trees import load_tree, save_tree
 else:

@@ -19,23 +19,20 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.data import Data, Dataset
 from dser_jax.engine.checkpoint import Checkpoints
-from dser_jax.engine.pace import fit_lanes
+from dser_jax.engine.pace import set_out
 from dser_jax.engine.parking import Parking
-from dser_jax.engine.program import Flags, Program, compile_program, from_host, send
+from dser_jax.engine.program import Flags, Program, compile_program, send
 from dser_jax.engine.progress import Tick
 from dser_jax.engine.sizing import (
     fewer_lanes,
-    free_bytes,
-    is_processor,
     lanes_with_room,
-    must_stream,
     out_of_memory,
 )
 from dser_jax.engine.terms import Hooks, Judge, Terms
 from dser_jax.engine.waiting import Item, Waiting
 from dser_jax.plan import Outcome, stack_hparams
 from dser_jax.system import Interrupted, last_line, nothing_to_lose
-from dser_jax.training import HParams, Run, make_run
+from dser_jax.training import HParams, Run
 
 ROUND_SECONDS = 1.0
 """A round takes about this long where the lanes allow it: how soon a signal is obeyed."""
@@ -90,27 +87,22 @@ def train_runs(
     count = len(runs) if isinstance(runs, list) else count
     if count == 0:
         return
-    sizes = (dataset.words, dataset.embedding_dim)
-    run = make_run(config, *sizes, layers=dataset.layers)
-    devices = tuple(devices or jax.local_devices())
-    data = dataset.data
-    if stream is None:  # A processor's memory is the host's.
-        card = None if is_processor(devices[0]) else free_bytes(devices[0])
-        stream = program is None and must_stream(run, config, data, card)
-    if stream and data.acoustic is not None:
-        rows = from_host(data.acoustic)
-        run = make_run(config, *sizes, rows, dataset.layers)
-        data = data._replace(acoustic=None)
-    asked, hooks = lanes is not None, hooks or Hooks()
-    if program is None:
-        given = (run, config, data, count, devices, lanes, at_most)
-        lanes, devices = fit_lanes(*given, trial=bool(stream), measure=measure, hooks=hooks)
-    else:
-        lanes, devices = program.lanes, devices[: program.devices]
-    data = send(data, devices)
+    devices, hooks = tuple(devices or jax.local_devices()), hooks or Hooks()
+    run, data, number, where = set_out(
+        *(dataset, config, count, devices),
+        lanes=lanes if program is None else program.lanes,
+        at_most=at_most,
+        stream=stream if program is None else bool(stream),
+        measure=measure,
+        hooks=hooks,
+    )
+    if program is not None:
+        number, where = program.lanes, devices[: program.devices]
+    data = send(data, where)
     terms = Terms(config.max_epochs, keep_weights, judge, hooks)
     parking = Parking(run, data, checkpoints, save_seconds)
-    engine = _Engine(run, data, lanes, devices, program, terms, Waiting(runs), parking, asked)
+    waiting, asked = Waiting(runs), lanes is not None
+    engine = _Engine(run, data, number, where, program, terms, waiting, parking, asked)
     yield from engine.train()
 
 

@@ -19,13 +19,28 @@ import jax
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.data import Data
-from dser_jax.engine.program import Epoch, compile_epoch, send
-from dser_jax.engine.sizing import affordable, choose_lanes, out_of_memory
+from dser_jax.data import Data, Dataset
+from dser_jax.engine.program import (
+    Epoch,
+    compile_epoch,
+    compile_program,
+    from_host,
+    promised,
+    send,
+)
+from dser_jax.engine.sizing import (
+    FEW,
+    affordable,
+    choose_lanes,
+    free_bytes,
+    is_processor,
+    must_stream,
+    out_of_memory,
+)
 from dser_jax.engine.terms import Hooks
 from dser_jax.plan import stack_hparams
 from dser_jax.system import DserError, last_line, nothing_to_lose, recall, remember
-from dser_jax.training import HParams, Run
+from dser_jax.training import HParams, Run, make_run
 
 FIRST = 64
 """Lanes that are measured first; fewer were slower wherever it was measured (an H100)."""
@@ -51,38 +66,55 @@ class Pace(NamedTuple):
     reason: str
 
 
-def fit_lanes(
-    run: Run,
+class Setting(NamedTuple):
+    """What runs are trained by: their functions, the data on the host, lanes, devices."""
+
+    run: Run
+    data: Data
+    lanes: int
+    devices: Sequence[jax.Device]
+
+
+def set_out(
+    dataset: Dataset,
     config: Config,
-    data: Data,
     count: int | None,
     devices: Sequence[jax.Device],
-    lanes: int | None,
-    at_most: int | None,
     *,
-    trial: bool,
-    measure: bool,
-    hooks: Hooks,
-) -> tuple[int, Sequence[jax.Device]]:
-    """Returns how many lanes to train at a time, and on which devices.
+    lanes: int | None = None,
+    at_most: int | None = None,
+    stream: bool | None = None,
+    measure: bool = False,
+    hooks: Hooks | None = None,
+    free: int | None = None,
+) -> Setting:
+    """Decides how many lanes are trained at a time, and on which devices.
 
     Args:
-      run: The functions of a run.
+      dataset: What runs are trained on.
       config: Static settings.
-      data: In the host's memory.
       count: How many runs there will be; None where nobody knows.
       devices: Those there are.
       lanes: How many the user asks for; None for as many as are good.
       at_most: As `choose_lanes` takes it.
-      trial: Likewise.
-      measure: Whether to measure on an accelerator how many are fast.
+      stream: Whether acoustic features stay on the host; by default where they do not fit.
+      measure: Whether to measure on an accelerator how many lanes are fast.
       hooks: Told of what was measured.
+      free: Bytes of each device; by default those that are free now.
 
     Raises:
       DserError: `lanes` is below 1.
     """
     if lanes is not None and lanes < 1:
         raise DserError(f"lanes is {lanes}; expected 1 or more")
+    sizes, data = (dataset.words, dataset.embedding_dim), dataset.data
+    run = make_run(config, *sizes, layers=dataset.layers)
+    if stream is None:  # A processor's memory is the host's.
+        card = None if is_processor(devices[0]) else free or free_bytes(devices[0])
+        stream = must_stream(run, config, data, card)
+    if stream and data.acoustic is not None:
+        run = make_run(config, *sizes, from_host(data.acoustic), dataset.layers)
+        data = data._replace(acoustic=None)
     devices = affordable(devices, data)
     name, paces = identity(config, data, devices[0]), list[Pace]()
 
@@ -94,12 +126,42 @@ def fit_lanes(
         # Where nothing is remembered nothing is measured: each start would have to.
         ask = quickest if measure and recall(MEMORY, name) is not None else None
         with nothing_to_lose():  # It may compile on trial.
-            lanes = choose_lanes(run, config, data, count, devices, at_most, trial, ask)
-        for pace in paces:
-            hooks.notice(f"{lanes // len(devices)} lanes on each device: {pace.reason}")
+            lanes = choose_lanes(run, config, data, count, devices, at_most, stream, ask, free)
+        if paces and hooks is not None:
+            hooks.notice(f"{lanes // len(devices)} lanes on each device: {paces[0].reason}")
             hooks.measured(lanes)
     devices = devices[: max(1, min(len(devices), lanes))]
-    return -(-lanes // len(devices)) * len(devices), devices
+    return Setting(run, data, -(-lanes // len(devices)) * len(devices), devices)
+
+
+def compile_ahead(
+    dataset: Dataset,
+    config: Config,
+    count: int,
+    *,
+    lanes: int | None,
+    at_most: int | None,
+    free: int | None,
+) -> bool:
+    """Compiles the program that `train_runs` will ask for, for the compilation cache to have it.
+
+    Nothing goes to the devices. Arguments as of `set_out`.
+
+    Returns:
+      Whether that can be known: not, where the lanes are still to be measured, nor of a program
+      that asks the host for features, which JAX does not keep.
+    """
+    devices = tuple(jax.local_devices())
+    if lanes is None and at_most is None and count > FEW * len(devices):
+        return False
+    given = {"lanes": lanes, "at_most": at_most, "free": free}
+    run, data, lanes, devices = set_out(dataset, config, count, devices, **given)
+    if data.acoustic is not dataset.data.acoustic:
+        return False
+    program = compile_program(run, promised(data, devices), lanes, devices)
+    program.put.wait()
+    program.harvest.wait()
+    return True
 
 
 def double(

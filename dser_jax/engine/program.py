@@ -115,6 +115,11 @@ def send(data: Data, devices: Sequence[jax.Device]) -> Data:
     return jax.device_put(data, NamedSharding(_mesh(devices), _ALL))
 
 
+def promised(data: Data, devices: Sequence[jax.Device]) -> Any:
+    """Returns what `send` will give, as shapes: enough to compile a program."""
+    return _on(_mesh(devices), _ALL, data)
+
+
 def from_host(values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
     """Makes the function that takes rows of an array that stays in the host's memory."""
 
@@ -148,9 +153,7 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     # `put` only copies: unoptimized it is compiled in half the time. `fill` draws its random
     # numbers four times as fast for being optimized.
     device = mesh.devices.flat[0]
-    plain: dict[str, bool | str] = {}
-    if device.platform == "cpu":
-        plain = {"xla_backend_optimization_level": "0"}
+    plain: Any = {"xla_backend_optimization_level": "0"} if device.platform == "cpu" else None
     with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
         at_once = pool.submit(loop_options, device.platform, device.device_kind)
         traced = advance.lower(hparams, state, data)
@@ -167,8 +170,7 @@ def compile_epoch(run: Run, data: Data, lanes: int) -> Epoch:
     """Compiles an epoch of so many lanes on one device, for a trial; `data` may be on the host."""
     mesh = _mesh(jax.local_devices()[:1])
     device, one = mesh.devices.flat[0], lane_state(run, data)
-    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), data)
-    arguments = *_arguments(mesh, one, lanes), _on(mesh, _ALL, shapes)
+    arguments = *_arguments(mesh, one, lanes), _on(mesh, _ALL, data)
     lowered = _functions(run, mesh, one)[2].lower(*arguments)
     at_once = loop_options(device.platform, device.device_kind)
     return Epoch(lowered.compile(at_once or None), *_makers(mesh, one, lanes))

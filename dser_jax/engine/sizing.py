@@ -48,6 +48,7 @@ def choose_lanes(
     at_most: int | None = None,
     trial: bool = False,
     quickest: Callable[[int], int] | None = None,
+    free: int | None = None,
 ) -> int:
     """Returns how many lanes to train at a time.
 
@@ -67,13 +68,15 @@ def choose_lanes(
       trial: Whether to compile in any case, e.g. as `data` does not tell all that a lane needs.
       quickest: Measures how many lanes of a device are fast, of at most so many; asked only of an
         accelerator, for more than `FEW`, where `at_most` does not say it.
+      free: Bytes of each device; by default those that are free now.
     """
     count, on_cpu = len(devices), is_processor(devices[0])
     most = -(-CPU_LANES // count) if on_cpu else MOST if quickest or at_most else DEVICE_LANES
     share = most if runs is None else -(-runs // count)  # of each device
     wanted = min(share, most)
     fits = most
-    if (free := free_bytes(devices[0])) is not None:
+    free = free_bytes(devices[0]) if free is None else free
+    if free is not None:
         if on_cpu:
             free //= count  # what all of them share
         room = SHARE * free - tree_bytes(data)

@@ -20,13 +20,14 @@ from dser_jax.engine import (
     train_on_ray,
     train_runs,
 )
+from dser_jax.experiment.ahead import Ahead
 from dser_jax.experiment.options import Options
 from dser_jax.experiment.saved_weights import save_weights
-from dser_jax.experiment.sizes import Sizes, this_device
+from dser_jax.experiment.sizes import Sizes, program_key, this_device
 from dser_jax.experiment.task import make_task
 from dser_jax.experiment.yardsticks import mend_truth, write_baselines, write_truth
 from dser_jax.journal import Journal, JournalView, Row, make_row
-from dser_jax.plan import Group, Outcome, Plan, RunSpec, run_id
+from dser_jax.plan import Group, Outcome, Plan, RunSpec
 from dser_jax.search import Decisions, Search, check_count, chosen
 from dser_jax.stats import Baseline, check_baselines, plan_baselines, pool_folds, update_intervals
 from dser_jax.system import (
@@ -149,9 +150,16 @@ def _train_groups(
             total = sum(map(len, todo))
             trained = [row for row in journal.rows() if row.get("kind") is None]
             progress = stack.enter_context(SweepProgress(total, task.count - total, trained))
-            for group, pending in zip(task.groups, todo, strict=True):
-                if pending:
-                    yield from _train_group(journal, prepared, group, pending, progress, options)
+            turns = [turn for turn in zip(task.groups, todo, strict=True) if turn[1]]
+            ahead = Ahead(data, journal.folder, options)
+            stack.enter_context(closing(ahead))
+            for number, (group, pending) in enumerate(turns, 1):
+                ahead.wait()
+                following = [(group.config, len(runs)) for group, runs in turns[number:][:1]]
+                told = ahead.beginning(progress, following)
+                hooks = Hooks(told, say, options.stop)
+                given = (group, pending, progress, options, hooks)
+                yield from _train_group(journal, prepared, *given)
         problems = pool_folds(journal)
         with nothing_to_lose():
             problems += update_intervals(chosen(journal.view()))
@@ -166,13 +174,14 @@ def _train_group(
     pending: Plan | Decisions,
     progress: SweepProgress,
     options: Options,
+    hooks: Hooks,
 ) -> Iterator[Row]:
     """Trains the pending runs of one program."""
     inputs = group.config.inputs_with(prepared.shown(group.config.features))
     progress.start(f"{group.config.network}, {inputs}", max_epochs=group.config.max_epochs)
     dataset = load_dataset(prepared, group.config)
     write_truth(journal, prepared, dataset)
-    with closing(_outcomes(journal, dataset, group.config, pending, progress, options)) as outcomes:
+    with closing(_outcomes(journal, dataset, group.config, pending, options, hooks)) as outcomes:
         for run, outcome in outcomes:
             if outcome.weights is not None:
                 journal.check()
@@ -190,11 +199,10 @@ def _outcomes(
     dataset: Dataset,
     config: Config,
     pending: Plan | Decisions,
-    progress: SweepProgress,
     options: Options,
+    hooks: Hooks,
 ) -> Generator[tuple[str, Outcome], None, None]:
     """Trains the pending runs of one program, here or on a cluster."""
-    hooks = Hooks(progress, say, options.stop)
     items = list(pending.items()) if isinstance(pending, dict) else pending.runs()
     if options.ray is not None:
         yield from train_on_ray(
@@ -207,7 +215,7 @@ def _outcomes(
             hooks=hooks,
         )
         return
-    key = run_id({"config": config.to_json(), "data": dataset.fingerprint})
+    key = program_key(config, dataset)
     sizes = Sizes(journal.folder, key, say)
     judge = None
     if isinstance(pending, Decisions):

@@ -1,4 +1,4 @@
-"""How many lanes of a program turned out to fit on a device, in a file of the journal."""
+"""How many lanes of a program turned out to fit, or to be fast, in a file of the journal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dser_jax.config import Config
+from dser_jax.data import Dataset
+from dser_jax.plan import run_id
 from dser_jax.system import DataError, read_sealed, write_sealed
 
 
 class Sizes:
-    """Lanes of one program that fit on this device; `lanes.json` has them of all."""
+    """Lanes of one program that this device has, or had; `lanes.json` has them of all.
+
+    A resumed sweep takes them from there, whatever it would choose or measure by then.
+    """
 
     def __init__(self, journal: Path, program: str, say: Callable[[str], Any]) -> None:
         """Reads nothing yet.
@@ -24,11 +30,11 @@ class Sizes:
         self._say = say
 
     def read(self) -> int | None:
-        """Returns how many fit; None where nobody has found out."""
+        """Returns how many; None where nobody has found out."""
         return self._all().get(self._key)
 
     def write(self, lanes: int) -> None:
-        """Remembers how many fit."""
+        """Remembers how many."""
         write_sealed(self._path, self._all() | {self._key: lanes})
 
     def _all(self) -> dict[str, int]:
@@ -42,6 +48,11 @@ class Sizes:
         if sound != found:
             self._say(f"{self._path}: what is no number of lanes is left out")
         return sound
+
+
+def program_key(config: Config, dataset: Dataset) -> str:
+    """Returns what tells the programs of a journal apart."""
+    return run_id({"config": config.to_json(), "data": dataset.fingerprint})
 
 
 def this_device() -> str:

@@ -99,7 +99,7 @@ def items(count):
 def accelerator(tmp_path, monkeypatch):
     """Has the processor pose as an accelerator, with few lanes; gives what is said and chosen."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for module in ("sizing", "lanes"):
+    for module in ("sizing", "pace"):
         monkeypatch.setattr(f"dser_jax.engine.{module}.is_processor", lambda device: False)
     monkeypatch.setattr(pace, "FIRST", 2)
     monkeypatch.setattr(sizing, "FEW", 2)
@@ -213,7 +213,7 @@ def test_a_program_that_needs_more_than_is_free_is_compiled_for_fewer_lanes(
     need = compiled(12, SPEECH).advance.memory_analysis()
     half = (need.temp_size_in_bytes + need.output_size_in_bytes) / sizing.SHARE / 2
     free = iter([10**9, 10**9, 1.02 * half])  # once the program is there
-    monkeypatch.setattr("dser_jax.engine.lanes.free_bytes", lambda device: 10**9)
+    monkeypatch.setattr("dser_jax.engine.pace.free_bytes", lambda device: 10**9)
     monkeypatch.setattr(sizing, "free_bytes", lambda device: next(free, 10**9))
     found = dict(train_runs(DATASET, SPEECH, items(12), hooks=hooks))
     assert len(found) == 12

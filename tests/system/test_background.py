@@ -1,8 +1,11 @@
+import os
+import sys
 import threading
 
 import pytest
 
-from dser_jax.system import make_later
+from dser_jax.system import Beside, make_later
+from dser_jax.system.interrupt import LAST
 
 
 def test_calling_waits_for_what_is_made_one_after_the_other():
@@ -35,3 +38,44 @@ def test_an_error_in_the_making_comes_with_every_call_and_ends_no_other():
         with pytest.raises(MemoryError, match="no room"):
             call()
     assert other("four") == 4
+
+
+SLEEPING = (sys.executable, "-c", "import time; time.sleep(600)")
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_child_reads_what_it_is_given_and_ends_well_or_not(tmp_path):
+    path = tmp_path / "said"
+    copy = "import os, sys; open(sys.argv[1], 'w').write(os.environ['TOLD'] + sys.stdin.read())"
+    child = Beside()
+    assert not child.wait(0)
+    child.begin((sys.executable, "-c", copy, str(path)), "four", {"TOLD": "two and "})
+    child.begin(SLEEPING, "", {})  # One at a time.
+    assert child.wait(60)
+    assert path.read_text() == "two and four"
+    child.begin((sys.executable, "-c", "raise SystemExit(3)"), "", {})
+    assert not child.wait(60)
+    child.begin((str(tmp_path / "no such file"),), "", {})
+    assert not child.wait(60)
+    child.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks for processes as POSIX does")
+def test_a_child_that_takes_too_long_or_is_not_wanted_any_more_is_ended():
+    before = list(LAST)
+    for end in (lambda child: child.wait(0.1), Beside.close):
+        child = Beside()
+        child.begin(SLEEPING, "", {})
+        pid = child._child.pid
+        assert len(LAST) == len(before) + 1  # Who ends at once ends it, too.
+        assert not gone(pid)
+        assert not end(child)
+        assert gone(pid)
+        assert before == LAST
