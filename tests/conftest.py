@@ -77,6 +77,7 @@ COMPILING = (
     "lanes_faults",
     "ray",
     "sizing",
+    "sizes",
     "pace",
     "start_up",
     "crash_outputs",

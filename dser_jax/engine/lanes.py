@@ -23,11 +23,7 @@ from dser_jax.engine.pace import set_out
 from dser_jax.engine.parking import Parking
 from dser_jax.engine.program import Flags, Program, compile_program, send
 from dser_jax.engine.progress import Tick
-from dser_jax.engine.sizing import (
-    fewer_lanes,
-    lanes_with_room,
-    out_of_memory,
-)
+from dser_jax.engine.sizing import fewer_lanes, lanes_with_room, out_of_memory
 from dser_jax.engine.terms import Hooks, Judge, Terms
 from dser_jax.engine.waiting import Item, Waiting
 from dser_jax.plan import Outcome, stack_hparams
@@ -66,15 +62,15 @@ def train_runs(
       runs: Ids and what to train. The next is asked for when a lane is free, so a search may wait
         for what the others have given.
       count: How many runs there will be, where `runs` is not a list; no lanes beyond it.
-      lanes: Runs at a time; by default what memory holds.
+      lanes: Runs at a time; by default what memory holds, and where `measure` what is fast.
       at_most: Lanes that memory is known to hold, or that were measured.
-      devices: Where to train; by default all of this process.
+      devices: Where to train; by default all devices of this process.
       keep_weights: Whether outcomes carry the weights of their best epoch.
       checkpoints: Where lanes in flight are kept, and taken up again.
       save_seconds: Time between two checkpoints; longer where saving takes long.
       judge: Ends runs before their time.
       hooks: What to call on the way.
-      program: To use again; it must have been compiled for the same data and settings.
+      program: A program to use again; it must have been compiled for the same data and settings.
       stream: Whether acoustic features stay on the host, from which each batch is taken; by
         default where they do not fit beside a lane.
       measure: Whether an accelerator is tried for how many lanes are fast (`pace.py`).
@@ -222,7 +218,8 @@ class _Engine:
     def _round(self) -> list[tuple[str, Outcome]]:
         """Trains all lanes for a few epochs; returns the runs that have ended, their lanes free."""
         busy = sorted(self.slots)
-        before, stride = self.epoch[busy].sum(), self._stride(busy)
+        before = self.epoch[busy].sum()
+        stride = self._stride(busy)
         start = time.monotonic()
         flags: Any = None
         for _ in range(stride):

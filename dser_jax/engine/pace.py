@@ -12,7 +12,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import metadata
 from typing import NamedTuple
 
 import jax
@@ -124,7 +125,8 @@ def set_out(
 
     if lanes is None:
         # Where nothing is remembered nothing is measured: each start would have to.
-        ask = quickest if measure and recall(MEMORY, name) is not None else None
+        kept = measure and not is_processor(devices[0]) and recall(MEMORY, name) is not None
+        ask = quickest if kept else None
         with nothing_to_lose():  # It may compile on trial.
             lanes = choose_lanes(run, config, data, count, devices, at_most, stream, ask, free)
         if paces and hooks is not None:
@@ -248,15 +250,13 @@ def identity(config: Config, data: Data, device: jax.Device) -> str:
     settings = config.to_json() | {"split": None}  # Folds are of the same widths.
     described = json.dumps([settings, shapes], sort_keys=True)
     program = hashlib.sha256(described.encode()).hexdigest()[:16]
-    return f"jaxlib {jax.lib.__version__}, {device.device_kind}, program {program}"
+    return f"jaxlib {metadata.version('jaxlib')}, {device.device_kind}, program {program}"
 
 
 def _compile(run: Run, data: Data, sizes: Sequence[int]) -> Mapping[int, Future[Epoch]]:
     """Compiles side by side, and waits: what is timed has the device to itself."""
     with ThreadPoolExecutor(len(sizes)) as pool:
-        making = {lanes: pool.submit(compile_epoch, run, data, lanes) for lanes in sizes}
-    wait(making.values())
-    return making
+        return {lanes: pool.submit(compile_epoch, run, data, lanes) for lanes in sizes}
 
 
 def _seconds(epoch: Epoch, data: Data, lanes: int) -> float:

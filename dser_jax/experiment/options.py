@@ -12,7 +12,7 @@ class Options:
     """How a sweep is carried out; nothing here changes what a run gives.
 
     Attributes:
-      lanes: Runs at a time; by default what memory holds.
+      lanes: Runs at a time; by default what memory holds and, on an accelerator, what is fast.
       keep_weights: Whether the weights of each run's best epoch are saved, as Orbax checkpoints.
       baselines: Whether the mean, ridge, SVR and kernel ridge are fitted first, as rows to hold
         the runs against.

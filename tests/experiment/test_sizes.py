@@ -1,9 +1,18 @@
-"""What a journal remembers of lanes that had no room on a device."""
+"""What a journal remembers of lanes: what had no room on a device, and what was measured."""
+
+from contextlib import closing
 
 import pytest
+from sixty import prepare_sixty
+from tiny import CONFIG
 
+from dser_jax.engine import pace, sizing
+from dser_jax.experiment.options import Options
+from dser_jax.experiment.running import train_groups
 from dser_jax.experiment.sizes import Sizes, this_device
-from dser_jax.system import write_sealed
+from dser_jax.plan import Group, paired_runs
+from dser_jax.system import read_sealed, write_sealed
+from dser_jax.training.hparams import HParams
 
 
 def test_a_size_is_remembered_by_program_and_device(tmp_path, monkeypatch):
@@ -38,3 +47,23 @@ def test_what_is_no_number_of_lanes_is_left_out(tmp_path):
         write_sealed(tmp_path / "lanes.json", {f"one on {this_device()}": lanes})
         assert sizes.read() is None
     assert len(said) == 7
+
+
+def test_a_resumed_sweep_keeps_the_lanes_that_were_measured_for_it(tmp_path, monkeypatch, capsys):
+    for module in (sizing, pace):  # The processor poses as an accelerator.
+        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    monkeypatch.setattr(sizing, "FEW", 2)
+    monkeypatch.setattr(pace, "double", lambda *_: pace.Pace(4, "8 were no faster than 4"))
+    data, group = prepare_sixty(tmp_path), Group(CONFIG, paired_runs({"one": HParams()}, range(11)))
+    options = Options(baselines=False)
+    with closing(train_groups(data, tmp_path / "out", [group], options)) as rows:
+        next(rows)
+    assert "4 lanes on each device: 8 were no faster than 4" in capsys.readouterr().err
+    assert list(read_sealed(tmp_path / "out" / "lanes.json").values()) == [4]
+    monkeypatch.setattr(pace, "double", lambda *_: pytest.fail("measured again"))
+    ticks = []
+    progress = "dser_jax.engine.progress.SweepProgress.__call__"
+    monkeypatch.setattr(progress, lambda self, tick: ticks.append(tick.lanes))
+    assert len(list(train_groups(data, tmp_path / "out", [group], options))) == 10
+    assert set(ticks) == {4}
+    assert list(read_sealed(tmp_path / "out" / "lanes.json").values()) == [4]
