@@ -40,7 +40,14 @@ from dser_jax.engine.sizing import (
 )
 from dser_jax.engine.terms import Hooks
 from dser_jax.plan import stack_hparams
-from dser_jax.system import DserError, last_line, nothing_to_lose, recall, remember
+from dser_jax.system import (
+    DserError,
+    last_line,
+    loop_options,
+    nothing_to_lose,
+    recall,
+    remember,
+)
 from dser_jax.training import HParams, Run, make_run
 
 FIRST = 64
@@ -255,6 +262,8 @@ def identity(config: Config, data: Data, device: jax.Device) -> str:
 
 def _compile(run: Run, data: Data, sizes: Sequence[int]) -> Mapping[int, Future[Epoch]]:
     """Compiles side by side, and waits: what is timed has the device to itself."""
+    device = jax.local_devices()[0]
+    loop_options(device.platform, device.device_kind)  # Tried once, not by each thread.
     with ThreadPoolExecutor(len(sizes)) as pool:
         return {lanes: pool.submit(compile_epoch, run, data, lanes) for lanes in sizes}
 
