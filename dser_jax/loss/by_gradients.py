@@ -1,8 +1,10 @@
 """Weightings by the gradients of the tasks on the layers that they share.
 
 All that they see of them is the Gram matrix of the three, and all that they give is how much of
-each to take. Each states what it is undefined for; there it gives what is said beside it, and
-always finite numbers. The scale of a Gram matrix makes no difference, but where it is said.
+each to take. A gradient of zero is that of a task without labels or without weight: it has no part
+in what is made of the others. Each states what it is undefined for; there it gives what is said
+beside it, and always finite numbers. The scale of a Gram matrix makes no difference, but where it
+is said.
 """
 
 from __future__ import annotations
@@ -76,9 +78,10 @@ def _without_conflicts(gram: Gram, task: int, others: list[int]) -> Shares:
 def mgda(gram: Gram) -> Shares:
     """Finds the shortest vector among the means of the gradients (Désidéri 2012).
 
-    Shares are at least 0 and add up to 1. A gradient of zero is that vector, alone.
+    Shares are at least 0 and add up to 1. A gradient of zero would be that vector, alone: the
+    means are of the others.
     """
-    return least_on_simplex(_scaled(gram), jnp.zeros(3, gram.dtype))
+    return least_on_simplex(_scaled(gram), jnp.zeros(3, gram.dtype), jnp.diagonal(gram) > 0)
 
 
 def upgrad(gram: Gram) -> Shares:
@@ -101,7 +104,7 @@ def cagrad(gram: Gram, radius: Number) -> Shares:
       gram: Of the gradients.
       radius: c, at least 0; 0 gives the mean.
     """
-    scaled = _scaled(gram)
+    scaled, there = _scaled(gram), jnp.diagonal(gram) > 0
     linear = scaled.mean(1)
     reach = radius * jnp.sqrt(jnp.maximum(scaled.mean(), 0.0))
 
@@ -109,7 +112,7 @@ def cagrad(gram: Gram, radius: Number) -> Shares:
     def halve(_, bounds):
         low, high = bounds
         middle = 0.5 * (low + high)
-        shares = least_on_simplex(scaled * (reach / middle), linear)
+        shares = least_on_simplex(scaled * (reach / middle), linear, there)
         length = jnp.sqrt(jnp.maximum(shares @ scaled @ shares, 0.0))
         longer = length > middle
         return jnp.where(longer, middle, low), jnp.where(longer, high, middle)
@@ -117,7 +120,7 @@ def cagrad(gram: Gram, radius: Number) -> Shares:
     longest = jnp.sqrt(jnp.max(jnp.diagonal(scaled))) + 1e-6
     zero = jnp.zeros((), gram.dtype)
     low, high = lax.fori_loop(0, _HALVINGS, halve, (zero, longest))
-    shares = least_on_simplex(scaled * (reach / (0.5 * (low + high))), linear)
+    shares = least_on_simplex(scaled * (reach / (0.5 * (low + high))), linear, there)
     length = jnp.sqrt(jnp.maximum(shares @ scaled @ shares, 0.0))
     served = length > 1e-4
     found = 1 / 3 + reach / jnp.where(served, length, 1.0) * shares
@@ -186,16 +189,24 @@ def next_norms(memory: Norms, losses: Shares, gram: Gram, force: Number) -> Norm
 
     ``sum(|w_i |g_i| - mean(w |g|) r_i^alpha|)``, the mean and r held fixed; r is how far a task's
     loss is from that of its first epoch, over the mean of all. In the first epoch nothing moves.
+    Sums and means are over gradients that are not zero.
     """
     weights = gradnorm(memory)
     lengths = jnp.sqrt(jnp.maximum(jnp.diagonal(gram), 0.0))
+    there = lengths > 0
+    count = jnp.maximum(there.sum().astype(lengths.dtype), 1.0)
+
+    def mean(each):
+        return jnp.where(there, each, 0.0).sum() / count
+
     began = (memory.first > 0).any()
     left = jnp.where(memory.first > 0, losses / jnp.where(memory.first > 0, memory.first, 1.0), 1.0)
-    rate = left / jnp.maximum(left.mean(), _FAINT)
-    goal = (weights * lengths).mean() * jnp.maximum(rate, 0.0) ** force
+    rate = left / jnp.maximum(mean(left), _FAINT)
+    goal = mean(weights * lengths) * jnp.maximum(rate, 0.0) ** force
     slope = jnp.sign(weights * lengths - goal) * lengths
-    # Through the softmax: dw_i / dz_k = w_i (delta_ik - w_k / 3).
-    onto = weights * (slope - (slope * weights).sum() / 3)
+    # Through the softmax: dw_i / dz_k = w_i (delta_ik - w_k / sum(w)).
+    total = jnp.maximum(mean(weights) * count, _FAINT)
+    onto = jnp.where(there, weights * (slope - (slope * weights).sum() / total), 0.0)
     return memory._replace(logits=memory.logits - jnp.where(began, NORM_RATE * onto, 0.0))
 
 

@@ -6,6 +6,7 @@ take: equal ones leave a method as its authors have it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -40,14 +41,23 @@ def random(
 def uncertainty(learned: Losses, memory: Any, losses: Losses, loss_weights: Losses) -> Number:
     """Computes ``sum(w (exp(-s) L + s)) / 2`` with learned ``s``, the logarithms of variances.
 
-    Kendall, Gal & Cipolla 2018, eq. 7.
+    Kendall, Gal & Cipolla 2018, eq. 7. Of a loss of 0, without labels, ``s`` would fall for ever:
+    the sum is over the others.
     """
-    return 0.5 * (loss_weights * (jnp.exp(-learned) * losses + learned)).sum()
+    return 0.5 * _of_known(losses, loss_weights, lambda loss: jnp.exp(-learned) * loss + learned)
 
 
 def imtl_l(learned: Losses, memory: Any, losses: Losses, loss_weights: Losses) -> Number:
-    """Computes ``sum(w (exp(s) L - s))`` with learned scales ``s`` (Liu et al. 2021, IMTL-L)."""
-    return (loss_weights * (jnp.exp(learned) * losses - learned)).sum()
+    """Computes ``sum(w (exp(s) L - s))`` with learned scales ``s`` (Liu et al. 2021, IMTL-L).
+
+    Of a loss of 0, without labels, ``s`` would rise for ever: the sum is over the others.
+    """
+    return _of_known(losses, loss_weights, lambda loss: jnp.exp(learned) * loss - learned)
+
+
+def _of_known(losses: Losses, loss_weights: Losses, scaled: Callable[[Losses], Losses]) -> Number:
+    """Adds up what is made of the losses that are not 0."""
+    return jnp.where(losses != 0, loss_weights * scaled(losses), 0.0).sum()
 
 
 def dwa(

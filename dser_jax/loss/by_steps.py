@@ -39,13 +39,21 @@ def famo(
 ) -> Number:
     """Decreases all losses at one rate: ``c sum(z log L), z = softmax(logits)`` (Liu et al. 2023).
 
-    ``c = 1 / sum(z / L)`` makes it a mean of the gradients. `setting` is the step size of the
-    logits, 0.025 if it is 0.
+    ``c = 1 / sum(z / L)`` makes it a mean of the gradients. Losses of 0, without labels or without
+    weight, are left out: they would take all of it. `setting` is the step size of the logits, 0.025
+    if it is 0.
     """
-    share = jax.nn.softmax(memory.logits)
-    shown = loss_weights * losses + EPSILON
+    share = _shares(memory, losses, loss_weights)
+    shown = jnp.where(loss_weights * losses != 0, loss_weights * losses, 1.0) + EPSILON
     scale = jax.lax.stop_gradient(1 / (share / shown).sum())
     return scale * (share * jnp.log(shown)).sum()
+
+
+def _shares(memory: Logits, losses: Losses, loss_weights: Losses) -> Losses:
+    """Returns the softmax over the losses that are not 0; where all are, over all."""
+    there = loss_weights * losses != 0
+    there |= ~there.any()
+    return jax.nn.softmax(memory.logits, where=there)
 
 
 def next_logits(
@@ -55,7 +63,7 @@ def next_logits(
 
     An Adam step down the softmax's product with ``log(losses) - log(after)``.
     """
-    share = jax.nn.softmax(memory.logits)
+    share = _shares(memory, losses, loss_weights)
     gain = jnp.log(loss_weights * losses + EPSILON) - jnp.log(loss_weights * after + EPSILON)
     slope = share * (gain - (share * gain).sum()) + DECAY * memory.logits
     steps = memory.steps + 1

@@ -7,7 +7,7 @@ taken: no solver, no library call, no loop, so that thousands of lanes do it in 
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 Square = Float[Array, "three three"]
 Vector = Float[Array, " three"]
@@ -15,7 +15,9 @@ Vector = Float[Array, " three"]
 PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
-def least_on_simplex(square: Square, linear: Vector) -> Vector:
+def least_on_simplex(
+    square: Square, linear: Vector, among: Bool[Array, " three"] | None = None
+) -> Vector:
     """Finds the minimum of ``w' A w / 2 + b' w`` over ``w >= 0, sum(w) = 1``.
 
     It lies at a corner, on an edge or inside; of equal minima any.
@@ -23,6 +25,7 @@ def least_on_simplex(square: Square, linear: Vector) -> Vector:
     Args:
       square: A, symmetric and positive semidefinite.
       linear: b.
+      among: Which unknowns may be above 0, if not all; where none may, that is not heeded.
     """
     corners = jnp.eye(3, dtype=square.dtype)
     found = [corners[0], corners[1], corners[2]]
@@ -36,7 +39,7 @@ def least_on_simplex(square: Square, linear: Vector) -> Vector:
     inner = _solve_two(ways @ square @ ways.T, -ways @ (square[2] + linear))
     inside = corners[2] + inner @ ways
     found.append(jnp.where((inside >= 0).all(), inside, corners[0]))
-    return _best(found, square, linear)
+    return _best(found, square, linear, among)
 
 
 def least_above(square: Square, floor: Vector) -> Vector:
@@ -74,8 +77,16 @@ def _solve_two(square: Float[Array, "two two"], right: Float[Array, " two"]):
     return jnp.stack([d * right[0] - b * right[1], a * right[1] - c * right[0]]) / determinant
 
 
-def _best(found: list[Vector], square: Square, linear: Vector) -> Vector:
+def _best(
+    found: list[Vector],
+    square: Square,
+    linear: Vector,
+    among: Bool[Array, " three"] | None = None,
+) -> Vector:
     """Takes the candidate of the least value."""
     tried = jnp.stack(found)
     values = 0.5 * jnp.einsum("ci,ij,cj->c", tried, square, tried) + tried @ linear
-    return tried[jnp.argmin(jnp.where(jnp.isfinite(values), values, jnp.inf))]
+    allowed = jnp.isfinite(values)
+    if among is not None:
+        allowed &= tried @ jnp.where(among, 0.0, 1.0).astype(tried.dtype) == 0
+    return tried[jnp.argmin(jnp.where(allowed, values, jnp.inf))]

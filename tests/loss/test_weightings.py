@@ -15,6 +15,7 @@ from dser_jax.loss.small import least_above, least_on_simplex, solve_three
 
 FOUND = json.loads((Path(__file__).parent / "torchjd.json").read_text())
 ONES = jnp.ones(3)
+FORCE = jnp.float32(1.5)
 KEY = jax.random.key(0)
 OWN = {"cagrad": 0.5, "stch": 0.3}
 BY_GRADIENTS = METHODS["gradients"][1:-1]
@@ -250,7 +251,7 @@ def test_equal_gradients_give_their_direction(name):
 
 def test_what_is_undefined_is_as_it_says():
     opposite, cancel = np.array(EDGES["opposite"]), np.array(EDGES["all cancel out"])
-    np.testing.assert_allclose(shares("mgda", EDGES["one is zero"]), [0, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(shares("mgda", EDGES["one is zero"]), [0.8, 0, 0.2], atol=1e-6)
     np.testing.assert_allclose(shares("mgda", cancel) @ cancel, 0, atol=1e-4)
     np.testing.assert_allclose(shares("cagrad", cancel), 0, atol=1e-6)
     np.testing.assert_allclose(shares("aligned", EDGES["all are zero"]), 1 / 3, atol=1e-6)
@@ -273,6 +274,63 @@ def test_a_loss_without_labels_counts_for_nothing():
         assert np.isfinite(slope).all()
     geometric = WEIGHTINGS["geometric"].combine((), (), losses, ONES)
     assert float(geometric) == pytest.approx(0.4**0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [*BY_GRADIENTS, "gradnorm"])
+def test_a_gradient_of_zero_has_no_part_in_what_is_made_of_the_others(name):
+    """As where a corpus has no labels of an attribute, or its weight is 0."""
+    two = np.array([[1.0, 0.2, 0], [-0.4, 2, 0.3]])
+    low, high = shares(name, [*two, [0, 0, 0]]), shares(name, [[0, 0, 0], *two])
+    np.testing.assert_allclose(low[:2], high[1:], rtol=1e-4)
+    made = low[:2] @ two
+    assert np.linalg.norm(made) > 0.1
+    if name != "imtl_g":  # Which alone may go against a task.
+        assert (two @ made > 0).all()
+    if name == "mgda":
+        np.testing.assert_allclose(low, [*_least_of_two(two), 0], atol=1e-6)
+
+
+def _least_of_two(two):
+    one, other = two
+    share = other @ (other - one) / ((one - other) @ (one - other))
+    return share, 1 - share
+
+
+def test_gradnorm_keeps_the_weights_of_two_tasks_where_the_third_has_no_gradient():
+    gram = jnp.array([[1.0, 0.3, 0], [0.3, 1.0, 0], [0, 0, 0]])
+    memory = by_gradients.Norms(jnp.zeros(3), jnp.array([1.0, 1, 0]))
+    step = jax.jit(lambda m: by_gradients.next_norms(m, jnp.array([0.5, 0.5, 0]), gram, FORCE))
+    for _ in range(400):
+        memory = step(memory)
+    np.testing.assert_allclose(by_gradients.gradnorm(memory)[:2], 1, atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["uncertainty", "imtl_l"])
+def test_nothing_pulls_at_the_scale_of_a_loss_without_labels(name):
+    """For ever it would: until ``exp`` overflows, and the run counts as diverged."""
+    losses = jnp.array([0.5, 0.0, 0.7])
+    combine = WEIGHTINGS[name].combine
+    pull = jax.grad(combine)(jnp.zeros(3), (), losses, ONES)
+    assert pull[1] == 0
+    assert (jnp.abs(pull[jnp.array([0, 2])]) > 0.1).all()
+
+
+@pytest.mark.parametrize("lacks", ["labels", "weight"])
+def test_famo_trains_on_the_others_where_a_task_has_no_labels_or_no_weight(lacks):
+    losses, loss_weights = jnp.array([0.5, 0.8, 0.7]), ONES
+    if lacks == "labels":
+        losses = losses.at[1].set(0.0)
+    else:
+        loss_weights = loss_weights.at[1].set(0.0)
+    memory, setting = by_steps.LOGITS, jnp.float32(0)
+    after = losses * jnp.array([0.9, 1, 0.8])
+    for _ in range(20):
+        memory = by_steps.next_logits(memory, losses, loss_weights, setting=setting, after=after)
+    slope = jax.grad(by_steps.famo, argnums=2)((), memory, losses, loss_weights, setting=setting)
+    assert memory.logits[1] == 0
+    assert memory.logits[0] > 0 > memory.logits[2]
+    assert slope[1] == 0
+    assert float(slope.sum()) == pytest.approx(1, abs=1e-5)  # A mean of the gradients.
 
 
 def test_small_problems_against_scipy():
