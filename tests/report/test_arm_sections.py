@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from fabricated import fabricate
 from rich.console import Console
 
 from dser_jax.journal import read_journal
+from dser_jax.report.figures.arms import arm_figures
 from dser_jax.report.page.build import make_page
 from dser_jax.report.page.sweep import take
-from dser_jax.report.sections.arms import ALONE, arm_sections, scores_of
+from dser_jax.report.sections.arms import ALONE, arm_sections, ranking_of, scores_of
 from dser_jax.report.writing import write_report
 from dser_jax.stats import tables
 from dser_jax.system.files.sealed import parse_sealed, write_sealed
@@ -30,7 +32,10 @@ TOLD = {
     "margin": 0.02,
     "alone": ["valence alone", "arousal alone", "dominance alone"],
     "settings": 4,
-    "chosen": {"dwa": [0.6, 0.001, 2.5, [1, 1, 1]], "equal weights": [0.6, 0.002, 0, [1, 1, 1]]},
+    "chosen": {
+        **{name: [0.6, 0.002, 0, [1, 1, 1]] for name in ARMS},
+        "dwa": [0.6, 0.001, 2.5, [1, 1, 1]],
+    },
 }
 
 
@@ -71,6 +76,55 @@ def test_arms_are_held_against_the_reference_and_beside_the_grid(folder):
     assert set(placed) == {"equal weights", "dwa", "mgda"}
     assert placed["mgda"][-2:] == ("1", "0%")
     assert "2 points" in beside.told[0]
+
+
+def changed(table, lost=(), without=()):
+    """Returns the table with runs that diverged, and without runs, by name and seed."""
+    rows = []
+    for row in table.rows:
+        runs = [
+            {**run, "status": "diverged"} if (row.name, run["seed"]) in lost else run
+            for run in row.runs
+            if (row.name, run["seed"]) not in without
+        ]
+        rows.append(replace(row, runs=tuple(runs)))
+    return replace(table, rows=tuple(rows))
+
+
+def test_an_arm_of_which_all_runs_diverged_is_last_and_has_no_difference(folder, tmp_path):
+    view = read_journal(folder)
+    (table,) = tables(view.rows)
+    table = changed(table, lost=[("dwa", seed) for seed in range(6)])
+    held = arm_sections(view, [table], [])[0]
+    lines = {line[0]: line for line in held.lines}
+    assert lines["dwa"][1:3] == ("undecided", "–")
+    assert "'dwa': 6 diverged." in held.after
+    names, ranking = ranking_of(table, TOLD)
+    assert max(zip(ranking.ranks, names, strict=True))[1] == "dwa"
+    assert len(arm_figures(table, TOLD, tmp_path)) == 2
+
+
+def test_what_has_not_ended_yet_has_not_diverged(folder, tmp_path):
+    view = read_journal(folder)
+    (table,) = tables(view.rows)
+    under_way = changed(table, without=[("dwa", 4), ("dwa", 5)])
+    held = arm_sections(view, [under_way], [])[0]
+    assert "diverged" not in " ".join((*held.told, *held.after))
+    assert {line[0]: line[-1] for line in held.lines} == {"dwa": "4", "mgda": "6", ALONE: "6"}
+    none = changed(table, without=[("dwa", seed) for seed in range(6)])
+    assert arm_sections(view, [none], [])
+    assert ranking_of(none, TOLD) is None
+    assert arm_figures(none, TOLD, tmp_path)
+
+
+def test_arms_that_the_last_call_left_out_are_not_held_against_anything(folder, tmp_path):
+    view = read_journal(folder)
+    (table,) = tables(view.rows)
+    few = {**TOLD, "alone": [], "chosen": {n: TOLD["chosen"][n] for n in ("equal weights", "dwa")}}
+    assert set(scores_of(table, few)) == {"equal weights", "dwa"}
+    one = {**few, "chosen": {"equal weights": TOLD["chosen"]["equal weights"]}}
+    assert ranking_of(table, one) is None
+    assert not any(arm_figures(table, one, tmp_path).values())
 
 
 def test_terminal_files_and_page_have_it(folder):

@@ -129,14 +129,16 @@ def arm_figures(table: Table, told: Mapping[str, Any], folder: Path) -> dict[str
     """
     if told["reference"] not in scores_of(table, told):
         return {}
-    found, (names, ranking) = arm_verdicts(table, told), ranking_of(table, told)
+    found, placed = arm_verdicts(table, told), ranking_of(table, told)
     what = f"mean {table.part} CCC"
     path = folder / "differences"
     return {
         f"Arms less {told['reference']!r}, {what}": difference_figure(
             found, path, reference=told["reference"], what=what
         ),
-        "Mean ranks of the arms over seeds": rank_figure(ranking, names, folder / "ranks"),
+        "Mean ranks of the arms over seeds": rank_figure(placed[1], placed[0], folder / "ranks")
+        if placed
+        else [],
     }
 
 

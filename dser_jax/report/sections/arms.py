@@ -13,14 +13,24 @@ from dser_jax.journal import JournalView, read_journal
 from dser_jax.report.sections.section import Section, some
 from dser_jax.report.sections.verdicts import verdict_section
 from dser_jax.report.text import number, p_value
-from dser_jax.stats import Ranking, Table, Verdict, beyond, friedman, front, learned, verdicts
+from dser_jax.stats import (
+    Ranking,
+    Table,
+    Verdict,
+    beyond,
+    friedman,
+    front,
+    is_whole,
+    learned,
+    verdicts,
+)
 from dser_jax.system import DserError, plural
 
 ALONE = "each task alone"
 """Three networks, of which each predicts the attribute that it was trained on."""
 
 Scores = dict[int, float]
-"""By seed."""
+"""By seed; NaN of a run that ended before its time."""
 
 
 def arm_sections(view: JournalView, groups: Sequence[Table], problems: list[str]) -> list[Section]:
@@ -40,10 +50,15 @@ def arm_sections(view: JournalView, groups: Sequence[Table], problems: list[str]
 
 
 def scores_of(table: Table, told: Mapping[str, Any]) -> dict[str, Scores]:
-    """Returns the mean CCC of each arm by seed; rows of one task each are one arm together."""
+    """Returns the mean CCC of each arm by seed; rows of one task each are one arm together.
+
+    Rows of an earlier call, which the last one had no choice made for, are left out.
+    """
     arms: dict[str, Scores] = {}
     alone: dict[str, Scores] = {}
     for row in table.rows:
+        if row.name not in told["chosen"]:
+            continue
         if row.name in told.get("alone", ()):
             attr = row.name.split()[0]
             alone[row.name] = _by_seed(row.runs, attr, table)
@@ -56,17 +71,20 @@ def scores_of(table: Table, told: Mapping[str, Any]) -> dict[str, Scores]:
 
 
 def differences(arms: Mapping[str, Scores], reference: str) -> dict[str, list[float]]:
-    """Returns by arm what it is above the reference, a seed each; NaN where one has no score."""
+    """Returns by arm what it is above the reference, a seed each that both have ended with."""
     base = arms[reference]
     return {
-        name: [scores.get(seed, np.nan) - base.get(seed, np.nan) for seed in sorted(base)]
+        name: [scores[seed] - base[seed] for seed in sorted(base.keys() & scores.keys())]
         for name, scores in arms.items()
         if name != reference
     }
 
 
 def _by_seed(runs: Sequence[Mapping[str, Any]], column: str, table: Table) -> Scores:
-    found = {run["seed"]: learned(run, column, table.metric, table.part) for run in runs}
+    found = {
+        run["seed"]: learned(run, column, table.metric, table.part) if is_whole(run) else np.nan
+        for run in runs
+    }
     return {seed: value for seed, value in found.items() if value is not None}
 
 
@@ -75,10 +93,12 @@ def arm_verdicts(table: Table, told: Mapping[str, Any]) -> tuple[Verdict, ...]:
     return verdicts(differences(scores_of(table, told), told["reference"]), told["margin"])
 
 
-def ranking_of(table: Table, told: Mapping[str, Any]) -> tuple[list[str], Ranking]:
-    """Ranks all arms of a table over the seeds that all of them have."""
+def ranking_of(table: Table, told: Mapping[str, Any]) -> tuple[list[str], Ranking] | None:
+    """Ranks all arms of a table over the seeds that all of them have ended with, if there are."""
     arms = scores_of(table, told)
     seeds = sorted(set.intersection(*(set(scores) for scores in arms.values())))
+    if len(arms) < 2 or not seeds:
+        return None
     return list(arms), friedman([[arms[name][seed] for name in arms] for seed in seeds])
 
 
@@ -86,9 +106,9 @@ def _held(table: Table, told: Mapping[str, Any]) -> Section:
     found = verdict_section(arm_verdicts(table, told), told["reference"], f"mean {table.part} CCC")
     chosen = {row.name: told["chosen"].get(row.name) for row in table.rows}
     settings = [f"{name}: {_setting(given)}" for name, given in chosen.items() if given]
-    _, ranking = ranking_of(table, told)
-    ranked = ""
-    if ranking.p is not None and ranking.critical is not None:
+    placed = ranking_of(table, told)
+    ranking, ranked = placed[1] if placed else None, ""
+    if ranking and ranking.p is not None and ranking.critical is not None:
         ranked = (
             f"Ranks over seeds: Friedman's p {p_value(ranking.p)}; two arms differ where their "
             f"mean ranks are {ranking.critical:.1f} apart (Nemenyi, .05)."
