@@ -8,7 +8,7 @@ from rich.console import Console
 from sweeping import TINY, prepare_sentences
 
 from dser_jax.cli import main
-from dser_jax.journal import read_journal
+from dser_jax.journal import JournalView, read_journal
 from dser_jax.report.figures import gradient_figure
 from dser_jax.report.sections.gradients import gradient_sections, watched_of
 from dser_jax.report.writing import write_report
@@ -50,6 +50,20 @@ def test_the_report_says_and_draws_it(journal):
     write_report(journal, None, Console(file=stream, width=80))
     assert "Do the tasks' gradients conflict?" in stream.getvalue()
     assert (journal / "report" / "gradients.png").stat().st_size > 10_000
+
+
+def test_a_task_without_a_gradient_has_no_angle_to_others(journal, monkeypatch, tmp_path):
+    view, read = read_journal(journal), JournalView.arrays
+
+    def of_two(self, run):
+        arrays = dict(read(self, run))
+        cosines = [[-0.5, 0, 0], [0.25, 0, 0]]
+        return {**arrays, "gradient_cosines": cosines, "gradient_norms": [[2, 1, 0], [2, 3, 0]]}
+
+    monkeypatch.setattr(JournalView, "arrays", of_two)
+    (section,) = gradient_sections(view, tables(view.rows), [])
+    assert section.lines[0][1:5] == ("−.125", "–", "–", "50%")
+    assert gradient_figure(view, tables(view.rows)[0], tmp_path / "two")
 
 
 def test_runs_that_did_not_watch_have_nothing_to_say(journal, tmp_path):

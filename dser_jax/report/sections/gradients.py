@@ -19,7 +19,7 @@ KINDS = ("cosines", "norms", "shares")
 """What a run tells of an epoch, three numbers each; see `loss.Watched`."""
 
 Watched = dict[str, NDArray[np.float64]]
-"""Kind -> [run, epoch, three], NaN beyond the end of a run."""
+"""Kind -> [run, epoch, three], NaN beyond the end of a run, and where there is no angle."""
 
 
 def watched_of(
@@ -50,7 +50,7 @@ def watched_of(
     if not found["cosines"]:
         return None
     longest = max(len(each) for each in found["cosines"])
-    return {
+    seen = {
         kind: np.stack(
             [
                 np.pad(each, ((0, longest - len(each)), (0, 0)), constant_values=np.nan)
@@ -59,6 +59,9 @@ def watched_of(
         )
         for kind, values in found.items()
     }
+    norms = seen["norms"]
+    angles = norms[..., [0, 0, 1]] * norms[..., [1, 2, 2]] != 0  # Some have no labels, no weight.
+    return {**seen, "cosines": np.where(angles, seen["cosines"], np.nan)}
 
 
 def gradient_sections(
@@ -91,12 +94,13 @@ def gradient_sections(
 
 def _cells(seen: Watched) -> tuple[str, ...]:
     cosines = seen["cosines"]
-    means = np.nanmean(cosines, axis=(0, 1))
     known = np.isfinite(cosines)
+    totals, counts = np.where(known, cosines, 0.0).sum((0, 1)), known.sum((0, 1))
+    means = [total / count if count else None for total, count in zip(totals, counts, strict=True)]
     below = (cosines < 0).sum() / known.sum() if known.any() else np.nan
     lengths = np.nanmean(seen["norms"], axis=(0, 1))
     return (
-        *(number(float(mean)) for mean in means),
+        *map(number, means),
         NONE if np.isnan(below) else f"{below:.0%}",
         " ".join(f"{length:.2g}" for length in lengths),
     )
