@@ -32,7 +32,7 @@ NORM_RATE = 0.025
 LONGEST = 1.0
 """Of Nash-MTL's gradients, as its authors have it; longer ones are cut to it."""
 
-_HALVINGS, _NEWTONS = 40, 25
+_HALVINGS, _NEWTONS = 26, 18
 _RIDGE = 1e-6
 _FAINT = 1e-12
 
