@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
 from dser_jax.experiment.conducting import train_beside
-from dser_jax.experiment.flags.settings import make_hparams
+from dser_jax.experiment.flags.settings import make_hparams, prepared_of
 from dser_jax.journal import Row
 from dser_jax.plan import (
     Group,
@@ -101,7 +102,8 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
         raise DserError(f"--margin is {args.margin:g}; expected a CCC, above 0 and below 1")
     if args.tries > FIRST_NEW:
         raise DserError(f"--tries is {args.tries}; expected {FIRST_NEW} at most")
-    usual, arms, out = make_hparams(args, no_weights()), all_arms(args.arms), Path(args.out)
+    usual, out = make_hparams(args, no_weights()), Path(args.out)
+    arms = with_labels(all_arms(args.arms), prepared_of(args).labels)
     count, rate = args.settings, args.learning_rate
     tell(plan_sentence(DEVIATION, args.margin, max(1, len(arms) - 1), args.seeds))
     first = groups_of(config, usual, tried(arms, count, rate), range(args.tries))
@@ -151,6 +153,16 @@ def all_arms(names: Sequence[str] = ()) -> list[Arm]:
         if name not in known:
             raise DserError(f"--arms {name}: expected some of {', '.join(known)}")
     return [arm for arm in arms if not names or arm.name in names]
+
+
+def with_labels(arms: Sequence[Arm], labels: Float[np.ndarray, "utt attr"]) -> list[Arm]:
+    """Leaves out the arms of a task whose labels are missing or all the same, and says so."""
+    told = [np.unique(column[np.isfinite(column)]) for column in labels.T]
+    known = {attr for attr, values in zip(ATTRS, told, strict=True) if len(values) > 1}
+    for arm in arms:
+        if arm.attr and arm.attr not in known:
+            tell(f"{arm.name!r} is left out: there are no labels of {arm.attr} that differ")
+    return [arm for arm in arms if arm.attr is None or arm.attr in known]
 
 
 def settings_of(arm: Arm, count: int, rate: float) -> list[Setting]:

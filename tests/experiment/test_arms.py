@@ -15,6 +15,7 @@ from dser_jax.experiment.arms import (
     settings_of,
     simplex,
     tried,
+    with_labels,
 )
 from dser_jax.loss import METHODS, WEIGHTINGS, methods
 from dser_jax.system import DserError
@@ -34,6 +35,16 @@ def test_there_is_an_arm_of_every_method():
     assert [arm.name for arm in all_arms(["dwa", "equal weights"])] == ["equal weights", "dwa"]
     with pytest.raises(DserError, match=r"--arms dwq: expected some of valence alone, "):
         all_arms(["dwq"])
+
+
+def test_a_task_without_labels_has_no_arm(capsys):
+    labels = np.array([[0.1, 0.5, np.nan], [-0.1, 0.5, np.nan], [np.nan, np.nan, np.nan]])
+    arms = all_arms(["valence alone", "arousal alone", "dominance alone", "dwa"])
+    names = [arm.name for arm in with_labels(arms, labels)]
+    assert names == ["valence alone", "dwa"]
+    said = " ".join(capsys.readouterr())
+    assert "'arousal alone' is left out: there are no labels of arousal that differ" in said
+    assert "'dominance alone' is left out" in said
 
 
 def test_all_arms_try_as_many_settings_with_the_same_rates():

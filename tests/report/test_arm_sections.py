@@ -13,7 +13,7 @@ from dser_jax.journal import read_journal
 from dser_jax.report.figures.arms import arm_figures
 from dser_jax.report.page.build import make_page
 from dser_jax.report.page.sweep import take
-from dser_jax.report.sections.arms import ALONE, arm_sections, ranking_of, scores_of
+from dser_jax.report.sections.arms import ALONE, _beside_grid, arm_sections, ranking_of, scores_of
 from dser_jax.report.writing import write_report
 from dser_jax.stats import tables
 from dser_jax.system.files.sealed import parse_sealed, write_sealed
@@ -125,6 +125,30 @@ def test_arms_that_the_last_call_left_out_are_not_held_against_anything(folder, 
     one = {**few, "chosen": {"equal weights": TOLD["chosen"]["equal weights"]}}
     assert ranking_of(table, one) is None
     assert not any(arm_figures(table, one, tmp_path).values())
+
+
+def test_of_two_attributes_each_task_alone_is_two_networks(folder):
+    view, of_two = read_journal(folder), {**TOLD, "alone": TOLD["alone"][:2]}
+    of_two["chosen"] = {name: each for name, each in TOLD["chosen"].items() if "domin" not in name}
+
+    def without(row):
+        known = ("valence", "arousal")
+        ccc = {attr: row["test"]["ccc"][attr] for attr in known}
+        ccc["mean"] = sum(ccc.values()) / 2
+        return {**row, "test": {**row["test"], "ccc": ccc}}
+
+    view = replace(view, rows=tuple(without(row) for row in view.rows))
+    (table,) = tables(view.rows)
+    arms = scores_of(table, of_two)
+    rows = {(row["name"], row["seed"]): row["test"]["ccc"] for row in view.rows}
+    two = [rows[f"{attr} alone", 3][attr] for attr in ("valence", "arousal")]
+    assert arms[ALONE][3] == pytest.approx(np.mean(two))
+    beside = _beside_grid(view, table, of_two, [])[0]
+    assert beside.title == "What fixed weights reach in valence and arousal at once"
+    assert beside.header[1:3] == ("valence", "arousal")
+    one = {**of_two, "alone": ["valence alone"], "chosen": {**of_two["chosen"]}}
+    one["chosen"].pop("arousal alone")
+    assert ALONE not in scores_of(table, one)
 
 
 def test_terminal_files_and_page_have_it(folder):

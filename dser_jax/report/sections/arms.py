@@ -12,7 +12,7 @@ from dser_jax.corpora import ATTRS
 from dser_jax.journal import JournalView, read_journal
 from dser_jax.report.sections.section import Section, some
 from dser_jax.report.sections.verdicts import verdict_section
-from dser_jax.report.text import number, p_value
+from dser_jax.report.text import NONE, number, p_value
 from dser_jax.stats import (
     Ranking,
     Table,
@@ -22,12 +22,13 @@ from dser_jax.stats import (
     front,
     is_whole,
     learned,
+    score,
     verdicts,
 )
 from dser_jax.system import DserError, plural
 
 ALONE = "each task alone"
-"""Three networks, of which each predicts the attribute that it was trained on."""
+"""A network an attribute, of which each predicts the one that it was trained on."""
 
 Scores = dict[int, float]
 """By seed; NaN of a run that ended before its time."""
@@ -64,10 +65,20 @@ def scores_of(table: Table, told: Mapping[str, Any]) -> dict[str, Scores]:
             alone[row.name] = _by_seed(row.runs, attr, table)
         else:
             arms[row.name] = _by_seed(row.runs, "mean", table)
-    if len(alone) == len(ATTRS):
-        seeds = set.intersection(*(set(scores) for scores in alone.values()))
-        arms[ALONE] = {s: float(np.mean([each[s] for each in alone.values()])) for s in seeds}
+    own = [alone.get(f"{attr} alone") for attr in scored(table)]
+    if own and None not in own:
+        seeds = set.intersection(*(set(each) for each in own if each))
+        arms[ALONE] = {s: float(np.mean([each[s] for each in own if each])) for s in seeds}
     return arms
+
+
+def scored(table: Table) -> list[str]:
+    """Lists the attributes that a table has scores of: those with labels."""
+    scores = [
+        [score(run, attr, table.metric, table.part) for row in table.rows for run in row.runs]
+        for attr in ATTRS
+    ]
+    return [attr for attr, found in zip(ATTRS, scores, strict=True) if set(found) - {None}]
 
 
 def differences(arms: Mapping[str, Scores], reference: str) -> dict[str, list[float]]:
@@ -144,11 +155,12 @@ def _beside_grid(
     except DserError as error:
         problems.append(f"{error}; nothing is said of the grid")
         return []
-    seeds = sorted({row["seed"] for row in rows})
+    seeds, attrs = sorted({row["seed"] for row in rows}), scored(table)
     points = {
         name: found
         for name in dict.fromkeys(row["name"] for row in rows)
-        if (found := _three([row for row in rows if row["name"] == name], seeds, table)) is not None
+        if (found := _each([row for row in rows if row["name"] == name], seeds, table, attrs))
+        is not None
     }
     if not points:
         return []
@@ -156,30 +168,32 @@ def _beside_grid(
     best = front(grid.mean(1))
     lines = []
     for row in table.rows:
-        own = _three(row.runs, seeds, table)
+        own = _each(row.runs, seeds, table, attrs)
         if own is None or row.name in told.get("alone", ()):
             continue
         placed = beyond(grid, own)
         means = (number(float(value)) for value in own.mean(0))
-        lines.append((row.name, *means, str(placed.beaten), f"{placed.share:.0%}"))
+        outside = f"{placed.share:.0%}" if len(seeds) > 1 else NONE
+        lines.append((row.name, *means, str(placed.beaten), outside))
     text = (
         f"{plural(len(names), 'point')} of the simplex in steps of .1, "
-        f"{plural(len(seeds), 'seed')} each, those with weight on all three; {int(best.sum())} are "
+        f"{plural(len(seeds), 'seed')} each, those with weight on all; {int(best.sum())} are "
         f"on the front: {', '.join(np.array(names)[best])}.",
-        "beaten by: points that are as good in all three; outside: in how many resamples of the "
+        "beaten by: points that are as good in all; outside: in how many resamples of the "
         "seeds no point is. The best of many points is flattered by chance.",
     )
-    header = ("arm", *ATTRS, "beaten by", "outside")
-    title = "What fixed weights reach in valence, arousal and dominance at once"
+    header = ("arm", *attrs, "beaten by", "outside")
+    named = " and ".join(part for part in (", ".join(attrs[:-1]), attrs[-1]) if part)
+    title = f"What fixed weights reach in {named} at once"
     return [Section(title, some(*text), header, tuple(lines))]
 
 
-def _three(
-    runs: Sequence[Mapping[str, Any]], seeds: Sequence[int], table: Table
+def _each(
+    runs: Sequence[Mapping[str, Any]], seeds: Sequence[int], table: Table, attrs: Sequence[str]
 ) -> np.ndarray | None:
     """Returns [seed, attr] scores; None where one is missing."""
     found = {
-        run["seed"]: [learned(run, attr, table.metric, table.part) for attr in ATTRS]
+        run["seed"]: [learned(run, attr, table.metric, table.part) for attr in attrs]
         for run in runs
     }
     if any(seed not in found or None in found[seed] for seed in seeds):
