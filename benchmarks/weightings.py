@@ -21,7 +21,7 @@ from sizes import fitting, parse
 FAMILIES = ("fixed", "losses", "famo", "gradients")
 NETWORKS = {
     "lstm + lstm": {},
-    "mlp + mlp": {"acoustic": "mlp", "text": "mlp", "optimizer": "adamw"},
+    "mlp + mlp": {"acoustic": "mlp", "text": "mlp"},
 }
 
 
