@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
-from dser_jax.experiment.conducting import train_beside
+from dser_jax.experiment.conducting import in_folds, train_beside
 from dser_jax.experiment.flags.settings import make_hparams, prepared_of
 from dser_jax.journal import Row
 from dser_jax.plan import (
@@ -103,11 +103,12 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
     if args.tries > FIRST_NEW:
         raise DserError(f"--tries is {args.tries}; expected {FIRST_NEW} at most")
     usual, out = make_hparams(args, no_weights()), Path(args.out)
-    arms = with_labels(all_arms(args.arms), prepared_of(args).labels)
+    prepared = prepared_of(args)
+    arms = with_labels(all_arms(args.arms), prepared.labels)
     count, rate = args.settings, args.learning_rate
     tell(plan_sentence(DEVIATION, args.margin, max(1, len(arms) - 1), args.seeds))
     first = groups_of(config, usual, tried(arms, count, rate), range(args.tries))
-    rows = train_beside(args, first, out / "settings")
+    rows = train_beside(args, in_folds(first, prepared, args.split), out / "settings")
     chosen = best_of(arms, count, rate, rows)
     reference = reference_of(arms, chosen)
     seeds = range(FIRST_NEW, FIRST_NEW + args.seeds)
@@ -117,7 +118,8 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
             "/".join(f"{weight:g}" for weight in weights): (Arm(TUNED), Setting(best, 0.0, weights))
             for weights in simplex()
         }
-        train_beside(args, groups_of(config, usual, points, seeds[: args.grid_seeds]), out / "grid")
+        grid = groups_of(config, usual, points, seeds[: args.grid_seeds])
+        train_beside(args, in_folds(grid, prepared, args.split), out / "grid")
     told = {
         "reference": reference,
         "margin": args.margin,
@@ -221,7 +223,7 @@ def tried(arms: Sequence[Arm], count: int, rate: float) -> dict[str, tuple[Arm, 
 def best_of(
     arms: Sequence[Arm], count: int, rate: float, rows: Sequence[Row]
 ) -> dict[str, tuple[float, Setting]]:
-    """Chooses for each arm what is best on validation, in the mean of its seeds.
+    """Chooses for each arm what is best on validation, in the mean of its seeds, and of folds.
 
     Args:
       arms: Which.
@@ -238,7 +240,7 @@ def best_of(
     values: dict[str, list[float]] = {}
     measured = {_named(arm, number): arm.attr for arm in arms for number in range(count)}
     for row in rows:
-        if row["name"] in measured:
+        if row["name"] in measured and "kind" not in row:  # Not what is pooled of folds.
             ended = row["status"] == "ok"
             ccc = row["validation"]["ccc"] if ended else {}
             value = ccc.get(measured[row["name"]] or "mean")

@@ -1,9 +1,14 @@
 """Arms of an experiment: what each tries, what is chosen, and that seeds start alike in all."""
 
+from argparse import Namespace
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from tiny import CONFIG
 
+from dser_jax.experiment import arms as arms_file
 from dser_jax.experiment.arms import (
     RANGES,
     RATES,
@@ -117,6 +122,30 @@ def test_each_arm_is_chosen_on_validation_by_what_it_is_for():
         reference_of(all_arms(["dwa"]), chosen)
 
 
+def test_settings_and_grid_are_of_the_folds_that_the_arms_are_of(monkeypatch):
+    """Settings of one split would be chosen by rows that other folds test on."""
+    split, trained = [], []
+    prepared = SimpleNamespace(labels=np.eye(3))
+
+    def in_folds(groups, prepared, split):
+        return [replace(g, config=replace(g.config, split=s)) for g in groups for s in split]
+
+    def train_beside(args, groups, folder):
+        trained.append(folder.name)
+        split.append({group.config.split for group in groups})
+        return rows(all_arms(args.arms), args.settings, lambda name, attr: 0.5)
+
+    monkeypatch.setattr(arms_file, "in_folds", in_folds)
+    monkeypatch.setattr(arms_file, "train_beside", train_beside)
+    monkeypatch.setattr(arms_file, "prepared_of", lambda args: prepared)
+    monkeypatch.setattr(arms_file, "make_hparams", lambda args, weights: HParams())
+    numbers = {"settings": 2, "tries": 2, "seeds": 3, "grid_seeds": 1, "margin": 0.01}
+    asked = {"arms": ["equal weights", "dwa"], "split": ("fold:1/2", "fold:2/2"), "out": "out"}
+    arms_file.chosen_arms(Namespace(**numbers, **asked, learning_rate=1e-3), CONFIG)
+    assert trained == ["settings", "grid"]
+    assert split == [{"fold:1/2", "fold:2/2"}] * 2
+
+
 def test_a_run_that_diverged_is_worth_nothing_and_none_may_lack():
     arms = all_arms(["equal weights", "stch"])
     found = rows(arms, 2, lambda name, attr: 0.9 if name == "stch | 0" else 0.5)
@@ -124,6 +153,8 @@ def test_a_run_that_diverged_is_worth_nothing_and_none_may_lack():
         if row["name"] == "stch | 0":
             row["status"] = "diverged"
     assert best_of(arms, 2, 1e-3, found)["stch"][1] == settings_of(arms[1], 2, 1e-3)[1]
+    pooled = [{**row, "kind": "pooled", "status": "diverged"} for row in found]
+    assert best_of(arms, 2, 1e-3, [*found, *pooled]) == best_of(arms, 2, 1e-3, found)
     with pytest.raises(DserError, match="stch: not all of its settings"):
         best_of(arms, 2, 1e-3, found[:-2])
 

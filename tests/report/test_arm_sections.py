@@ -151,6 +151,13 @@ def test_of_two_attributes_each_task_alone_is_two_networks(folder):
     assert ALONE not in scores_of(table, one)
 
 
+def test_pooled_arms_are_not_held_against_a_grid_of_another_split(folder):
+    view = read_journal(folder)
+    pooled = replace(view, manifest={**view.manifest, "pools": {"2 folds": ["fold:1/2"]}})
+    assert len(arm_sections(view, tables(view.rows), [])) == 2
+    assert len(arm_sections(pooled, tables(view.rows), [])) == 1
+
+
 def test_terminal_files_and_page_have_it(folder):
     stream = io.StringIO()
     written = write_report(folder, None, Console(file=stream, width=80))

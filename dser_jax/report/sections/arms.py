@@ -152,6 +152,8 @@ def _beside_grid(
         return []
     try:
         rows = read_journal(folder).rows
+        kind = "pooled" if view.manifest.get("pools") else None
+        rows = [row for row in rows if row.get("kind") == kind]
     except DserError as error:
         problems.append(f"{error}; nothing is said of the grid")
         return []
