@@ -26,6 +26,7 @@ KEYS = {
     "roofline": {"found", "mean_tokens"},
     "compile": {"found"},
     "kernels": {"found"},
+    "weightings": {"found"},
     "features": {"frames_per_second", "speed_up", "largest_relative_difference", "opensmile"},
     "opening": {"seconds", "check_seconds_a_gigabyte", "processor_seconds_a_gigabyte"},
     "refill": {"seconds", "ratio", "occupancy", "same_results"},
