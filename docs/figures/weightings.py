@@ -1,0 +1,20 @@
+"""Draws `weightings.png`: each arm less the best-validated fixed weights, with the margin shaded.
+
+python docs/figures/weightings.py demo/weightings
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dser_jax.journal import read_journal
+from dser_jax.report.figures import experiment_figures
+from dser_jax.stats import tables
+
+view = read_journal(sys.argv[1])
+with TemporaryDirectory() as folder:
+    experiment_figures(view, tables(view.rows), Path(folder))
+    drawn = (Path(folder) / "differences.png").read_bytes()
+    Path(__file__).with_suffix(".png").write_bytes(drawn)
