@@ -102,14 +102,18 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
         raise DserError(f"--margin is {args.margin:g}; expected a CCC, above 0 and below 1")
     if args.tries > FIRST_NEW:
         raise DserError(f"--tries is {args.tries}; expected {FIRST_NEW} at most")
+    if not args.seeds:
+        raise DserError("--seeds 0: arms are held against each other over seeds; expected some")
     usual, out = make_hparams(args, no_weights()), Path(args.out)
     prepared = prepared_of(args)
     arms = with_labels(all_arms(args.arms), prepared.labels)
     count, rate = args.settings, args.learning_rate
-    tell(plan_sentence(DEVIATION, args.margin, max(1, len(arms) - 1), args.seeds))
+    of_all = [arm for arm in arms if arm.attr is None]
+    held = len(of_all) - 1 + any(arm.attr for arm in arms)  # Those of one task are one arm.
+    tell(plan_sentence(DEVIATION, args.margin, max(1, held), args.seeds))
     first = groups_of(config, usual, tried(arms, count, rate), range(args.tries))
-    rows = train_beside(args, in_folds(first, prepared, args.split), out / "settings")
-    chosen = best_of(arms, count, rate, rows)
+    found = train_beside(args, in_folds(first, prepared, args.split), out / "settings")
+    chosen = best_of(arms, count, rate, [row for row in found if row["seed"] < args.tries])
     reference = reference_of(arms, chosen)
     seeds = range(FIRST_NEW, FIRST_NEW + args.seeds)
     if args.grid_seeds > 0:

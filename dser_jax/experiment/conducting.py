@@ -100,6 +100,7 @@ def train_beside(
             baselines=False,
             extend=args.extend,
             save_seconds=60 * args.save_every,
+            ray=args.ray,
             stop=lambda: signals.caught,
         )
     if report:

@@ -35,8 +35,8 @@ class Weighting(NamedTuple):
       learned: What is trained along with the network, as it begins: a pytree of float32 arrays. It
         is `params["weighting"]` of a run's weights.
       memory: What is remembered, as it begins: a pytree of arrays.
-      remember: Takes the memory and the mean losses [attr] of an epoch to the next epoch's memory;
-        None where there is nothing to remember.
+      remember: Takes the memory and the mean losses [attr] of an epoch, over labels, to the next
+        epoch's memory; None where there is nothing to remember.
       update: Takes the memory, the losses [attr] of a batch and the loss weights [attr] to the next
         step's memory; None where nothing changes within an epoch.
       needs: What else the two take.

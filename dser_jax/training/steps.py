@@ -93,16 +93,18 @@ def make_train_epoch(
             seen = watched(found) if watch else ()
             return (Weights(params, found.aux), opt_state, memory), (
                 found.loss * count,
-                found.losses if weighting.remember else (),
+                (found.losses, weight.sum(0)) if weighting.remember else ((), ()),
                 seen,
             )
 
         steps = jnp.arange(rows.shape[0])
-        (weights, opt_state, memory), (totals, losses, seen) = jax.lax.scan(
+        (weights, opt_state, memory), (totals, (losses, labels), seen) = jax.lax.scan(
             step, (state.weights, state.optimizer, state.memory), (steps, rows, real)
         )
         if weighting.remember:
-            memory = weighting.remember(memory, jnp.asarray(losses).mean(0))
+            count = jnp.asarray(labels)  # By which a batch counts.
+            mean = (losses * count).sum(0) / jnp.maximum(count.sum(0), 1.0)
+            memory = weighting.remember(memory, mean)
         seen = jax.tree.map(lambda each: each.mean(0), seen)
         return weights, opt_state, memory, totals.sum() / len(data.train), seen
 

@@ -34,14 +34,17 @@ def test_the_size_paper_is_what_the_python_api_has():
 
 
 def test_help_names_every_weighting():
-    from dser_jax.loss import WEIGHTINGS
+    from dser_jax.loss import METHODS, WEIGHTINGS
 
     (action,) = (
         each
         for each in make_parser("An experiment.")._actions
         if "--weighting" in each.option_strings
     )
-    assert set(re.findall(r"\w+", action.help)) >= set(WEIGHTINGS)
+    assert set(re.findall(r"\w+", action.help)) >= set(WEIGHTINGS) - set(METHODS)
+    for family in METHODS:
+        with pytest.raises(DserError, match=f"{family} is a family"):
+            make_config(arguments("--weighting", family), features="f")
 
 
 def test_the_size_small_is_the_same_in_seven_flags():

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from laned import DATASET, LANES, assert_same, compiled, train
-from tiny import CONFIG
+from tiny import CONFIG, make_dataset
 
 from dser_jax.loss import METHODS, WEIGHTINGS, Weighting, find_gradient, needed, weighted_sum
 from dser_jax.plan.runs import RunSpec
@@ -137,3 +137,17 @@ def test_weight_on_one_task_is_that_task_alone():
     np.testing.assert_array_equal(
         found["a"].result.validation_pred[:, 0], found["b"].result.validation_pred[:, 0]
     )
+
+
+def test_the_losses_of_an_epoch_count_by_their_labels(monkeypatch):
+    """A batch without a label has no loss, which must not lower the mean."""
+    weighting = Weighting(
+        weighted_sum, memory=np.zeros(3, np.float32), remember=lambda memory, losses: losses
+    )
+    monkeypatch.setitem(WEIGHTINGS, "mean", weighting)
+    config = dataclasses.replace(CONFIG, weighting="mean", batch_size=1, max_epochs=1)
+    sparse = make_dataset(missing=True)  # Of valence every third is missing, of dominance all.
+    run = make_run(config, sparse.words, sparse.embedding_dim)
+    state = run.init(jax.random.key(0), sparse.data)
+    after = jax.jit(run.epoch)(jax.tree.map(jnp.asarray, HParams()), state, sparse.data)
+    np.testing.assert_allclose(after.memory, [1, 1, 0])  # One utterance alone has no CCC.

@@ -19,7 +19,7 @@ NAMED = {
     "loss": "of each attribute: ccc, mse",
     "weighting": "of the losses of the three: fixed; random, uncertainty, dwa, geometric, imtl_l, "
     "stch (by losses); famo; pcgrad, cagrad, mgda, nash, aligned, imtl_g, upgrad, gradnorm "
-    "(by gradients); losses, gradients (any of a family)",
+    "(by gradients)",
     "optimizer": "rmsprop, adam, adamw, sgd",
 }
 RATES: dict[str, tuple[float | int, str]] = {

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from dser_jax.training import HParams
 
 
+FAMILIES = ("losses", "gradients")
+"""Weightings whose method is a number that no flag has (`dser_jax.loss.METHODS`)."""
+
+
 @with_places
 def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
     """Builds the static settings from flags; `fixed` names what the experiment itself decides."""
@@ -33,6 +37,11 @@ def make_config(args: argparse.Namespace, **fixed: Any) -> Config:
         values["split"] = "last_session"  # `conduct` makes a configuration for each fold
     if values.get("features") is None:
         values["features"] = _only_features(args, values.get("acoustic", "lstm"))
+    if values["weighting"] in FAMILIES:
+        raise DserError(
+            f"--weighting {values['weighting']} is a family, of which an experiment chooses; "
+            "name a method"
+        )
     config = Config(**values)
     if config.text and config.vectors != "we" and "embedding_dim" in args.from_size:
         width = _width(args, config.vectors)

@@ -12,6 +12,9 @@ from dser_jax.system import plural
 LISTED = 6
 """With more arms of one verdict than this, the rest are counted."""
 
+TOLD = 5
+"""From fewer seeds the deviation is too uncertain to say how many are needed."""
+
 NOT_EXCLUDED = "a difference larger than the margin cannot be excluded"
 
 
@@ -86,7 +89,7 @@ def _more(undecided: Sequence[Verdict], arms: int) -> str:
         if each.equivalence.deviation is not None
     ]
     most = max(needed, default=0)
-    if most <= max(each.test.n for each in undecided):
+    if most <= (seeds := max(each.test.n for each in undecided)) or seeds < TOLD:
         return ""
     return f" Where there is none at all, {most} seeds would show it four times in five."
 
@@ -156,7 +159,7 @@ def verdict_section(verdicts: Sequence[Verdict], reference: str, what: str = "")
         "p of a difference, and of equivalence by two one-sided tests, both adjusted by Holm's "
         "method for all arms. Better and worse say that there is a difference, not that it is "
         "larger than the margin. g: the mean difference over its deviation over seeds, with "
-        "Hedges' correction. All is about the seeds of one split.",
+        "Hedges' correction. All is about seeds, not about other speakers.",
         *notes,
     )
     told = some(conclusion(verdicts, reference))
