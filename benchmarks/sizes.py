@@ -117,6 +117,7 @@ SETTINGS: dict[str, dict[str, tuple[Any, Any, Any]]] = {
     "weightings": {
         **STEPS,
         "lanes": ([2], [8], [20, 256]),
+        "networks": (["mlp"], ["lstm", "mlp"], ["lstm", "mlp"]),
         **WIDTHS,
         **TURNS,
     },

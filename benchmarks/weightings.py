@@ -19,10 +19,7 @@ from record import Record
 from sizes import fitting, parse
 
 FAMILIES = ("fixed", "losses", "famo", "gradients")
-NETWORKS = {
-    "lstm + lstm": {},
-    "mlp + mlp": {"acoustic": "mlp", "text": "mlp"},
-}
+HELP = {"networks": "of both halves: lstm, mlp"}
 
 
 def parts(args) -> list[tuple[dict[str, Any], dict[str, Side]]]:
@@ -31,8 +28,9 @@ def parts(args) -> list[tuple[dict[str, Any], dict[str, Side]]]:
     for batch, steps in zip(args.batch, args.steps, strict=True):
         for lanes in fitting(args.lanes, batch, args.size):
             data = MadeUp(steps * batch, tokens=args.tokens)
-            for network, settings in NETWORKS.items():
-                config = paper_config(args, batch, padding="masked", **settings)
+            for network in args.networks:
+                halves = {"acoustic": network, "text": network}
+                config = paper_config(args, batch, padding="masked", **halves)
                 sides = {
                     family: Side(dataclasses.replace(config, weighting=family), data, lanes)
                     for family in FAMILIES
@@ -61,7 +59,7 @@ def measure(sides: dict[str, Side], repeats: int) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     """Measures each network and batch size."""
-    args = parse(__doc__, "weightings")
+    args = parse(__doc__, "weightings", HELP)
     record = Record("weightings", args)
     for name, sides in parts(args):
         found = record.part(name, measure(sides, args.repeats))
