@@ -155,11 +155,19 @@ def _with(gradient: dict, d_own: Any, params: Any) -> dict:
 
 def _gram(each: Any) -> Float[Array, "attr attr"]:
     """Multiplies the gradients of the tasks with each other, over all parameters."""
-    leaves = [leaf.reshape(leaf.shape[0], -1) for leaf in jax.tree.leaves(each)]
-    parts = [jnp.matmul(leaf, leaf.T, precision=jax.lax.Precision.HIGHEST) for leaf in leaves]
-    return sum(parts[1:], start=parts[0])
+    leaves = jax.tree.leaves(each)
+    tasks = range(len(leaves[0]))
+    # Sums of products that read each gradient once; so small a matrix product would be slow.
+    pairs = {
+        (i, j): jnp.stack([(leaf[i] * leaf[j]).sum() for leaf in leaves]).sum()
+        for i in tasks
+        for j in tasks
+        if i <= j
+    }
+    return jnp.stack([jnp.stack([pairs[min(i, j), max(i, j)] for j in tasks]) for i in tasks])
 
 
 def _sum(shares: Float[Array, " attr"], each: Array) -> Array:
     """Adds up the gradients of the tasks, each so much."""
-    return jnp.tensordot(shares.astype(each.dtype), each, axes=1)
+    first, *more = (shares[task].astype(each.dtype) * each[task] for task in range(len(each)))
+    return sum(more, start=first)
