@@ -41,7 +41,7 @@ def enable_compile_cache() -> list[str]:
     Returns:
       What the user should know: that there is no cache, and why, or that files were damaged.
     """
-    if os.environ.get("DSER_NO_COMPILE_CACHE", "0") not in ("", "0"):
+    if _is_off():
         return []
     import jax
 
@@ -89,11 +89,11 @@ def recall(file: str, name: str) -> dict[str, Any] | None:
       Nothing yet, as an empty dictionary, also where the file is damaged; None where nothing is
       kept, so that there is no use in trying.
     """
-    if os.environ.get("DSER_NO_COMPILE_CACHE", "0") not in ("", "0"):
+    if _is_off():
         return None
     try:
-        found = _read(cache_root() / file).get(name)
-    except RuntimeError:  # There is no home.
+        found = _read(_beside(file)).get(name)
+    except (OSError, RuntimeError):  # RuntimeError: there is no home.
         return None
     return found if isinstance(found, dict) else {}
 
@@ -101,9 +101,19 @@ def recall(file: str, name: str) -> dict[str, Any] | None:
 def remember(file: str, name: str, found: Mapping[str, Any]) -> None:
     """Keeps what was found out; nothing happens where that cannot be written."""
     with contextlib.suppress(OSError, RuntimeError):
-        path = cache_root() / file
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = _beside(file)
         write_sealed(path, {**_read(path), name: dict(found)})
+
+
+def _is_off() -> bool:
+    return os.environ.get("DSER_NO_COMPILE_CACHE", "0") not in ("", "0")
+
+
+def _beside(file: str) -> Path:
+    """Returns where a file beside the programs is, in a folder that is there."""
+    root = cache_root()
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root / file
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -16,12 +16,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
-from pathlib import Path
-from typing import Any
 
-from dser_jax.system.compile_cache import cache_root
+from dser_jax.system.compile_cache import recall, remember
 from dser_jax.system.errors import DserError
-from dser_jax.system.files.sealed import read_sealed, write_sealed
 
 VARIABLE = "DSER_LOOP_GRAPHS"
 """The environment variable: 0 launches loops kernel by kernel, 1 as graphs, without a trial."""
@@ -68,26 +65,17 @@ def _hold(kind: str, command: Sequence[str]) -> bool:
 
     Where nothing is remembered nothing is tried: each start would have to.
     """
-    if os.environ.get("DSER_NO_COMPILE_CACHE", "0") not in ("", "0"):
+    name = f"jaxlib {metadata.version('jaxlib')}, {kind}"
+    known = recall(MEMORY, name)
+    if known is None:
         return False
-    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home.
-        path, name = cache_root() / MEMORY, f"jaxlib {metadata.version('jaxlib')}, {kind}"
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        known = _remembered(path)
-        if name in known:
-            return known[name] is True
+    if HELD not in known:
         found = try_out(command)
-        if found is not None:
-            write_sealed(path, {**_remembered(path), name: found})
-        return found is True
-    return False
-
-
-def _remembered(path: Path) -> dict[str, Any]:
-    """Reads what is remembered; nothing, if that is damaged."""
-    with suppress(DserError):
-        return read_sealed(path) or {}
-    return {}
+        if found is None:
+            return False
+        known = {HELD: found}
+        remember(MEMORY, name, known)
+    return known[HELD] is True
 
 
 def try_out(command: Sequence[str], seconds: float = SECONDS) -> bool | None:
