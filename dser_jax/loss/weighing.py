@@ -100,37 +100,30 @@ def find_gradient(
       given: What the weighting needs, save its Gram matrix.
       watch: Whether to find the Gram matrix in any case.
     """
-    own = params.get("weighting", ())
-    network = without_own(params)
+    losses, pull, aux = jax.vjp(losses_of, without_own(params), has_aux=True)
+    each, gram, more = None, None, {}
+    if "gram" in weighting.needs or watch:
+        (each,) = jax.vmap(pull)(jnp.eye(len(losses), dtype=losses.dtype))
+        shared = {name: part for name, part in each.items() if name not in HEADS}
+        gram = _gram(shared) * jnp.outer(loss_weights, loss_weights)
+        more = {"gram": gram} if "gram" in weighting.needs else {}
 
-    def combined(learned, losses, more):
+    def combined(learned, losses):
         return weighting.combine(learned, memory, losses, loss_weights, **given, **more)
 
-    differentiate = jax.value_and_grad(combined, argnums=(0, 1))
-    if "gram" not in weighting.needs and not watch:
-
-        def loss_of(params, learned):
-            losses, aux = losses_of(params)
-            return combined(learned, losses, {}), (losses, aux)
-
-        (loss, (losses, aux)), (gradient, d_own) = jax.value_and_grad(
-            loss_of, argnums=(0, 1), has_aux=True
-        )(network, own)
-        shares = jnp.zeros_like(losses)
-        return Gradient(loss, losses, _with(gradient, d_own, params), shares, None, aux)
-
-    losses, pull, aux = jax.vjp(losses_of, network, has_aux=True)
-    (each,) = jax.vmap(pull)(jnp.eye(len(losses), dtype=losses.dtype))
-    shared = {name: part for name, part in each.items() if name not in HEADS}
-    gram = _gram(shared) * jnp.outer(loss_weights, loss_weights)
-    more = {"gram": gram} if "gram" in weighting.needs else {}
-    loss, (d_own, shares) = differentiate(own, losses, more)
-    heads = loss_weights if more else shares
-    gradient = {
-        name: jax.tree.map(lambda x, by=heads if name in HEADS else shares: _sum(by, x), part)
-        for name, part in each.items()
-    }
-    return Gradient(loss, losses, _with(gradient, d_own, params), shares, gram, aux)
+    own = params.get("weighting", ())
+    loss, (d_own, shares) = jax.value_and_grad(combined, argnums=(0, 1))(own, losses)
+    if each is None:
+        (gradient,) = pull(shares)
+    else:
+        heads = loss_weights if more else shares
+        gradient = {
+            name: jax.tree.map(lambda x, by=heads if name in HEADS else shares: _sum(by, x), part)
+            for name, part in each.items()
+        }
+    if "weighting" in params:
+        gradient = {**gradient, "weighting": d_own}
+    return Gradient(loss, losses, gradient, shares, gram, aux)
 
 
 def without_own(params: Any) -> dict:
@@ -146,11 +139,6 @@ def watched(found: Gradient) -> Watched:
     inner = found.gram[jnp.array([0, 0, 1]), jnp.array([1, 2, 2])]
     cosines = jnp.where(lengths > 0, inner / jnp.where(lengths > 0, lengths, 1.0), 0.0)
     return Watched(cosines, norms, found.shares)
-
-
-def _with(gradient: dict, d_own: Any, params: Any) -> dict:
-    """Adds the gradient of what the weighting learns, if it learns."""
-    return {**gradient, "weighting": d_own} if "weighting" in params else gradient
 
 
 def _gram(each: Any) -> Float[Array, "attr attr"]:
