@@ -107,13 +107,14 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
     usual, out = make_hparams(args, no_weights()), Path(args.out)
     prepared = prepared_of(args)
     arms = with_labels(all_arms(args.arms), prepared.labels)
-    count, rate = args.settings, args.learning_rate
+    count = args.settings
     of_all = [arm for arm in arms if arm.attr is None]
     held = len(of_all) - 1 + any(arm.attr for arm in arms)  # Those of one task are one arm.
     tell(plan_sentence(DEVIATION, args.margin, max(1, held), args.seeds))
-    first = groups_of(config, usual, tried(arms, count, rate), range(args.tries))
+    tries = tried(arms, count, args.learning_rate)
+    first = groups_of(config, usual, tries, range(args.tries))
     found = train_beside(args, in_folds(first, prepared, args.split), out / "settings")
-    chosen = best_of(arms, count, rate, [row for row in found if row["seed"] < args.tries])
+    chosen = best_of(tries, [row for row in found if row["seed"] < args.tries])
     reference = reference_of(arms, chosen)
     seeds = range(FIRST_NEW, FIRST_NEW + args.seeds)
     if args.grid_seeds > 0:
@@ -198,7 +199,7 @@ def groups_of(
       runs: By the name of the row: whose it is, and with what.
       seeds: Of each.
     """
-    from dser_jax.loss import METHODS, methods
+    from dser_jax.loss import methods
 
     known, specs = methods(), {}
     for name, (arm, setting) in runs.items():
@@ -207,7 +208,7 @@ def groups_of(
             loss_weights=np.asarray(setting.weights, np.float32),
             learning_rate=np.float32(setting.learning_rate),
             weighting_setting=np.float32(setting.own),
-            method=np.int32(method.number if method.weighting in METHODS else 0),
+            method=np.int32(method.number),
             patience=np.int32(config.max_epochs),
         )
         mine = specs.setdefault(method.weighting, [])
@@ -218,21 +219,19 @@ def groups_of(
 def tried(arms: Sequence[Arm], count: int, rate: float) -> dict[str, tuple[Arm, Setting]]:
     """Names all that is tried, by the rows of the first journal."""
     return {
-        _named(arm, number): (arm, setting)
+        f"{arm.name} | {number}": (arm, setting)
         for arm in arms
         for number, setting in enumerate(settings_of(arm, count, rate))
     }
 
 
 def best_of(
-    arms: Sequence[Arm], count: int, rate: float, rows: Sequence[Row]
+    tries: Mapping[str, tuple[Arm, Setting]], rows: Sequence[Row]
 ) -> dict[str, tuple[float, Setting]]:
     """Chooses for each arm what is best on validation, in the mean of its seeds, and of folds.
 
     Args:
-      arms: Which.
-      count: Settings of each.
-      rate: As for `settings_of`.
+      tries: As `tried` names them.
       rows: Of the first journal.
 
     Returns:
@@ -241,22 +240,20 @@ def best_of(
     Raises:
       DserError: Of an arm not all runs have ended.
     """
-    values: dict[str, list[float]] = {}
-    measured = {_named(arm, number): arm.attr for arm in arms for number in range(count)}
+    values: dict[str, list[float]] = {name: [] for name in tries}
     for row in rows:
-        if row["name"] in measured and "kind" not in row:  # Not what is pooled of folds.
-            ended = row["status"] == "ok"
-            ccc = row["validation"]["ccc"] if ended else {}
-            value = ccc.get(measured[row["name"]] or "mean")
-            values.setdefault(row["name"], []).append(0.0 if value is None else float(value))
-    chosen = {}
-    for arm in arms:
-        settings = settings_of(arm, count, rate)
-        if any(_named(arm, number) not in values for number in range(count)):
+        if row["name"] in tries and "kind" not in row:  # Not what is pooled of folds.
+            arm, _ = tries[row["name"]]
+            ccc = row["validation"]["ccc"] if row["status"] == "ok" else {}
+            value = ccc.get(arm.attr or "mean")
+            values[row["name"]].append(0.0 if value is None else float(value))
+    chosen: dict[str, tuple[float, Setting]] = {}
+    for name, (arm, setting) in tries.items():
+        if not values[name]:
             raise DserError(f"{arm.name}: not all of its settings have been trained")
-        means = [float(np.mean(values[_named(arm, number)])) for number in range(count)]
-        at = int(np.argmax(means))
-        chosen[arm.name] = (means[at], settings[at])
+        mean = float(np.mean(values[name]))
+        if arm.name not in chosen or mean > chosen[arm.name][0]:
+            chosen[arm.name] = (mean, setting)
     return chosen
 
 
@@ -275,10 +272,6 @@ def simplex(step: float = 0.1) -> Iterator[LossWeights]:
         for second in range(parts + 1 - first):
             weights = (first, second, parts - first - second)
             yield tuple(round(each * step, 10) for each in weights)  # pyrefly: ignore
-
-
-def _named(arm: Arm, number: int) -> str:
-    return f"{arm.name} | {number}"
 
 
 def _between(ends: tuple[float, float], at: float) -> float:

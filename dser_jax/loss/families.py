@@ -165,9 +165,8 @@ WEIGHTINGS: dict[str, Weighting] = {
 
 
 class Method(NamedTuple):
-    """A method: its name, its family's program and its number there."""
+    """A method: its family's program and its number there."""
 
-    name: str
     weighting: str
     number: int
 
@@ -175,8 +174,8 @@ class Method(NamedTuple):
 def methods() -> dict[str, Method]:
     """Lists all methods: name -> the weighting of which it is lanes, and its number there."""
     found = {
-        name: Method(name, family, number)
+        name: Method(family, number)
         for family, names in METHODS.items()
         for number, name in enumerate(names)
     }
-    return {**found, "famo": Method("famo", "famo", 0)}
+    return {**found, "famo": Method("famo", 0)}

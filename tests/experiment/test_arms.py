@@ -113,7 +113,7 @@ def test_each_arm_is_chosen_on_validation_by_what_it_is_for():
         number = int(name[-1])
         return {"valence": number, "mean": -number}.get(attr, 0) / 10 + ("tuned" in name) / 100
 
-    chosen = best_of(arms, 3, 1e-3, rows(arms, 3, value))
+    chosen = best_of(tried(arms, 3, 1e-3), rows(arms, 3, value))
     settings = {arm.name: settings_of(arm, 3, 1e-3) for arm in arms}
     assert chosen["valence alone"] == (pytest.approx(0.2), settings["valence alone"][2])
     assert chosen["dwa"] == (pytest.approx(0.0), settings["dwa"][0])
@@ -152,11 +152,11 @@ def test_a_run_that_diverged_is_worth_nothing_and_none_may_lack():
     for row in found:
         if row["name"] == "stch | 0":
             row["status"] = "diverged"
-    assert best_of(arms, 2, 1e-3, found)["stch"][1] == settings_of(arms[1], 2, 1e-3)[1]
+    assert best_of(tried(arms, 2, 1e-3), found)["stch"][1] == settings_of(arms[1], 2, 1e-3)[1]
     pooled = [{**row, "kind": "pooled", "status": "diverged"} for row in found]
-    assert best_of(arms, 2, 1e-3, [*found, *pooled]) == best_of(arms, 2, 1e-3, found)
+    assert best_of(tried(arms, 2, 1e-3), [*found, *pooled]) == best_of(tried(arms, 2, 1e-3), found)
     with pytest.raises(DserError, match="stch: not all of its settings"):
-        best_of(arms, 2, 1e-3, found[:-2])
+        best_of(tried(arms, 2, 1e-3), found[:-2])
 
 
 def test_the_simplex_in_steps_of_a_tenth():
