@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,8 @@ def gradient_figure(view: JournalView, table: Table, path: Path) -> list[Path]:
     Returns:
       The files, a PDF and a PNG; none where nobody watched.
     """
-    found = [(row.name, seen) for row in table.rows if (seen := watched_of(view, row.runs, []))]
-    found = found[:NAMES]
+    watching = ((row.name, watched_of(view, row.runs, [])) for row in table.rows)
+    found = list(islice(((name, seen) for name, seen in watching if seen), NAMES))
     if not found:
         return []
     with style():
