@@ -3,6 +3,7 @@
 import numpy as np
 
 from dser_jax.config import Config
+from dser_jax.corpora.utterances import Utterance
 from dser_jax.data.dataset import Data, Dataset
 from dser_jax.data.splits import Split
 
@@ -18,6 +19,22 @@ CONFIG = Config(
     max_epochs=3,
 )
 WORDS = 12
+
+
+def make_utterances(count: int, random: np.random.Generator) -> tuple[Utterance, ...]:
+    """Makes utterances of six speakers in three sessions, with a word or two and any labels."""
+    return tuple(
+        Utterance(
+            f"u{i:02d}",
+            speaker=f"s{i % 6}",
+            session=f"S{i % 3}",
+            transcript=f"word {i % 5}",
+            valence=float(random.uniform(1, 5)),
+            arousal=float(random.uniform(1, 5)),
+            dominance=float(random.uniform(1, 5)),
+        )
+        for i in range(count)
+    )
 
 
 def make_dataset(utterances: int = 61, seed: int = 0, missing: bool = False) -> Dataset:

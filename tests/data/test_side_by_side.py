@@ -6,9 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from tiny import make_utterances
 
 from dser_jax.config import Config, side_by_side
-from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.corpora.utterances import Corpus
 from dser_jax.data.dataset import load_dataset
 from dser_jax.data.inputs import check_inputs
 from dser_jax.data.preparing import prepare
@@ -20,7 +21,7 @@ from dser_jax.stats.baselines.planning import plan_baselines
 from dser_jax.system.errors import DserError
 from dser_jax.training.hparams import HParams
 
-COUNT, SPEAKERS = 72, 6
+COUNT = 72
 LACKING = {"few": [3, 40], "wide": [40, 41]}
 SMALL = {"units": 3, "layers": 1, "fusion": (3, 2), "max_epochs": 2, "batch_size": 16}
 
@@ -30,18 +31,7 @@ def prepared(tmp_path_factory):
     """Two sets of functionals, each of which some rows lack; sequences; features of text."""
     folder = tmp_path_factory.mktemp("beside")
     random = np.random.default_rng(0)
-    utterances = tuple(
-        Utterance(
-            f"u{i:02d}",
-            speaker=f"s{i % SPEAKERS}",
-            session=f"S{i % 3}",
-            transcript=f"word {i % 5}",
-            valence=float(random.uniform(1, 5)),
-            arousal=float(random.uniform(1, 5)),
-            dominance=float(random.uniform(1, 5)),
-        )
-        for i in range(COUNT)
-    )
+    utterances = make_utterances(COUNT, random)
     files = {}
     for name, width in (("few", 3), ("wide", 40)):
         values = random.normal(2, 3, size=(COUNT, width)).astype(np.float32)

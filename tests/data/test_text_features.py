@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 from keras_reference import usual_promotion
+from tiny import make_utterances
 
 from dser_jax.config import LATER, Config
-from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.corpora.utterances import Corpus
 from dser_jax.data.dataset import load_dataset
 from dser_jax.data.folder.manifest import read_manifest
 from dser_jax.data.inputs import check_inputs, reads_features_of_text
@@ -35,18 +36,7 @@ def prepared(tmp_path_factory):
     """A folder with features of speech and of text, two layers of the latter side by side."""
     folder = tmp_path_factory.mktemp("text")
     random = np.random.default_rng(0)
-    utterances = tuple(
-        Utterance(
-            f"u{i:02d}",
-            speaker=f"s{i % 6}",
-            session=f"S{i % 3}",
-            transcript=f"word {i % 5}",
-            valence=float(random.uniform(1, 5)),
-            arousal=float(random.uniform(1, 5)),
-            dominance=float(random.uniform(1, 5)),
-        )
-        for i in range(COUNT)
-    )
+    utterances = make_utterances(COUNT, random)
     np.save(folder / "speech.npy", random.normal(size=(COUNT, 4)).astype(np.float32))
     np.save(folder / "text.npy", random.normal(3, 2, size=(COUNT, 6)).astype(np.float32))
     made = {"speech": folder / "speech.npy", "mini": folder / "text.npy"}
