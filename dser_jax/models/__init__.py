@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
+    from dser_jax.models.lookup import Lookup, find_lookup
     from dser_jax.models.network import HEADS, Batch, Network, Rates
     from dser_jax.models.sequences import row_count
     from dser_jax.models.table import MODELS, make_network

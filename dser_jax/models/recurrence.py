@@ -27,7 +27,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32
 
-from dser_jax.models.schedules import Schedule, loop, put_chunk, scan, take_chunk
+from dser_jax.models.schedules import Schedule, add_rows, loop, put_chunk, scan, take_chunk
 
 Sequences = Float[Array, "chunk step row feat"]
 States = Float[Array, "chunk step row units"]
@@ -272,8 +272,8 @@ def _backward(d_states, d_cells, x, kernels: Kernels, before, window: Window, ke
         carry, (d_gates, onto) = scan(window.schedule, step, carry, inputs, reverse=True)
         d_gates = d_gates.reshape(steps * rows, 4 * units)
         d_kernels = Kernels(
-            d_kernels.inputs + flat.T @ d_gates,
-            d_kernels.recurrent + flat_states.T @ d_gates,
+            d_kernels.inputs + add_rows(flat, d_gates),
+            d_kernels.recurrent + add_rows(flat_states, d_gates),
             d_kernels.bias + d_gates.sum(0),
         )
         d_inputs = (d_gates @ back_inputs).reshape(steps, rows, feat)

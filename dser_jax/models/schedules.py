@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from dser_jax.system import look_up
 
@@ -121,3 +121,19 @@ def _put_in_each(lanes, batched, x, value, chunk):
         for each, in_lanes in zip((x, value), batched[:2], strict=True)
     )
     return lax.dynamic_update_slice_in_dim(x, value[:, None], chunk, 1), True
+
+
+@jax.custom_batching.custom_vmap
+def add_rows(x: Float[Array, "row k"], d: Float[Array, "row n"]) -> Float[Array, "k n"]:
+    """Adds up the outer products of the rows of both: the gradient of a kernel."""
+    return x.T @ d
+
+
+@add_rows.def_vmap
+def _add_rows_of_each(size, batched, x, d):
+    """Makes a product of each task; by JAX' rule all would lie in one, to be taken apart."""
+    x, d = (
+        each if in_tasks else jnp.broadcast_to(each[None], (size, *each.shape))
+        for each, in_tasks in zip((x, d), batched, strict=True)
+    )
+    return x.swapaxes(1, 2) @ d, True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float
 
 from dser_jax.data import Data
 from dser_jax.loss import Loss, Weighting, find_gradient, needed, watched, without_own
-from dser_jax.models import Network, Rates
+from dser_jax.models import Network, Rates, find_lookup
 from dser_jax.training.batches import Take, divide
 from dser_jax.training.dropping import drop_inputs
 from dser_jax.training.hparams import HParams
@@ -39,12 +40,16 @@ def make_train_epoch(
     Of `words`, the size of the vocabulary, some may be left out in training. With `watch` it looks
     at the gradients of the tasks.
     """
+    of_each_task = "gram" in weighting.needs or watch
 
-    def losses_of(params, stats, batch, gold, weight, hparams, key):
+    def losses_of(params, lookup, stats, batch, gold, weight, hparams, key):
         rates = Rates(hparams.acoustic_dropout, hparams.text_dropout, hparams.fusion_dropout)
-        batch = drop_inputs(batch, hparams, words, key)
         pred, updated = network.apply(
-            {"params": params, "batch_stats": stats},
+            {
+                "params": without_own(params),
+                "batch_stats": stats,
+                **(lookup.variables() if lookup else {}),
+            },
             batch,
             rates,
             True,
@@ -68,26 +73,33 @@ def make_train_epoch(
             weight = (jnp.asarray(data.known)[rows] & real[:, None]).astype(jnp.float32)
             key = jax.random.fold_in(dropout_key, number)
             gold = jnp.asarray(data.gold)[rows]
-            given = (weights.stats, take(data, rows, real), gold, weight, hparams, key)
+            batch = drop_inputs(take(data, rows, real), hparams, words, key)
+
+            def losses_by(params, lookup=None):
+                return losses_of(params, lookup, weights.stats, batch, gold, weight, hparams, key)
+
+            params = weights.params
+            lookup = find_lookup(losses_by, params, batch.tokens) if of_each_task else None
             more = needed(
                 weighting, key, jnp.asarray(hparams.weighting_setting), jnp.asarray(hparams.method)
             )
             found = find_gradient(
                 weighting,
-                lambda params: losses_of(params, *given),
-                weights.params,
+                partial(losses_by, lookup=lookup),
+                lookup.narrow(params) if lookup else params,
                 memory,
                 loss_weights,
                 more,
                 watch,
             )
-            updates, opt_state = optimizer.update(found.gradient, opt_state, weights.params)
-            params = optax.apply_updates(weights.params, updates)
+            gradient = lookup.widen(found.gradient) if lookup else found.gradient
+            updates, opt_state = optimizer.update(gradient, opt_state, params)
+            params = optax.apply_updates(params, updates)
             if weighting.update:
                 if "gram" in weighting.needs:
                     more["gram"] = jnp.asarray(found.gram)
                 if "after" in weighting.needs:
-                    more["after"] = losses_of(without_own(params), *given)[0]
+                    more["after"] = losses_by(params)[0]
                 memory = weighting.update(memory, found.losses, loss_weights, **more)
             count = real.sum().astype(jnp.float32)
             seen = watched(found) if watch else ()
