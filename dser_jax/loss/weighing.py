@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from dser_jax.loss.weighting import NEEDS, Weighting
-from dser_jax.models import HEADS
+from dser_jax.models import HEADS, Factors
 from dser_jax.system import DserError
 
 _OWN = 0x57E1
@@ -87,7 +88,7 @@ def find_gradient(
     memory: Any,
     loss_weights: Float[Array, " attr"],
     given: dict[str, Array],
-    watch: bool = False,
+    factors: Factors | None = None,
 ) -> Gradient:
     """Computes the gradient of a batch.
 
@@ -98,29 +99,33 @@ def find_gradient(
       memory: What the weighting remembers.
       loss_weights: Of the run.
       given: What the weighting needs, save its Gram matrix.
-      watch: Whether to find the Gram matrix in any case.
+      factors: Of the network's parameters on the batch, where the Gram matrix is asked for.
     """
-    losses, pull, aux = jax.vjp(losses_of, without_own(params), has_aux=True)
-    each, gram, more = None, None, {}
-    if "gram" in weighting.needs or watch:
-        (each,) = jax.vmap(pull)(jnp.eye(len(losses), dtype=losses.dtype))
-        shared = {name: part for name, part in each.items() if name not in HEADS}
-        gram = _gram(shared) * jnp.outer(loss_weights, loss_weights)
-        more = {"gram": gram} if "gram" in weighting.needs else {}
+    own = params.get("weighting", ())
 
-    def combined(learned, losses):
+    def combined(learned, losses, **more):
         return weighting.combine(learned, memory, losses, loss_weights, **given, **more)
 
-    own = params.get("weighting", ())
-    loss, (d_own, shares) = jax.value_and_grad(combined, argnums=(0, 1))(own, losses)
-    if each is None:
-        (gradient,) = pull(shares)
+    combine = jax.value_and_grad(combined, argnums=(0, 1))
+    if factors is None:
+        losses, pull, aux = jax.vjp(losses_of, without_own(params), has_aux=True)
+        loss, (d_own, shares) = combine(own, losses)
+        (gradient,), gram = pull(shares), None
     else:
-        heads = loss_weights if more else shares
+        losses, pull, (aux, seen) = jax.vjp(
+            partial(factors.read, losses_of), factors.narrow(), has_aux=True
+        )
+        (each,) = jax.vmap(pull)(jnp.eye(len(losses), dtype=losses.dtype))
+        gram = _gram(each, jax.vmap(factors.dual, (0, None))(each, seen))
+        gram = gram * jnp.outer(loss_weights, loss_weights)
+        by_gram = "gram" in weighting.needs
+        loss, (d_own, shares) = combine(own, losses, **({"gram": gram} if by_gram else {}))
+        heads = loss_weights if by_gram else shares
         gradient = {
             name: jax.tree.map(lambda x, by=heads if name in HEADS else shares: _sum(by, x), part)
             for name, part in each.items()
         }
+        gradient = factors.widen(gradient, seen)
     if "weighting" in params:
         gradient = {**gradient, "weighting": d_own}
     return Gradient(loss, losses, gradient, shares, gram, aux)
@@ -141,18 +146,23 @@ def watched(found: Gradient) -> Watched:
     return Watched(cosines, norms, found.shares)
 
 
-def _gram(each: Any) -> Float[Array, "attr attr"]:
-    """Multiplies the gradients of the tasks with each other, over all parameters."""
-    leaves = jax.tree.leaves(each)
-    tasks = range(len(leaves[0]))
+def _gram(each: Any, dual: Any) -> Float[Array, "attr attr"]:
+    """Multiplies the gradients of the tasks with each other, over all that they share."""
+    pairs = [
+        (one, other)
+        for name in each
+        if name not in HEADS
+        for one, other in zip(jax.tree.leaves(each[name]), jax.tree.leaves(dual[name]), strict=True)
+    ]
+    tasks = range(len(pairs[0][0]))
     # Sums of products that read each gradient once; so small a matrix product would be slow.
-    pairs = {
-        (i, j): jnp.stack([(leaf[i] * leaf[j]).sum() for leaf in leaves]).sum()
+    found = {
+        (i, j): jnp.stack([(one[i] * other[j]).sum() for one, other in pairs]).sum()
         for i in tasks
         for j in tasks
         if i <= j
     }
-    return jnp.stack([jnp.stack([pairs[min(i, j), max(i, j)] for j in tasks]) for i in tasks])
+    return jnp.stack([jnp.stack([found[min(i, j), max(i, j)] for j in tasks]) for i in tasks])
 
 
 def _sum(shares: Float[Array, " attr"], each: Array) -> Array:

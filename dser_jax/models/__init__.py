@@ -3,7 +3,8 @@
 In: arrays of one batch. Out: predictions of valence, arousal, dominance. A new encoder is a Linen
 module with the call of its table's others, and a line in that table. Open `table.py` first, then
 `network.py`; the LSTM is `layers.py`, its steps and their gradient are `recurrence.py`, the order
-in which a device takes them is `schedules.py`.
+in which a device takes them is `schedules.py`. Where a step takes a gradient of each task,
+`factors.py` has these in fewer numbers.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.models.lookup import Lookup, find_lookup
+    from dser_jax.models.factors import Factors, find_factors
     from dser_jax.models.network import HEADS, Batch, Network, Rates
     from dser_jax.models.sequences import row_count
     from dser_jax.models.table import MODELS, make_network

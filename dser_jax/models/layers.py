@@ -64,8 +64,10 @@ class LSTM(nn.Module):
         kernels = Kernels(jnp.asarray(kernel), jnp.asarray(recurrent), bias + recurrent_bias)
 
         if steps.x.shape[:2] == (1, 1):
-            padding = None if steps.padding is None else single_step(steps.padding, kernels)
-            return steps._replace(x=single_step(steps.x, kernels), padding=padding)
+            x, padding = single_step(self.project(steps.x, kernels)), steps.padding
+            if padding is not None:
+                padding = single_step(self.project(padding, kernels))
+            return steps._replace(x=x, padding=padding)
         before, after = None, None
         if steps.padding is not None:
             schedule = steps.places.window.schedule
@@ -74,6 +76,13 @@ class LSTM(nn.Module):
             before = tuple(before_first(each, steps.places) for each in after)
         x = states(steps.x, kernels, before, steps.places.window, self.half)
         return steps._replace(x=x, padding=None if after is None else after[0])
+
+    def project(
+        self, x: Float[Array, "*shape feat"], kernels: Kernels
+    ) -> Float[Array, "*shape gates"]:
+        """Returns what inputs give the gates; of sequences of a single step there is no more."""
+        gates = x.reshape(-1, x.shape[-1]) @ kernels.inputs + kernels.bias[None]
+        return gates.reshape(*x.shape[:-1], -1)
 
 
 class Conv(nn.Module):

@@ -127,12 +127,11 @@ def _padding_backward(_schedule, half, remembered, gradients):
 padding_states.defvjp(_padding_forward, _padding_backward)
 
 
-def single_step(x: Float[Array, "*shape feat"], kernels: Kernels) -> Float[Array, "*shape units"]:
-    """Runs an LSTM over sequences of a single step, as functionals are: nothing recurs."""
-    *shape, feat = x.shape
-    gates = x.reshape(-1, feat) @ kernels.inputs + kernels.bias[None]
-    found = _cell(gates, jnp.zeros((len(gates), kernels.recurrent.shape[0]), x.dtype))[0]
-    return found.reshape(*shape, -1)
+def single_step(gates: Float[Array, "*shape gates"]) -> Float[Array, "*shape units"]:
+    """Takes sequences of a single step, as functionals are, to their states: nothing recurs."""
+    *shape, width = gates.shape
+    flat = gates.reshape(-1, width)
+    return _cell(flat, jnp.zeros((len(flat), width // 4), gates.dtype))[0].reshape(*shape, -1)
 
 
 def _cell(gates: Float[Array, "row gates"], cell: Array):

@@ -7,7 +7,6 @@ from flax import linen as nn
 from jaxtyping import Array, Float, Int
 
 from dser_jax.models.layers import LSTM, Conv, dense
-from dser_jax.models.lookup import LOOKUP
 from dser_jax.models.pooling import AttentiveStatistics, NormedDense, even, statistics
 from dser_jax.models.sequences import Steps, feed, find_places, last_step, token_lengths
 
@@ -20,8 +19,6 @@ def uniform_embedding(key, shape, dtype=jnp.float32):
 class Embedding(nn.Module):
     """A trainable table of word vectors; row 0 is the padding's, and is trained as any other.
 
-    Where the collection `LOOKUP` tells in which row each word is, the table has those rows alone.
-
     Attributes:
       words: Rows of the table, the padding's included.
       dim: Width of a vector.
@@ -33,12 +30,7 @@ class Embedding(nn.Module):
     @nn.compact
     def __call__(self, tokens: Int[Array, "*shape"]) -> Float[Array, "*shape dim"]:
         """Looks up the vector of each word; zero beyond the last word."""
-        if self.has_variable(LOOKUP, "row"):
-            table = jnp.asarray(self.get_variable("params", "embedding"))
-            row = jnp.asarray(self.get_variable(LOOKUP, "row"))
-            tokens = jnp.take(row, tokens, mode="fill", fill_value=len(table))
-        else:
-            table = self.param("embedding", uniform_embedding, (self.words, self.dim))
+        table = self.param("embedding", uniform_embedding, (self.words, self.dim))
         return jnp.take(table, tokens, axis=0, mode="fill", fill_value=0)
 
 

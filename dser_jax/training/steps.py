@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +12,7 @@ from jaxtyping import Array, Float
 
 from dser_jax.data import Data
 from dser_jax.loss import Loss, Weighting, find_gradient, needed, watched, without_own
-from dser_jax.models import Network, Rates, find_lookup
+from dser_jax.models import Network, Rates, find_factors
 from dser_jax.training.batches import Take, divide
 from dser_jax.training.dropping import drop_inputs
 from dser_jax.training.hparams import HParams
@@ -42,14 +41,10 @@ def make_train_epoch(
     """
     of_each_task = "gram" in weighting.needs or watch
 
-    def losses_of(params, lookup, stats, batch, gold, weight, hparams, key):
+    def losses_of(params, stats, batch, gold, weight, hparams, key):
         rates = Rates(hparams.acoustic_dropout, hparams.text_dropout, hparams.fusion_dropout)
         pred, updated = network.apply(
-            {
-                "params": without_own(params),
-                "batch_stats": stats,
-                **(lookup.variables() if lookup else {}),
-            },
+            {"params": params, "batch_stats": stats},
             batch,
             rates,
             True,
@@ -74,26 +69,20 @@ def make_train_epoch(
             key = jax.random.fold_in(dropout_key, number)
             gold = jnp.asarray(data.gold)[rows]
             batch = drop_inputs(take(data, rows, real), hparams, words, key)
-
-            def losses_by(params, lookup=None):
-                return losses_of(params, lookup, weights.stats, batch, gold, weight, hparams, key)
-
+            given = (weights.stats, batch, gold, weight, hparams, key)
             params = weights.params
-            lookup = find_lookup(losses_by, params, batch.tokens) if of_each_task else None
             more = needed(
                 weighting, key, jnp.asarray(hparams.weighting_setting), jnp.asarray(hparams.method)
             )
-            found = find_gradient(
-                weighting,
-                partial(losses_by, lookup=lookup),
-                lookup.narrow(params) if lookup else params,
-                memory,
-                loss_weights,
-                more,
-                watch,
-            )
-            gradient = lookup.widen(found.gradient) if lookup else found.gradient
-            updates, opt_state = optimizer.update(gradient, opt_state, params)
+
+            def losses_by(params):
+                return losses_of(without_own(params), *given)
+
+            factors = None
+            if of_each_task:
+                factors = find_factors(network, losses_by, without_own(params), batch.tokens)
+            found = find_gradient(weighting, losses_by, params, memory, loss_weights, more, factors)
+            updates, opt_state = optimizer.update(found.gradient, opt_state, params)
             params = optax.apply_updates(params, updates)
             if weighting.update:
                 if "gram" in weighting.needs:

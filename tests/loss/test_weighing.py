@@ -10,6 +10,7 @@ from laned import DATASET, LANES, assert_same, compiled, train
 from tiny import CONFIG, make_dataset
 
 from dser_jax.loss import METHODS, WEIGHTINGS, Weighting, find_gradient, needed, weighted_sum
+from dser_jax.models import Factors
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system import DserError
 from dser_jax.training.hparams import HParams
@@ -33,12 +34,14 @@ PARAMS = {
     },
 }
 WEIGHTS = jnp.array([0.5, 0.3, 0.2])
+WHOLE = Factors(PARAMS, {})
+"""Nothing in fewer numbers than it has."""
 
 
 def test_watching_changes_no_gradient_and_tells_what_each_task_wants():
     fixed = WEIGHTINGS["fixed"]
     plain = find_gradient(fixed, losses_of, PARAMS, (), WEIGHTS, {})
-    seen = find_gradient(fixed, losses_of, PARAMS, (), WEIGHTS, {}, watch=True)
+    seen = find_gradient(fixed, losses_of, PARAMS, (), WEIGHTS, {}, WHOLE)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), plain.gradient, seen.gradient
     )
@@ -56,7 +59,7 @@ def test_heads_get_the_gradient_of_their_own_loss():
     for name in METHODS["gradients"][1:]:
         weighting = WEIGHTINGS[name]
         given = needed(weighting, jax.random.key(0), jnp.float32(0), jnp.int32(0))
-        found = find_gradient(weighting, losses_of, PARAMS, weighting.memory, WEIGHTS, given)
+        found = find_gradient(weighting, losses_of, PARAMS, weighting.memory, WEIGHTS, given, WHOLE)
         each = jax.grad(lambda p: (WEIGHTS * losses_of(p)[0]).sum())(PARAMS)
         for head in ("valence", "arousal", "dominance"):
             np.testing.assert_allclose(found.gradient[head], each[head], atol=1e-6)

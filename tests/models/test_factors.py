@@ -1,0 +1,167 @@
+"""Gradients of each task in few numbers: whole again, and their inner products, as they were."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from tiny import CONFIG, make_dataset
+
+from dser_jax.loss import WEIGHTINGS, find_gradient
+from dser_jax.models import MODELS, Batch, Factors, Rates, find_factors, make_network
+from dser_jax.training import HParams, make_run
+
+WORDS, DIM, FEAT = 80, 3, 5
+NONE = Rates(*[jnp.float32(0)] * 3)
+TOKENS = np.array([[0, 0, 0, 7, 7, 2], [0, 3, 79, 7, 1, 1], [0, 0, 0, 0, 5, WORDS]])
+"""Padding, a word said twice, one that two say, the last word, and one that was left out."""
+UNITS = 16
+"""More than two utterances have numbers."""
+
+
+def batch_of(frames, tokens=TOKENS):
+    random = np.random.default_rng(0)
+    x = jnp.asarray(random.normal(size=(len(tokens), frames, FEAT)).astype(np.float32))
+    return Batch(x, jnp.asarray(tokens, jnp.int32), jnp.ones(len(tokens), bool))
+
+
+def losses_by(network, batch, stats=None):
+    """A loss of each task, which the batch norm's statistics have a part in."""
+
+    def losses(params):
+        variables = {"params": params, "batch_stats": stats or {}}
+        pred, updated = network.apply(
+            variables,
+            batch,
+            NONE,
+            True,
+            rngs={"dropout": jax.random.key(1)},
+            mutable=["batch_stats"],
+        )
+        return jnp.square(pred - jnp.array([[1.0, -0.5, 0.3]])).mean(0), updated
+
+    return losses
+
+
+def found_by(network, batch, whole):
+    """Returns the gradient of a step, its Gram matrix and the factors."""
+    variables = network.init(jax.random.key(0), batch, NONE, False)
+    params, stats = variables["params"], variables.get("batch_stats")
+    losses = losses_by(network, batch, stats)
+    factors = find_factors(network, losses, params, batch.tokens)
+    given = Factors(params, {}) if whole else factors
+    weights = jnp.array([0.7, 0.2, 0.1])
+    return find_gradient(WEIGHTINGS["fixed"], losses, params, (), weights, {}, given), factors
+
+
+def assert_same_step(network, batch):
+    """Holds what comes of factors against what comes of whole gradients; returns the factors."""
+    with jax.default_matmul_precision("highest"):
+        (whole, _), (found, factors) = (found_by(network, batch, each) for each in (True, False))
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)  # noqa: E731
+    jax.tree.map(close, whole.gradient, found.gradient)
+    np.testing.assert_allclose(whole.gram, found.gram, rtol=1e-4, atol=1e-6)
+    jax.tree.map(close, whole.aux, found.aux)
+    assert np.abs(whole.gram).min() > 0
+    return factors
+
+
+def network_of(**changes):
+    config = dataclasses.replace(CONFIG, units=UNITS, text_dense=UNITS, fusion=(UNITS, UNITS))
+    return make_network(dataclasses.replace(config, **changes), WORDS, DIM)
+
+
+@pytest.mark.parametrize("padding", ["masked", "keras"])
+@pytest.mark.parametrize("text", MODELS["text"])
+def test_each_text_network_has_the_gradients_of_the_whole(text, padding):
+    network = network_of(acoustic=None, text=text, padding=padding)
+    assert assert_same_step(network, batch_of(1)).words is not None
+
+
+@pytest.mark.parametrize("frames", [1, 7])
+@pytest.mark.parametrize("acoustic", MODELS["acoustic"])
+def test_each_acoustic_network_has_the_gradients_of_the_whole(acoustic, frames):
+    network = network_of(acoustic=acoustic, taps=(1, 1, 1), text=None, layers=2)
+    probes = assert_same_step(network, batch_of(frames)).probes
+    if acoustic == "lstm":
+        assert len(probes) == 2 * (frames == 1)
+    if acoustic == "mlp":
+        assert len(probes) == 2
+
+
+def test_two_halves_and_what_joins_them():
+    probes = assert_same_step(network_of(acoustic="mlp", text="mlp", layers=2), batch_of(3)).probes
+    assert {("fusion_0",), ("text", "layers", "dense_1")} < set(probes)
+    assert not {"valence", "arousal", "dominance"} & {path[0] for path in probes}
+
+
+def test_a_word_said_twice_has_one_row():
+    """So inner products of the few rows are those of the tables."""
+    _, factors = found_by(network_of(acoustic=None, text="mlp"), batch_of(1), True)
+    row, said = np.asarray(factors.words.row), {0, 1, 2, 3, 5, 7, 79}
+    assert {word for word in range(WORDS) if row[word] <= TOKENS.size} == said
+    assert len({row[word] for word in said}) == len(said)
+    assert all(int(factors.words.said[row[word]]) == word for word in said)
+
+
+def test_what_is_no_smaller_is_left_whole():
+    network = network_of(acoustic="mlp", text="mlp", layers=2)
+    many = batch_of(1, np.tile(TOKENS, (5, 1)))
+    _, factors = found_by(network, many, True)
+    assert factors.words is None
+    assert all(len(probe) * 2 < UNITS for probe in factors.probes.values())
+
+
+class Foreign(nn.Module):
+    """Somebody's encoder: a table under the same name, a layer called twice, one in a loop."""
+
+    @nn.compact
+    def __call__(self, tokens):
+        x = nn.Embed(WORDS, DIM, name="embedding")(tokens).mean(1)
+        x = nn.Dense(UNITS)(x)
+        layer, looped = nn.Dense(UNITS), nn.Dense(UNITS)
+        x = layer(layer(x))
+
+        def step(module, carry, _):
+            return module(carry), None
+
+        scan = nn.scan(step, variable_broadcast="params", split_rngs={"params": False}, length=3)
+        return scan(looped, x, None)[0]
+
+
+def test_an_encoder_of_somebody_else_is_left_whole():
+    network = network_of(acoustic="mlp", text="mlp", layers=2).clone(text=Foreign())
+    factors = assert_same_step(network, batch_of(1, np.minimum(TOKENS, WORDS - 1)))
+    assert factors.words is None
+    assert {path[0] for path in factors.probes} == {"acoustic", "fusion_0", "fusion_1"}
+
+
+@pytest.mark.parametrize("weighting", ["fixed", "cagrad"])
+def test_a_run_learns_the_same(weighting, monkeypatch):
+    """With words and halves left out, watched, against whole gradients."""
+    config = dataclasses.replace(
+        CONFIG, weighting=weighting, watch_gradients=True, units=32, acoustic="mlp", layers=2
+    )
+    data = make_dataset().data
+    hparams = HParams(embedding_dropout=np.float32(0.2), modality_dropout=np.float32(0.2))
+    found, used = [], []
+    narrow = Factors.narrow
+    monkeypatch.setattr(
+        Factors, "narrow", lambda self: used.append((len(self.probes), self.words)) or narrow(self)
+    )
+    for whole in (False, True):
+        if whole:
+            monkeypatch.setattr(
+                "dser_jax.training.steps.find_factors",
+                lambda network, apply, params, tokens: Factors(params, {}),
+            )
+        used.clear()
+        run = make_run(config, 60, 3)
+        state = jax.jit(run.init)(jax.random.key(0), data)
+        found.append(jax.jit(run.epoch)(hparams, state, data))
+        count, words = used[0]
+        assert (count, words is None) == (0, True) if whole else (count > 0 and words is not None)
+    kept = [(state.weights, state.history.watched) for state in found]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), *kept)
