@@ -21,7 +21,7 @@ from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
 from dser_jax.experiment.conducting import in_folds, train_beside
 from dser_jax.experiment.flags.settings import make_hparams, prepared_of
-from dser_jax.journal import Row
+from dser_jax.journal import Row, read_manifest
 from dser_jax.plan import (
     Group,
     LossWeights,
@@ -104,7 +104,9 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
         raise DserError(f"--tries is {args.tries}; expected {FIRST_NEW} at most")
     if not args.seeds:
         raise DserError("--seeds 0: arms are held against each other over seeds; expected some")
-    usual, out = make_hparams(args, no_weights()), Path(args.out)
+    out = Path(args.out)
+    _check_same(out, args)
+    usual = make_hparams(args, no_weights())
     prepared = prepared_of(args)
     arms = with_labels(all_arms(args.arms), prepared.labels)
     count = args.settings
@@ -130,10 +132,23 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
         "margin": args.margin,
         "alone": [arm.name for arm in arms if arm.attr],
         "settings": count,
+        "tries": args.tries,
         "chosen": {name: [value, *setting] for name, (value, setting) in chosen.items()},
     }
     runs = {arm.name: (arm, chosen[arm.name][1]) for arm in arms}
     return groups_of(config, usual, runs, seeds), told
+
+
+def _check_same(out: Path, args: argparse.Namespace) -> None:
+    """Refuses another choice where arms are trained already, before anything is trained for it."""
+    known = (read_manifest(out) or {}).get("arms") or {}
+    for name in ("settings", "tries"):
+        was, now = known.get(name, getattr(args, name)), getattr(args, name)
+        if was != now:
+            raise DserError(
+                f"{out}: its arms were chosen with --{name} {was}, and not {now}; choose another "
+                "--out"
+            )
 
 
 def all_arms(names: Sequence[str] = ()) -> list[Arm]:

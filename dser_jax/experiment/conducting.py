@@ -48,7 +48,7 @@ def conduct(
     prepared = prepared_of(args)
     groups = in_folds(groups, prepared, args.split)
     grid = any(text.startswith("alpha") for text in getattr(args, "grid", ()))
-    settle(doubts_of(groups, prepared, grid=grid), args.yes)
+    _settle(args, doubts_of(groups, prepared, grid=grid))
     with Signals() as signals:
         run_experiment(
             args.data,
@@ -89,8 +89,10 @@ def train_beside(
       Its rows.
 
     Raises:
-      DserError: The data set cannot be used as asked, or the folder holds another sweep.
+      DserError: The data set cannot be used as asked, the plan looks wrong and nobody says that it
+        is meant, or the folder holds another sweep.
     """
+    _settle(args, doubts_of(groups, prepared_of(args)))
     with Signals() as signals:
         view = run_experiment(
             args.data,
@@ -106,6 +108,13 @@ def train_beside(
     if report:
         write_report(folder, followed=True)
     return view.rows
+
+
+def _settle(args: argparse.Namespace, doubts: Sequence[str]) -> None:
+    """Settles doubts, each once in an experiment, however many times it trains."""
+    known = vars(args).setdefault("doubts", set())
+    settle([line for line in doubts if line not in known], args.yes)
+    known.update(doubts)
 
 
 def part_folder(out: str, part: tuple[int, int] | None) -> Path:

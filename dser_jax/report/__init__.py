@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         conclusion,
         plan_sentence,
         verdict_section,
-        verdict_sentence,
     )
     from dser_jax.report.text import Asked
     from dser_jax.report.trackers.tensorboard import to_tensorboard

@@ -9,6 +9,7 @@ import pytest
 from tiny import CONFIG
 
 from dser_jax.experiment import arms as arms_file
+from dser_jax.experiment import conducting
 from dser_jax.experiment.arms import (
     RANGES,
     RATES,
@@ -144,6 +145,31 @@ def test_settings_and_grid_are_of_the_folds_that_the_arms_are_of(monkeypatch):
     arms_file.chosen_arms(Namespace(**numbers, **asked, learning_rate=1e-3), CONFIG)
     assert trained == ["settings", "grid"]
     assert split == [{"fold:1/2", "fold:2/2"}] * 2
+
+
+def test_what_arms_were_chosen_from_is_no_longer_to_be_changed(tmp_path, monkeypatch):
+    """Told before hours of training, not after."""
+    known = {"arms": {"settings": 4, "tries": 2}}
+    monkeypatch.setattr(arms_file, "read_manifest", lambda out: known if out == tmp_path else None)
+    given = {"out": str(tmp_path), "margin": 0.01, "seeds": 3, "tries": 2, "settings": 8}
+    with pytest.raises(DserError, match="chosen with --settings 4, and not 8; choose another"):
+        arms_file.chosen_arms(Namespace(**given, learning_rate=1e-3), CONFIG)
+
+
+def test_doubts_come_before_the_settings_are_trained_and_once(tmp_path, monkeypatch):
+    said, trained = [], []
+    monkeypatch.setattr(conducting, "prepared_of", lambda args: None)
+    monkeypatch.setattr(conducting, "doubts_of", lambda groups, prepared: ["too few", "odd"])
+    monkeypatch.setattr(conducting, "settle", lambda doubts, yes: said.append(doubts))
+    monkeypatch.setattr(
+        conducting,
+        "run_experiment",
+        lambda *_, **__: trained.append(len(said)) or SimpleNamespace(rows=()),
+    )
+    args = Namespace(yes=False, data="d", lanes=1, extend=False, save_every=5, ray=None)
+    for _ in range(2):
+        conducting.train_beside(args, [], tmp_path)
+    assert (said, trained) == ([["too few", "odd"], []], [1, 2])
 
 
 def test_a_run_that_diverged_is_worth_nothing_and_none_may_lack():

@@ -16,7 +16,6 @@ from dser_jax.report import (
     plan_sentence,
     rank_figure,
     verdict_section,
-    verdict_sentence,
 )
 from dser_jax.report.figures import arms, ranks, style
 from dser_jax.stats import friedman, verdicts
@@ -39,46 +38,6 @@ ARMS = {
     "behind": around(-0.05, 0.03),
     "gone": np.full(20, math.nan),
 }
-
-
-def told(name: str, differences: np.ndarray | None = None, margin: float = 0.02) -> str:
-    (found,) = verdicts({name: ARMS[name] if differences is None else differences}, margin)
-    return verdict_sentence(found, REFERENCE)
-
-
-def test_a_sentence_for_each_verdict():
-    reach = scipy.stats.t.ppf(0.975, 19) * 0.02 / math.sqrt(20)
-    ends = f"[{0.04 - reach:.3f}, {0.04 + reach:.3f}]".replace("0.", ".")
-    assert told("ahead") == f"'ahead' is better than 'fixed': +.040 {ends} over 20 seeds."
-    assert told("behind").startswith("'behind' is worse than 'fixed': −.050 [")
-    assert told("level").startswith("'level' is equivalent to 'fixed' within ±.020: +.001 [")
-    begin = "'slightly ahead' is equivalent to 'fixed' within ±.020, though better: +.006 ["
-    assert told("slightly ahead").startswith(begin)
-    assert told("same") == "'same' has the scores of 'fixed' at every seed, over 20 seeds."
-    end = "over 20 seeds; a difference larger than the margin cannot be excluded (±.020)."
-    assert told("noisy").endswith(end)
-    assert told("gone") == (
-        "'gone' is undecided: no seed in common. 20 seeds are left out, as a run diverged."
-    )
-    assert told("x", np.full(5, 0.01)) == (
-        "'x' is undecided: no test: every seed differs alike (mean difference +.010)."
-    )
-
-
-def test_a_sentence_says_how_many_seeds_are_left_out():
-    lacking = ARMS["ahead"].copy()
-    lacking[3] = math.nan
-    end = " over 19 seeds. 1 seed is left out, as a run diverged."
-    assert told("ahead", lacking).endswith(end)
-
-
-def test_a_sentence_says_what_an_arm_would_be_alone():
-    many = {f"{n}": around(0, 0.08) for n in range(14)}
-    found = verdicts(many | {"a": around(0.0125, 0.018), "b": around(0.03, 0.06)}, 0.02)
-    said = {each.arm: verdict_sentence(each, REFERENCE) for each in found}
-    assert said["a"].endswith("Tested alone it would be equivalent, though better.")
-    assert said["b"].endswith("Tested alone it would be better.")
-    assert "alone" not in said["0"]
 
 
 def test_the_conclusion_counts_each_verdict_and_says_what_is_open():

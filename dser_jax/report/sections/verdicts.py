@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dser_jax.report.sections.section import Section, signed, some
 from dser_jax.report.text import interval, number, p_value
-from dser_jax.stats import LEVEL, Verdict, seeds_needed
+from dser_jax.stats import Verdict, seeds_needed
 from dser_jax.system import plural
 
 LISTED = 6
@@ -16,42 +16,6 @@ TOLD = 5
 """From fewer seeds the deviation is too uncertain to say how many are needed."""
 
 NOT_EXCLUDED = "a difference larger than the margin cannot be excluded"
-
-
-def verdict_sentence(verdict: Verdict, reference: str) -> str:
-    """Says of one arm what its tests justify, after Holm's correction, and no more."""
-    test, equivalence = verdict.test, verdict.equivalence
-    margin = f"±{number(equivalence.margin)}"
-    shown = f"{signed(test.difference)} {interval(test)}".strip()
-    over = f"over {plural(test.n, 'seed')}"
-    lost = ""
-    if verdict.lost:
-        are = "is" if verdict.lost == 1 else "are"
-        lost = f" {plural(verdict.lost, 'seed')} {are} left out, as a run diverged."
-    begin = f"{verdict.arm!r}"
-    if equivalence.equal:
-        said = f"{begin} has the scores of {reference!r} at every seed, {over}."
-    elif test.note:
-        at = "" if test.difference is None else f" (mean difference {shown})"
-        said = f"{begin} is undecided: {test.note}{at}."
-    elif verdict.equivalent:
-        though = f", though {verdict.sign}" if verdict.sign else ""
-        said = f"{begin} is equivalent to {reference!r} within {margin}{though}: {shown} {over}."
-    elif verdict.sign:
-        said = f"{begin} is {verdict.sign} than {reference!r}: {shown} {over}."
-    else:
-        said = f"{begin} is undecided: {shown} {over}; {NOT_EXCLUDED} ({margin}).{_alone(verdict)}"
-    return said + lost
-
-
-def _alone(verdict: Verdict) -> str:
-    """Says what an undecided arm would be if it were the only one."""
-    test, alone = verdict.test, []
-    if verdict.equivalence.equivalent:
-        alone.append("equivalent")
-    if test.p is not None and test.p < 1 - LEVEL and test.difference is not None:
-        alone.append("better" if test.difference > 0 else "worse")
-    return f" Tested alone it would be {', though '.join(alone)}." if alone else ""
 
 
 def conclusion(verdicts: Sequence[Verdict], reference: str) -> str:
