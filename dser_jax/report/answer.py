@@ -126,7 +126,7 @@ def _of_table(
         return
     mean = picked.scores["mean"]
     text = f"Mean {table.part} CCC {mean_sd(mean)} of {picked.name!r}"
-    several = len(table.rows) + len(table.derived) > 1
+    several = len(table.rows) + len(table.derived) > 1 or "search" in view.manifest
     if base is None or "mean" not in base.scores:
         yield f"{text}, {'picked on validation' if several else 'the only row'}."
         none = "There is no baseline to hold it against."

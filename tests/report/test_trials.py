@@ -146,3 +146,10 @@ def test_attributes_that_no_trial_learns_do_not_count(tmp_path):
     (section,) = search_sections(view)
     assert section.lines[0][0] == "trial 1"
     assert "mean CCC of valence on" in section.told[1]
+
+
+def test_one_trial_of_several_is_not_the_only_row(tmp_path):
+    fabricate(tmp_path, [trial(0, 0.3), trial(1, 0.4)], planned=2)
+    stream = io.StringIO()
+    write_report(tmp_path, None, Console(file=stream, width=100), draw=False)
+    assert "of 'trial 1', picked on validation." in " ".join(stream.getvalue().split())
