@@ -57,6 +57,7 @@ class SweepProgress(Progress):
         self._epochs = self._lane_epochs = 0
         self._recent: deque[tuple[float, int]] = deque()
         self._rate: float | None = None  # Lane-epochs a second of late.
+        self._first: tuple[float, int] | None = None  # When a program's first round had ended.
         self._statuses: Counter[str] = Counter()
         self._best: tuple[float, str] | None = None
         for row in rows:
@@ -76,13 +77,14 @@ class SweepProgress(Progress):
             self._lane_epochs += self._tick.lane_epochs
         self._tick, self._done_before = None, self._done
         self._recent.clear()
-        self._rate = None
+        self._rate = self._first = None
         self.go_on(title, f"compiling, {note}" if note else "compiling")
 
     def __call__(self, tick: Tick) -> None:
         """Shows the lanes after a round."""
         now = time.monotonic()
         self._tick, self._note = tick, ""
+        self._first = self._first or (now, tick.lane_epochs)
         recent = self._recent
         if not recent or now - recent[-1][0] >= SAMPLE_SECONDS:
             recent.append((now, tick.epochs))
@@ -92,6 +94,17 @@ class SweepProgress(Progress):
             self._rate = (tick.epochs - epochs) / seconds if seconds else None
         if tick.epochs:  # Before that a line of a log would tell nothing, and the next is far.
             self._show(now)
+
+    def pace(self) -> tuple[int, float]:
+        """Returns how many epochs the lanes of a program have trained, in how many seconds.
+
+        Both since its first round had ended, so that nothing is compiled meanwhile; lanes without a
+        run count as well, as they take as long.
+        """
+        if self._tick is None or self._first is None:
+            return 0, 0.0
+        began, before = self._first
+        return self._tick.lane_epochs - before, time.monotonic() - began
 
     def committed(self, row: Mapping[str, Any]) -> None:
         """Counts a run whose row is on disk."""

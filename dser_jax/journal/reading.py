@@ -152,7 +152,7 @@ def check_schema(folder: Path, manifest: Mapping[str, Any]) -> None:
 _TYPES: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("planned_whole", "part", "parts", "resumed", "extended"), (list,)),
     **dict.fromkeys(("skipped", "configs", "baselines", "steps"), (list,)),
-    **dict.fromkeys(("plan", "search", "versions", "inputs", "imported", "arms"), (dict,)),
+    **dict.fromkeys(("plan", "search", "versions", "inputs", "imported", "arms", "paces"), (dict,)),
     **dict.fromkeys(("command", "created", "data"), (str,)),
     "planned": (int, list),
 }

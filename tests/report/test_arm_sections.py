@@ -13,7 +13,14 @@ from dser_jax.journal import read_journal
 from dser_jax.report.figures.arms import arm_figures
 from dser_jax.report.page.build import make_page
 from dser_jax.report.page.sweep import take
-from dser_jax.report.sections.arms import ALONE, _beside_grid, arm_sections, ranking_of, scores_of
+from dser_jax.report.sections.arms import (
+    ALONE,
+    _beside_grid,
+    arm_sections,
+    cost_of,
+    ranking_of,
+    scores_of,
+)
 from dser_jax.report.writing import write_report
 from dser_jax.stats import tables
 from dser_jax.system.files.sealed import parse_sealed, write_sealed
@@ -76,6 +83,28 @@ def test_arms_are_held_against_the_reference_and_beside_the_grid(folder):
     assert set(placed) == {"equal weights", "dwa", "mgda"}
     assert placed["mgda"][-2:] == ("1", "0%")
     assert "2 points" in beside.told[0]
+
+
+def test_what_an_epoch_of_each_arm_costs_is_said(folder):
+    """By program, of folds all together; nothing where it was not kept."""
+    (table,) = tables(read_journal(folder).rows)
+    programs = {"dwa": "losses", "mgda": "gradients", "equal weights": "losses"}
+    of = lambda name: {"weighting": programs.get(name, "losses")}  # noqa: E731
+    rows = tuple(
+        replace(row, runs=tuple({**run, "config": of(row.name)} for run in row.runs))
+        for row in table.rows
+    )
+    table = replace(table, rows=rows)
+    paces = {
+        "a": {"weighting": "losses", "epochs": 100, "seconds": 1.0},
+        "b": {"weighting": "losses", "epochs": 100, "seconds": 3.0},
+        "c": {"weighting": "gradients", "epochs": 50, "seconds": 2.0},
+    }
+    assert cost_of(table, TOLD, paces) == (
+        "Cost: an epoch of a run of 'equal weights', and of all that are lanes of one program with "
+        "it, takes 20 ms; 'mgda' 2.0 times as long; each task alone is 3 runs a seed."
+    )
+    assert cost_of(table, TOLD, {}) == cost_of(table, TOLD, {"c": paces["c"]}) == ""
 
 
 def changed(table, lost=(), without=()):

@@ -84,6 +84,20 @@ def test_a_line_now_and_then(clock, capsys):
     ]
 
 
+def test_the_pace_is_that_of_one_program(clock):
+    with SweepProgress(9) as progress:
+        assert progress.pace() == (0, 0.0)
+        progress.start("one")
+        assert progress.pace() == (0, 0.0)
+        progress(Tick(1, 4, 1, 4, NAN))
+        progress(Tick(1, 4, 2, 8, NAN))
+        epochs, seconds = progress.pace()
+        progress.start("another")
+        assert progress.pace() == (0, 0.0)
+    assert epochs == 4
+    assert seconds > 0
+
+
 def test_a_sweep_tells_its_lanes(clock, capsys):
     with SweepProgress(9, before=2) as progress:
         progress.start("lstm + lstm", "2 GB")
@@ -94,6 +108,9 @@ def test_a_sweep_tells_its_lanes(clock, capsys):
         progress.committed(row(ccc=NAN, status="diverged"))
         for epoch in range(20, 40):
             progress(Tick(2, 4, 2 * epoch + 40, 4 * epoch, 20.0))
+        epochs, seconds = progress.pace()
+    assert epochs == 4 * 38  # Since the first round.
+    assert seconds >= 38
     assert capsys.readouterr().err.splitlines() == [
         "2 runs are finished already, 9 to go",
         "lstm + lstm: compiling, 2 GB",
@@ -102,7 +119,7 @@ def test_a_sweep_tells_its_lanes(clock, capsys):
         # The 5 runs begun have 114 epochs: 9 such runs less 114, at the 74 of the last 30 seconds.
         "lstm + lstm: 3 of 9 runs, 2/4 lanes busy, 2.5 epochs/s, best validation CCC 0.600 "
         "('one weight'), 37 s left, 40 s so far",
-        "trained: 3 runs in 43 s, lanes 76% busy, 1 diverged, best validation CCC 0.600 "
+        "trained: 3 runs in 44 s, lanes 76% busy, 1 diverged, best validation CCC 0.600 "
         "('one weight')",
     ]
 

@@ -47,7 +47,8 @@ def arm_sections(view: JournalView, groups: Sequence[Table], problems: list[str]
         return []
     if not groups or told["reference"] not in scores_of(groups[0], told):
         return []
-    return [_held(groups[0], told), *_beside_grid(view, groups[0], told, problems)]
+    cost = cost_of(groups[0], told, view.manifest.get("paces") or {})
+    return [_held(groups[0], told, cost), *_beside_grid(view, groups[0], told, problems)]
 
 
 def scores_of(table: Table, told: Mapping[str, Any]) -> dict[str, Scores]:
@@ -113,7 +114,45 @@ def ranking_of(table: Table, told: Mapping[str, Any]) -> tuple[list[str], Rankin
     return list(arms), friedman([[arms[name][seed] for name in arms] for seed in seeds])
 
 
-def _held(table: Table, told: Mapping[str, Any]) -> Section:
+def cost_of(table: Table, told: Mapping[str, Any], paces: Mapping[str, Any]) -> str:
+    """Says how long an epoch of each arm takes, by the program of which its runs are lanes.
+
+    Args:
+      table: Has the arms.
+      told: The manifest's `arms`.
+      paces: Its `paces`: how long how many epochs of each program took.
+    """
+    took: dict[str, list[float]] = {}
+    for each in paces.values():
+        epochs, seconds = took.get(each["weighting"], (0, 0.0))
+        took[each["weighting"]] = [epochs + each["epochs"], seconds + each["seconds"]]
+    seconds = {name: spent / epochs for name, (epochs, spent) in took.items() if epochs}
+    programs = {
+        row.name: row.runs[0]["config"].get("weighting", "") for row in table.rows if row.runs
+    }
+    own = programs.get(told["reference"], "")
+    if not seconds.get(own):
+        return ""
+    said = [
+        f"Cost: an epoch of a run of {told['reference']!r}, and of all that are lanes of one "
+        f"program with it, takes {_short(seconds[own])}"
+    ]
+    for program in dict.fromkeys(programs.values()):
+        names = [name for name in programs if programs[name] == program and name in told["chosen"]]
+        if program != own and names and program in seconds:
+            many = f"each of {plural(len(names), 'arm')} ({names[0]!r}, ...)"
+            arms = many if len(names) > 1 else repr(names[0])
+            said.append(f"{arms} {seconds[program] / seconds[own]:.1f} times as long")
+    if told.get("alone"):
+        said.append(f"each task alone is {plural(len(told['alone']), 'run')} a seed")
+    return f"{'; '.join(said)}."
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def _held(table: Table, told: Mapping[str, Any], cost: str) -> Section:
     found = verdict_section(arm_verdicts(table, told), told["reference"], f"mean {table.part} CCC")
     chosen = {row.name: told["chosen"].get(row.name) for row in table.rows}
     settings = [f"{name}: {_setting(given)}" for name, given in chosen.items() if given]
@@ -130,7 +169,7 @@ def _held(table: Table, told: Mapping[str, Any]) -> Section:
         f"with new seeds, the same in all arms, for all epochs. {told['reference']!r} has the "
         "fixed weights of all tasks that were best on validation.",
     )
-    after = some(*found.after, ranked, f"Chosen: {'; '.join(settings)}." if settings else "")
+    after = some(*found.after, ranked, cost, f"Chosen: {'; '.join(settings)}." if settings else "")
     return replace(found, told=text, after=after)
 
 
