@@ -154,7 +154,9 @@ def _gram(each: Any, dual: Any) -> Float[Array, "attr attr"]:
         if name not in HEADS
         for one, other in zip(jax.tree.leaves(each[name]), jax.tree.leaves(dual[name]), strict=True)
     ]
-    tasks = range(len(pairs[0][0]))
+    tasks = range(len(jax.tree.leaves(each)[0]))
+    if not pairs:
+        return jnp.zeros((len(tasks), len(tasks)))
     # Sums of products that read each gradient once; so small a matrix product would be slow.
     found = {
         (i, j): jnp.stack([(one[i] * other[j]).sum() for one, other in pairs]).sum()

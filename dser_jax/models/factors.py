@@ -8,7 +8,8 @@ the vectors of the batch's words; inner products come of these, and only what th
 a gradient.
 
 Layers are found by looking on while the network is traced; of encoders that are not of this
-package nothing is known, and theirs are left whole.
+package nothing is known, and theirs are left whole. Of this package's, no kernel may be read but by
+its layer, and no word vector but by `Embedding`: a gradient that comes another way is not seen.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.traverse_util import flatten_dict, unflatten_dict
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32
 
@@ -66,12 +66,14 @@ class Factors:
 
     def narrow(self) -> Any:
         """Returns what gradients are taken of, named as the parameters are."""
-        flat = _flat(self.params)
-        flat = {path: x for path, x in flat.items() if path[:-1] not in self.probes}
-        flat |= {(*path, PROBE): probe for path, probe in self.probes.items()}
+        few = self.params
+        for path, probe in self.probes.items():
+            few = _put(few, path, {PROBE: probe})
         if self.words is not None:
-            flat[TABLE] = jnp.take(flat[TABLE], self.words.said, axis=0, mode="fill", fill_value=0)
-        return unflatten_dict(flat)
+            table = _get(self.params, TABLE)
+            rows = jnp.take(table, self.words.said, axis=0, mode="fill", fill_value=0)
+            few = _put(few, TABLE, rows)
+        return few
 
     def read(self, apply: Callable[[Any], tuple[Any, Any]], few: Any) -> tuple[Any, Any]:
         """Lets a network run on what `narrow` returned.
@@ -83,59 +85,56 @@ class Factors:
         Returns:
           The first part; and the second, beside what each layer with a probe was given.
         """
-        given, all_of, seen = _flat(few), _flat(self.params), {}
+        whole, table, seen = few, _get(self.params, TABLE), {}
+        for path in self.probes:
+            whole = _put(whole, path, _get(self.params, path))
+        if self.words is not None:
+            whole = _put(whole, TABLE, table)
 
         def instead(call, args, kwargs, context):
-            path = context.module.path
-            if self.words is not None and _looks_up(context):
+            if self.words is not None and _looks_up(context, table):
                 rows = jnp.take(self.words.row, *args, mode="fill", fill_value=len(self.words.said))
-                return jnp.take(given[TABLE], rows, axis=0, mode="fill", fill_value=0)
+                return jnp.take(_get(few, TABLE), rows, axis=0, mode="fill", fill_value=0)
             found = call(*args, **kwargs)
-            if path in self.probes and _multiplies(context):
-                seen[path] = args[0].reshape(-1, args[0].shape[-1])
-                found = found + given[*path, PROBE].reshape(found.shape)
+            if _multiplies(context) and (path := context.module.path) in self.probes:
+                seen[path] = args[0].reshape(-1, args[0].shape[-1]).astype(found.dtype)
+                found = found + _get(few, (*path, PROBE)).reshape(found.shape)
             return found
 
-        whole = {path: x for path, x in given.items() if path in all_of}
-        if self.words is not None:
-            del whole[TABLE]
         with nn.intercept_methods(instead):
-            found, more = apply(unflatten_dict(all_of | whole))
+            found, more = apply(whole)
         return found, (more, seen)
 
     def dual(self, each: Any, seen: dict[Path, Array]) -> Any:
         """Returns gradients such that products with `each` are those of the whole gradients.
 
-        With x^T d and y^T e those of kernels, and of each bias the sum of d or e, the product is
-        that of d and (x y^T + biases) e.
+        With x^T d and x^T e those of a kernel, and of each bias the sum of d or e, the product is
+        that of d and (x x^T + biases) e.
         """
-        flat = _flat(each)
         for path in self.probes:
-            x, biases = seen[path], sum(x.ndim == 1 for x in self._layer(path).values())
+            x, layer = seen[path], _get(self.params, path)
+            biases = sum(param.ndim == 1 for param in layer.values())
             products = jnp.matmul(x, x.T, precision=lax.Precision.HIGHEST) + float(biases)
-            d = flat[*path, PROBE]
-            flat[*path, PROBE] = jnp.matmul(products, d, precision=lax.Precision.HIGHEST)
-        return unflatten_dict(flat)
+            d = jnp.matmul(products, _get(each, (*path, PROBE)), precision=lax.Precision.HIGHEST)
+            each = _put(each, path, {PROBE: d})
+        return each
 
     def widen(self, few: Any, seen: dict[Path, Array]) -> Any:
         """Makes a gradient of the parameters of one of what `narrow` returned."""
-        flat = _flat(few)
+        whole = few
         for path in self.probes:
-            d = flat.pop((*path, PROBE))
-            for name, x in self._layer(path).items():
-                bias = d.sum(0) if x.ndim == 1 else jnp.zeros_like(x)
-                flat[*path, name] = seen[path].T @ d if name == KERNEL else bias
+            d, layer = _get(few, (*path, PROBE)), {}
+            for name, param in _get(self.params, path).items():
+                bias = d.sum(0) if param.ndim == 1 else jnp.zeros_like(param)
+                gradient = seen[path].T @ d if name == KERNEL else bias
+                layer[name] = gradient.astype(param.dtype)
+            whole = _put(whole, path, layer)
         if self.words is not None:
-            zeros = jnp.zeros_like(_flat(self.params)[TABLE])
+            zeros = jnp.zeros_like(_get(self.params, TABLE))
             # Of a word that is said twice one row alone is looked up: the others' are zero.
-            flat[TABLE] = zeros.at[self.words.said].add(flat[TABLE], mode="drop")
-        return unflatten_dict(flat)
-
-    def _layer(self, path: Path) -> dict[str, Array]:
-        found = self.params
-        for name in path:
-            found = found[name]
-        return found
+            table = zeros.at[self.words.said].add(_get(few, TABLE), mode="drop")
+            whole = _put(whole, TABLE, table)
+        return whole
 
 
 def find_factors(
@@ -152,23 +151,33 @@ def find_factors(
       params: Of the network, and others.
       tokens: Of the batch; numbers behind the last word are no words.
     """
-    calls: dict[Path, list[tuple[Any, Any]]] = {}
+    calls: dict[Path, list[Any]] = {}
 
-    def look_on(call, args, kwargs, context):
-        found = call(*args, **kwargs)
-        if _multiplies(context):
-            calls.setdefault(context.module.path, []).append((args[0], found))
-        return found
+    def traced(params):  # A function of its own: of one that was traced before JAX traces nothing.
+        def look_on(call, args, kwargs, context):
+            found = call(*args, **kwargs)
+            if _multiplies(context):
+                path = context.module.path
+                kernel = context.module.get_variable("params", KERNEL)
+                # Neither that of another network nor one inside of a transformation.
+                plain = kernel is _get(params, (*path, KERNEL)) and _is_ours(network, path)
+                shapes = (args[0].shape, found.shape, found.dtype) if plain else None
+                calls.setdefault(path, []).append(shapes)
+            return found
 
-    with nn.intercept_methods(look_on):
-        jax.eval_shape(apply, params)
+        with nn.intercept_methods(look_on):
+            return apply(params)
+
+    jax.eval_shape(traced, params)
     probes = {}
     for path, (first, *more) in calls.items():
-        (*_, feat), (*utterances, width) = first[0].shape, first[1].shape
+        if more or first is None:
+            continue
+        (*_, feat), (*utterances, width), dtype = first
         count = math.prod(utterances)
-        if not more and _is_ours(network, path) and count * (feat + width) < feat * width:
-            probes[path] = jnp.zeros((count, width), first[1].dtype)
-    table = _flat(params).get(TABLE)
+        if count * (feat + width) < feat * width:
+            probes[path] = jnp.zeros((count, width), dtype)
+    table = _get(params, TABLE)
     if tokens is None or table is None or not _is_ours(network, TABLE):
         return Factors(params, probes)
     few = tokens.size < len(table)
@@ -184,8 +193,19 @@ def _words(tokens: Array, words: int) -> Words:
     return Words(said, jnp.where(row < 0, len(said), row))
 
 
-def _flat(tree: Any) -> dict[Path, Any]:
-    return flatten_dict(tree)
+def _get(tree: Any, path: Path) -> Any:
+    """Returns what lies at a path; None where nothing does."""
+    for name in path:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return tree
+
+
+def _put(tree: Any, path: Path, value: Any) -> Any:
+    """Returns a tree with something else at a path, and all that is beside it as it is."""
+    if not path:
+        return value
+    first, *rest = path
+    return {**tree, first: _put(tree[first], tuple(rest), value)}
 
 
 def _is_ours(network: Network, path: Path) -> bool:
@@ -203,5 +223,9 @@ def _multiplies(context: nn.module.InterceptorContext) -> bool:
     return type(module) is LSTM and method == "project"
 
 
-def _looks_up(context: nn.module.InterceptorContext) -> bool:
-    return type(context.module) is Embedding and context.method_name == "__call__"
+def _looks_up(context: nn.module.InterceptorContext, table: Array) -> bool:
+    """Tells whether words are looked up in this very table, and not in somebody else's."""
+    module = context.module
+    if type(module) is not Embedding or context.method_name != "__call__":
+        return False
+    return module.get_variable("params", "embedding") is table

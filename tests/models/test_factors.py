@@ -1,6 +1,7 @@
 """Gradients of each task in few numbers: whole again, and their inner products, as they were."""
 
 import dataclasses
+from collections import OrderedDict
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ from flax import linen as nn
 from tiny import CONFIG, make_dataset
 
 from dser_jax.loss import WEIGHTINGS, find_gradient
-from dser_jax.models import MODELS, Batch, Factors, Rates, find_factors, make_network
+from dser_jax.models import MODELS, Batch, Embedding, Factors, Rates, find_factors, make_network
 from dser_jax.training import HParams, make_run
 
 WORDS, DIM, FEAT = 80, 3, 5
@@ -136,6 +137,76 @@ def test_an_encoder_of_somebody_else_is_left_whole():
     factors = assert_same_step(network, batch_of(1, np.minimum(TOKENS, WORDS - 1)))
     assert factors.words is None
     assert {path[0] for path in factors.probes} == {"acoustic", "fusion_0", "fusion_1"}
+
+
+class Codes(nn.Module):
+    """Somebody's encoder of speech, with this package's table for something else than words."""
+
+    width: int = DIM
+
+    @nn.compact
+    def __call__(self, x, lengths, real, train):
+        codes = jnp.clip(jnp.round(10 * x[..., 0]), 0, 9).astype(jnp.int32)
+        return nn.Dense(UNITS)(Embedding(10, self.width, name="codes")(codes).mean(1))
+
+
+@pytest.mark.parametrize("width", [DIM, DIM + 2])
+def test_a_table_of_something_else_is_not_looked_up_as_if_it_were_of_words(width):
+    network = network_of(acoustic="mlp", text="mlp", layers=2).clone(acoustic=Codes(width))
+    assert assert_same_step(network, batch_of(2)).words is not None
+
+
+class Two(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(UNITS, name="fusion_0")(nn.Dense(2 * UNITS)(x))
+
+
+class Helper(nn.Module):
+    def scaled(self, x):
+        return 2 * x
+
+
+HELPER = Helper()
+
+
+class Frozen(nn.Module):
+    """Somebody's encoder of speech: others' networks within it, an argument by name, a helper."""
+
+    @nn.compact
+    def __call__(self, x, lengths, real, train):
+        x = HELPER.scaled(nn.Dense(UNITS)(inputs=x.mean(1)))
+        for one in (nn.Dense(UNITS), Two()):
+            x = one.apply(one.init(jax.random.key(0), x), x)
+        bank = self.param("bank", lambda key: OrderedDict(scale=jnp.ones(()), at=jnp.zeros(())))
+        return bank["scale"] * x + bank["at"]
+
+
+def test_networks_within_an_encoder_are_no_layers_of_this_one():
+    network = network_of(acoustic="mlp", text="mlp", layers=2).clone(acoustic=Frozen())
+    probes = assert_same_step(network, batch_of(2)).probes
+    assert {path[0] for path in probes} == {"text", "fusion_1"}  # fusion_0 has a namesake.
+
+
+class Nothing(nn.Module):
+    @nn.compact
+    def __call__(self, x, lengths, real, train):
+        return x.mean(1)
+
+
+def test_without_shared_layers_there_are_no_products():
+    network = network_of(text=None).clone(acoustic=Nothing())
+    found, _ = found_by(network, batch_of(2), False)
+    np.testing.assert_array_equal(found.gram, np.zeros((3, 3)))
+
+
+def test_layers_are_found_again_and_nothing_leaks():
+    network, batch = network_of(acoustic="mlp", text="mlp", layers=2), batch_of(2)
+    params = network.init(jax.random.key(0), batch, NONE, False)["params"]
+    losses = losses_by(network, batch)
+    with jax.checking_leaks():
+        found = [find_factors(network, losses, params, batch.tokens) for _ in range(2)]
+    assert list(found[0].probes) == list(found[1].probes) != []
 
 
 @pytest.mark.parametrize("weighting", ["fixed", "cagrad"])
