@@ -1,6 +1,7 @@
-"""Draws `weightings.png`: each arm less the best-validated fixed weights, with the margin shaded.
+"""Draws each arm less the best-validated fixed weights, with the margin shaded.
 
-python docs/figures/weightings.py demo/weightings
+python docs/figures/weightings.py demo/weightings weightings.png
+python docs/figures/weightings.py runs/emobank-lstm weightings_emobank.png
 """
 
 from __future__ import annotations
@@ -17,4 +18,4 @@ view = read_journal(sys.argv[1])
 with TemporaryDirectory() as folder:
     experiment_figures(view, tables(view.rows), Path(folder))
     drawn = (Path(folder) / "differences.png").read_bytes()
-    Path(__file__).with_suffix(".png").write_bytes(drawn)
+    Path(__file__).with_name(sys.argv[2]).write_bytes(drawn)
