@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     )
     from dser_jax.system.files.unreadable import kind_of, unread
     from dser_jax.system.interrupt import deferred_interrupt, without_interrupts
-    from dser_jax.system.loops import loop_options
+    from dser_jax.system.loops import loop_options, loops_in_words
     from dser_jax.system.output import (
         console_of,
         csv_text,

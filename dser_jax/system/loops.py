@@ -59,13 +59,40 @@ def loop_options(platform: str, kind: str) -> dict[str, str | bool]:
     raise DserError(f"{VARIABLE} is {chosen!r}; expected 0 or 1, or nothing for a trial")
 
 
+def loops_in_words(kind: str) -> str:
+    """Tells how a GPU's programs launch their loops, as far as is known without a trial.
+
+    Args:
+      kind: Of the device, as JAX names it.
+    """
+    graphs, kernels = "as graphs, a launch a loop", "kernel by kernel"
+    chosen = os.environ.get(VARIABLE, "")
+    if chosen == "0":
+        return f"{kernels}, as {VARIABLE} is 0"
+    if FLAG in os.environ.get("XLA_FLAGS", ""):
+        return f"as XLA_FLAGS says with {FLAG}"
+    if chosen == "1":
+        return f"{graphs}, as {VARIABLE} is 1"
+    known = recall(MEMORY, _name(kind))
+    if known is None:
+        return f"{kernels}, as no folder for compiled programs keeps what a trial would find"
+    if HELD not in known:
+        return "by what a trial finds when a sweep first compiles"
+    held = known[HELD] is True
+    return f"{graphs}, by trial" if held else f"{kernels}: graphs of loops failed in a trial"
+
+
+def _name(kind: str) -> str:
+    return f"jaxlib {metadata.version('jaxlib')}, {kind}"
+
+
 @functools.cache
 def _hold(kind: str, command: Sequence[str]) -> bool:
     """Returns whether graphs of loops hold on a kind of device, by memory or else by trial.
 
     Where nothing is remembered nothing is tried: each start would have to.
     """
-    name = f"jaxlib {metadata.version('jaxlib')}, {kind}"
+    name = _name(kind)
     known = recall(MEMORY, name)
     if known is None:
         return False

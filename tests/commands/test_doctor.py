@@ -102,7 +102,9 @@ def test_a_gpu_that_lies_idle(monkeypatch, driver, environment, mend):
     assert f"driver {driver} is there, but JAX uses the CPU" in found[1].what
     assert mend in found[1].mend
     gpu = CPU | {"platform": "gpu", "kind": "NVIDIA H200"}
-    assert "note" not in {each.state for each in machine.devices(done(gpu), driver, environment)}
+    found = machine.devices(done(gpu), driver, environment)
+    assert "note" not in {each.state for each in found}
+    assert "loops are launched" in found[1].what
 
 
 def test_a_plugin_that_does_not_find_the_gpu(monkeypatch):

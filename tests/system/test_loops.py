@@ -6,7 +6,7 @@ import pytest
 
 from dser_jax.system import loops
 from dser_jax.system.errors import DserError
-from dser_jax.system.loops import FLAG, GRAPHS, MEMORY, TRIAL, loop_options, try_out
+from dser_jax.system.loops import FLAG, GRAPHS, MEMORY, TRIAL, loop_options, loops_in_words, try_out
 
 GPU, CPU = ("gpu", "NVIDIA H100 80GB HBM3"), ("cpu", "cpu")
 
@@ -62,6 +62,26 @@ def test_the_trial_itself_runs_through():
 )
 def test_a_trial_may_crash_or_hang(command, seconds, found):
     assert try_out(command, seconds) is found
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [(HOLDS, "as graphs, a launch a loop, by trial"), (CRASHES, "in a trial")]
+)
+def test_it_is_told_without_a_trial(monkeypatch, tried, command, said):
+    kind = GPU[1]
+    assert loops_in_words(kind).startswith("by what a trial finds")
+    assert not tried
+    monkeypatch.setattr(loops, "TRIAL", command)
+    loop_options(*GPU)
+    assert loops_in_words(kind).endswith(said)
+    monkeypatch.setenv("DSER_NO_COMPILE_CACHE", "1")
+    assert "no folder" in loops_in_words(kind)
+    monkeypatch.setenv("XLA_FLAGS", f"--{FLAG}=")
+    assert "XLA_FLAGS" in loops_in_words(kind)
+    monkeypatch.delenv("XLA_FLAGS")
+    for value in "01":
+        monkeypatch.setenv(loops.VARIABLE, value)
+        assert loops_in_words(kind).endswith(f"as DSER_LOOP_GRAPHS is {value}")
 
 
 @pytest.mark.parametrize(("command", "options"), [(HOLDS, GRAPHS), (CRASHES, {})])

@@ -16,6 +16,7 @@ from dser_jax.system import (
     available_cores,
     cache_root,
     device_in_words,
+    loops_in_words,
     mend_device,
     plural,
     unfit_for_lanes,
@@ -47,6 +48,8 @@ def devices(
         found.append(Finding("broken", *unfit))
     if about["platform"] == "cpu" and driver is not None:
         found.append(_idle_gpu(driver, environment))
+    if about["platform"] == "gpu":
+        found.append(Finding("ok", f"loops are launched {loops_in_words(about['kind'])}"))
     if about["free"] is None:
         found.append(Finding("note", "nobody knows how much memory is free", "give --lanes N"))
     else:
