@@ -51,12 +51,11 @@ def loop_options(platform: str, kind: str) -> dict[str, str | bool]:
     Raises:
       DserError: `DSER_LOOP_GRAPHS` is neither 0 nor 1.
     """
-    chosen = os.environ.get(VARIABLE, "")
-    if platform != "gpu" or chosen == "0" or FLAG in os.environ.get("XLA_FLAGS", ""):
+    if platform != "gpu":
         return {}
-    if chosen in ("", "1"):
-        return dict(GRAPHS) if chosen or _hold(kind, TRIAL) else {}
-    raise DserError(f"{VARIABLE} is {chosen!r}; expected 0 or 1, or nothing for a trial")
+    decided = _by_environment()
+    graphs = _hold(kind, TRIAL) if decided is None else decided[0]
+    return dict(GRAPHS) if graphs else {}
 
 
 def loops_in_words(kind: str) -> str:
@@ -64,22 +63,36 @@ def loops_in_words(kind: str) -> str:
 
     Args:
       kind: Of the device, as JAX names it.
+
+    Raises:
+      DserError: As of `loop_options`.
     """
-    graphs, kernels = "as graphs, a launch a loop", "kernel by kernel"
-    chosen = os.environ.get(VARIABLE, "")
-    if chosen == "0":
-        return f"{kernels}, as {VARIABLE} is 0"
-    if FLAG in os.environ.get("XLA_FLAGS", ""):
-        return f"as XLA_FLAGS says with {FLAG}"
-    if chosen == "1":
-        return f"{graphs}, as {VARIABLE} is 1"
+    if (decided := _by_environment()) is not None:
+        return decided[1]
     known = recall(MEMORY, _name(kind))
     if known is None:
-        return f"{kernels}, as no folder for compiled programs keeps what a trial would find"
+        return f"{_KERNELS}, as no folder for compiled programs keeps what a trial would find"
     if HELD not in known:
         return "by what a trial finds when a sweep first compiles"
     held = known[HELD] is True
-    return f"{graphs}, by trial" if held else f"{kernels}: graphs of loops failed in a trial"
+    return f"{_AS_GRAPHS}, by trial" if held else f"{_KERNELS}: graphs of loops failed in a trial"
+
+
+_AS_GRAPHS, _KERNELS = "as graphs, a launch a loop", "kernel by kernel"
+
+
+def _by_environment() -> tuple[bool, str] | None:
+    """Returns whether we ask for graphs, and what is to be said of it; None where a trial tells."""
+    chosen = os.environ.get(VARIABLE, "")
+    if chosen == "0":
+        return False, f"{_KERNELS}, as {VARIABLE} is 0"
+    if FLAG in os.environ.get("XLA_FLAGS", ""):
+        return False, f"as XLA_FLAGS says with {FLAG}"
+    if chosen == "1":
+        return True, f"{_AS_GRAPHS}, as {VARIABLE} is 1"
+    if chosen:
+        raise DserError(f"{VARIABLE} is {chosen!r}; expected 0 or 1, or nothing for a trial")
+    return None
 
 
 def _name(kind: str) -> str:

@@ -69,14 +69,13 @@ def make_train_epoch(
             key = jax.random.fold_in(dropout_key, number)
             gold = jnp.asarray(data.gold)[rows]
             batch = drop_inputs(take(data, rows, real), hparams, words, key)
-            given = (weights.stats, batch, gold, weight, hparams, key)
             params = weights.params
             more = needed(
                 weighting, key, jnp.asarray(hparams.weighting_setting), jnp.asarray(hparams.method)
             )
 
             def losses_by(params):
-                return losses_of(without_own(params), *given)
+                return losses_of(params, weights.stats, batch, gold, weight, hparams, key)
 
             factors = None
             if of_each_task:
@@ -88,7 +87,7 @@ def make_train_epoch(
                 if "gram" in weighting.needs:
                     more["gram"] = jnp.asarray(found.gram)
                 if "after" in weighting.needs:
-                    more["after"] = losses_by(params)[0]
+                    more["after"] = losses_by(without_own(params))[0]
                 memory = weighting.update(memory, found.losses, loss_weights, **more)
             count = real.sum().astype(jnp.float32)
             seen = watched(found) if watch else ()

@@ -105,6 +105,10 @@ def test_a_gpu_that_lies_idle(monkeypatch, driver, environment, mend):
     found = machine.devices(done(gpu), driver, environment)
     assert "note" not in {each.state for each in found}
     assert "loops are launched" in found[1].what
+    monkeypatch.setenv("DSER_LOOP_GRAPHS", "yes")
+    wrong = machine.devices(done(gpu), driver, environment)[1]
+    assert wrong.state == "broken"
+    assert "DSER_LOOP_GRAPHS is 'yes'; expected 0 or 1" in wrong.what
 
 
 def test_a_plugin_that_does_not_find_the_gpu(monkeypatch):

@@ -13,6 +13,7 @@ from pathlib import Path
 from dser_jax.commands.doctor.findings import Finding
 from dser_jax.commands.doctor.probes import Probed
 from dser_jax.system import (
+    DserError,
     available_cores,
     cache_root,
     device_in_words,
@@ -49,7 +50,7 @@ def devices(
     if about["platform"] == "cpu" and driver is not None:
         found.append(_idle_gpu(driver, environment))
     if about["platform"] == "gpu":
-        found.append(Finding("ok", f"loops are launched {loops_in_words(about['kind'])}"))
+        found.append(_loops(about["kind"]))
     if about["free"] is None:
         found.append(Finding("note", "nobody knows how much memory is free", "give --lanes N"))
     else:
@@ -59,6 +60,13 @@ def devices(
         found.append(Finding("note" if little else "ok", text, mend))
     machine = f"{plural(available_cores(), 'CPU core')}, {_size(_host_memory())} of memory in all"
     return [*found, Finding("ok", machine)]
+
+
+def _loops(kind: str) -> Finding:
+    try:
+        return Finding("ok", f"loops are launched {loops_in_words(kind)}")
+    except DserError as error:
+        return Finding("broken", str(error), "unset it")
 
 
 def _idle_gpu(driver: str, environment: Mapping[str, str]) -> Finding:
