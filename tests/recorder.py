@@ -117,6 +117,9 @@ class Recorder:
         seen, now = self._seen, _Seen()
         inodes: dict[str, int] = {}
         for path in sorted(self.root.rglob("*")):
+            # A folder that another thread makes this moment is listed after what is in it: later.
+            if path.parent != self.root and self._name(path.parent) not in now.folders:
+                continue
             try:
                 if path.is_dir() and not path.is_symlink():
                     now.folders[self._name(path)] = path.stat().st_ino
