@@ -27,7 +27,7 @@ from dser_jax.engine.sizing import fewer_lanes, lanes_with_room, out_of_memory
 from dser_jax.engine.terms import Hooks, Judge, Terms
 from dser_jax.engine.waiting import Item, Waiting
 from dser_jax.plan import Outcome, stack_hparams
-from dser_jax.system import Interrupted, last_line, nothing_to_lose
+from dser_jax.system import Interrupted, NotMade, last_line, nothing_to_lose
 from dser_jax.training import HParams, Run
 
 ROUND_SECONDS = 1.0
@@ -143,7 +143,7 @@ class _Engine:
                         self.busy = len(self.slots)
                         self.hooks.progress(self._tick())
                     ended = self._round()
-                except (jax.errors.JaxRuntimeError, MemoryError) as error:
+                except (jax.errors.JaxRuntimeError, MemoryError, NotMade) as error:
                     ended = self._recover(error)
                 yield from ended
                 self.hooks.progress(self._tick())
@@ -261,6 +261,8 @@ class _Engine:
 
     def _recover(self, error: Exception) -> list[tuple[str, Outcome]]:
         """Makes ready to go on after an error: with fewer lanes, or with the suspects apart."""
+        if isinstance(error, NotMade) and not out_of_memory(error):
+            raise error  # No run's fault; the lanes are there, and are saved.
         items = [self.slots[slot] for slot in sorted(self.slots)]
         self.parking.park(self.state, self.slots)
         self.state, self.slots = None, {}

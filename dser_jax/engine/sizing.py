@@ -12,7 +12,7 @@ from dser_jax.config import Config
 from dser_jax.data import Data
 from dser_jax.engine.program import Program, compile_epoch, lane_state, takes_turns
 from dser_jax.plan import tree_bytes
-from dser_jax.system import DserError, last_line, plural
+from dser_jax.system import DserError, NotMade, last_line, plural
 from dser_jax.training import EVAL_BATCH, Run, named
 
 CPU_LANES = 20
@@ -149,7 +149,8 @@ def must_stream(run: Run, config: Config, data: Data, free: int | None) -> bool:
 
 def out_of_memory(error: Exception) -> bool:
     """Returns whether an error says that memory does not hold the lanes."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
+    why = error.__cause__ if isinstance(error, NotMade) else error
+    return isinstance(why, MemoryError) or "RESOURCE_EXHAUSTED" in str(why)
 
 
 def fewer_lanes(lanes: int, devices: int, error: Exception) -> int:

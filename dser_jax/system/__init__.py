@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.system.background import Beside, Later, make_later
+    from dser_jax.system.background import Beside, Later, NotMade, make_later
     from dser_jax.system.compile_cache import (
         cache_root,
         enable_compile_cache,

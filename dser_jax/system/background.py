@@ -10,7 +10,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from dser_jax.system.errors import DserError, last_line
 from dser_jax.system.interrupt import LAST
+
+
+class NotMade(DserError):
+    """Making something in the background has failed, for the reason in its `__cause__`."""
 
 
 class Later:
@@ -24,12 +29,18 @@ class Later:
         self._making = making
 
     def __call__(self, *given: Any) -> Any:
-        """Calls the function; raises what making it has raised."""
-        return self._making.result()(*given)
+        """Calls the function; raises `NotMade` where making it has failed."""
+        return self._made()(*given)
 
     def wait(self) -> None:
-        """Returns once it is made; raises what making it has raised."""
-        self._making.result()
+        """Returns once it is made; raises `NotMade` where making it has failed."""
+        self._made()
+
+    def _made(self) -> Callable[..., Any]:
+        try:
+            return self._making.result()
+        except Exception as error:  # Not to be taken for one of a call.
+            raise NotMade(f"cannot compile a program: {last_line(str(error))}") from error
 
 
 def make_later(makers: Sequence[Callable[[], Callable[..., Any]]]) -> list[Later]:

@@ -2,6 +2,7 @@
 
 import threading
 
+import jax
 import pytest
 from laned import DATASET, assert_same, hparams
 from test_lanes_faults import LONG
@@ -11,9 +12,10 @@ from dser_jax.engine.checkpoint import Checkpoints
 from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.terms import Hooks
 from dser_jax.plan.runs import RunSpec
-from dser_jax.system.background import make_later
+from dser_jax.system.background import NotMade, make_later
 from dser_jax.system.signals import Interrupted
 
+FULL = "RESOURCE_EXHAUSTED: Failed to allocate request"
 ITEMS = [(f"r{i}", RunSpec(f"r{i}", hparams(patience=3 + i), i)) for i in range(3)]
 
 
@@ -61,17 +63,35 @@ def test_a_signal_does_not_wait_for_it_and_the_next_call_goes_on(gate, tmp_path)
     assert_same(resumed, train(), resumed)
 
 
-def test_where_compiling_it_runs_out_of_memory_fewer_lanes_go_on(monkeypatch):
+def fail_once(monkeypatch, error):
+    def fail():
+        raise error
+
     def broken(makers):
         monkeypatch.setattr(program, "make_later", make_later)
-
-        def fail():
-            raise MemoryError("RESOURCE_EXHAUSTED")
-
         return make_later([fail, fail])
 
     monkeypatch.setattr(program, "make_later", broken)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), jax.errors.JaxRuntimeError(FULL)])
+def test_where_compiling_it_runs_out_of_memory_fewer_lanes_go_on(monkeypatch, error):
+    fail_once(monkeypatch, error)
     notices = []
     found = train(hooks=Hooks(notice=notices.append))
     assert notices == ["out of memory with 2 lanes; going on with 1"]
     assert_same(found, train(), found, exactly=False)
+
+
+def test_where_it_cannot_be_compiled_no_run_is_blamed_and_the_next_call_goes_on(
+    monkeypatch, tmp_path
+):
+    fail_once(monkeypatch, jax.errors.JaxRuntimeError("INTERNAL: ptxas exited with code 2"))
+    with pytest.raises(NotMade, match="ptxas exited with code 2"):
+        train(checkpoints=Checkpoints(tmp_path, pytest.fail))
+    trained = []
+    hooks = Hooks(progress=lambda tick: trained.append(tick.epochs))
+    resumed = train(checkpoints=Checkpoints(tmp_path, pytest.fail), hooks=hooks)
+    whole = train()
+    assert trained[-1] < sum(int(each.result.epochs) for each in whole.values())
+    assert_same(resumed, whole, resumed)

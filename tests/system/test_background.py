@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from dser_jax.system import Beside, make_later
+from dser_jax.system import Beside, NotMade, make_later
 from dser_jax.system.interrupt import LAST
 
 
@@ -35,8 +35,9 @@ def test_an_error_in_the_making_comes_with_every_call_and_ends_no_other():
 
     one, other = make_later([broken, lambda: len])
     for call in (one, one.wait):
-        with pytest.raises(MemoryError, match="no room"):
+        with pytest.raises(NotMade, match="cannot compile a program: no room") as caught:
             call()
+        assert isinstance(caught.value.__cause__, MemoryError)
     assert other("four") == 4
 
 
