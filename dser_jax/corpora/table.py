@@ -242,14 +242,17 @@ def _label(value: str | None, attr: str, table: _Table, row: _Row) -> float:
     """Reads a label; NaN where there is none."""
     if not value:
         return math.nan
-
-    def wrong(problem: str, expected: str) -> DataError:
-        if table.decimal == "," or "," in value:
-            sign = table.sheet.decimal_name
-            expected += f" with a decimal {sign}, unless --decimal says otherwise"
-        return table.error(row, f"the {attr} is {problem}", value, expected)
-
+    wrong = partial(_wrong_label, value, attr, table, row)
     return read_turned(value, ends_of(table.scale, attr), wrong, table.decimal)
+
+
+def _wrong_label(
+    value: str, attr: str, table: _Table, row: _Row, problem: str, expected: str
+) -> DataError:
+    if table.decimal == "," or "," in value:
+        sign = table.sheet.decimal_name
+        expected += f" with a decimal {sign}, unless --decimal says otherwise"
+    return table.error(row, f"the {attr} is {problem}", value, expected)
 
 
 def _seconds(value: str | None, field: str, table: _Table, row: _Row) -> float | None:

@@ -19,8 +19,9 @@ from dser_jax.experiment.running import train_groups
 from dser_jax.plan import Group, paired_runs
 from dser_jax.training.hparams import HParams
 
+SMALL = dataclasses.replace(CONFIG, acoustic="dense", text=None)
 GROUPS = [
-    Group(dataclasses.replace(CONFIG, units=units), paired_runs({f"{units} units": HParams()}, [0]))
+    Group(dataclasses.replace(SMALL, units=units), paired_runs({f"{units} units": HParams()}, [0]))
     for units in (4, 6)
 ]
 
