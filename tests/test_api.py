@@ -2,7 +2,7 @@
 
 import pytest
 from sixty import prepare_sixty
-from tiny import CONFIG
+from tiny import DENSE
 
 import dser_jax
 from dser_jax.system.errors import DserError
@@ -17,7 +17,7 @@ def test_a_grid_search_in_ten_lines(data, tmp_path):
     from dser_jax import product, results, sweep
 
     runs = product(alpha=[0.2, 0.7], beta=[0.1, 0.2], seed=range(2))
-    arrived = [row["name"] for row in sweep(data, CONFIG, runs, tmp_path, lanes=4, baselines=False)]
+    arrived = [row["name"] for row in sweep(data, DENSE, runs, tmp_path, lanes=4, baselines=False)]
     table = results(tmp_path)
     assert sorted(arrived) == sorted(table["name"])
     best = table.groupby("name")["validation_ccc_mean"].mean()
@@ -25,16 +25,16 @@ def test_a_grid_search_in_ten_lines(data, tmp_path):
     first = table.iloc[0]
     assert (first["alpha"], first["beta"], first["seed"], first["status"]) == (0.2, 0.1, 0, "ok")
     assert first["gamma"] == pytest.approx(0.7)
-    assert list(sweep(data, CONFIG, runs, tmp_path, lanes=4, baselines=False)) == []
+    assert list(sweep(data, DENSE, runs, tmp_path, lanes=4, baselines=False)) == []
 
 
 def test_a_sweep_that_the_reader_leaves_goes_on_where_it_was(data, tmp_path):
     runs = dser_jax.product(learning_rate=[0.001, 0.01], seed=range(3))
     options = {"lanes": 4, "baselines": False}
-    for row in dser_jax.sweep(data, CONFIG, runs, tmp_path, **options):
+    for row in dser_jax.sweep(data, DENSE, runs, tmp_path, **options):
         first = row
         break
-    rest = list(dser_jax.sweep(data, CONFIG, runs, tmp_path, **options))
+    rest = list(dser_jax.sweep(data, DENSE, runs, tmp_path, **options))
     assert len(rest) == 5
     assert first["run"] not in {row["run"] for row in rest}
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from tiny import CONFIG, make_dataset
+from tiny import DENSE, make_dataset
 
 from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.progress import Tick
@@ -136,7 +136,7 @@ def pretend(dataset, config, runs, *, hooks, **_):
 
 def begun(train):
     worker = Worker()
-    worker.begin(DATASET, CONFIG, None, False, train, 10, None, False)
+    worker.begin(DATASET, DENSE, None, False, train, 10, None, False)
     return worker
 
 
@@ -234,7 +234,7 @@ def test_a_place_loses_three_workers_in_a_row():
 @pytest.mark.parametrize("address", ["somewhere", "ray://127.0.0.1:1", "127.0.0.1:"])
 def test_an_address_that_is_none(address):
     with pytest.raises(DserError, match="expected local, auto or HOST:PORT"):
-        list(train_on_ray(DATASET, CONFIG, make_items(), address=address))
+        list(train_on_ray(DATASET, DENSE, make_items(), address=address))
 
 
 def test_nothing_listens():
@@ -242,17 +242,17 @@ def test_nothing_listens():
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(DserError, match="nothing listens there"):
-            list(train_on_ray(DATASET, CONFIG, make_items(), address=address))
+            list(train_on_ray(DATASET, DENSE, make_items(), address=address))
 
 
 def test_ray_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(DserError, match=r'pip install "dser_jax\[ray\]"'):
-        list(train_on_ray(DATASET, CONFIG, make_items(), address="local"))
+        list(train_on_ray(DATASET, DENSE, make_items(), address="local"))
 
 
 def test_nothing_to_train():
-    assert list(train_on_ray(DATASET, CONFIG, [], address="local")) == []
+    assert list(train_on_ray(DATASET, DENSE, [], address="local")) == []
 
 
 # A cluster of this machine.
@@ -265,7 +265,7 @@ with cluster("local"):
     import ray
     ray.cloudpickle.register_pickle_by_value(t)
     items = t.make_items()
-    outcomes = train_on_ray(t.DATASET, t.CONFIG, items, address="local", train=t.pretend)
+    outcomes = train_on_ray(t.DATASET, t.DENSE, items, address="local", train=t.pretend)
     print(sorted(outcome.spec.seed for _, outcome in outcomes))
     print([node["NodeManagerAddress"] for node in ray.nodes()])
 """
@@ -392,7 +392,7 @@ def on_ray(nodes, items, **options):
     hooks = options.pop("hooks", Hooks())._replace(notice=notices.append)
     consumer = options.pop("consumer", lambda run: None)
     address = nodes.address
-    outcomes = train_on_ray(DATASET, CONFIG, items, address=address, hooks=hooks, **options)
+    outcomes = train_on_ray(DATASET, DENSE, items, address=address, hooks=hooks, **options)
     with contextlib.closing(outcomes):
         for run, outcome in outcomes:
             assert run not in found
@@ -453,7 +453,7 @@ def assert_same(one, other):
 @pytest.fixture(scope="module")
 def at_home(nodes):
     """What training without Ray gives."""
-    return dict(train_runs(DATASET, CONFIG, make_items(), lanes=LANES))
+    return dict(train_runs(DATASET, DENSE, make_items(), lanes=LANES))
 
 
 def test_two_workers_give_what_training_at_home_does(nodes, at_home, tmp_path):
@@ -469,7 +469,7 @@ def test_two_workers_give_what_training_at_home_does(nodes, at_home, tmp_path):
     epochs = [int(outcome.result.epochs) for outcome in found.values()]
     assert 0 < ticks[-1].epochs <= sum(epochs)  # What is told with the last run comes too late.
     assert ticks[-1].epochs <= ticks[-1].lane_epochs
-    assert ticks[-1].done_epochs <= CONFIG.max_epochs
+    assert ticks[-1].done_epochs <= DENSE.max_epochs
     wait_for_death(workers_in(tmp_path))
 
 

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 from sixty import prepare_sixty
-from tiny import CONFIG
+from tiny import DENSE
 
 from dser_jax.experiment import ahead
 from dser_jax.experiment.ahead import compile_next
@@ -19,7 +19,7 @@ from dser_jax.experiment.running import train_groups
 from dser_jax.plan import Group, paired_runs
 from dser_jax.training.hparams import HParams
 
-SMALL = dataclasses.replace(CONFIG, acoustic="dense", text=None)
+SMALL = dataclasses.replace(DENSE, text=None)
 GROUPS = [
     Group(dataclasses.replace(SMALL, units=units), paired_runs({f"{units} units": HParams()}, [0]))
     for units in (4, 6)

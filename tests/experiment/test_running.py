@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from rewritten import rewrite_rows
 from sixty import prepare_sixty
-from tiny import CONFIG, make_dataset
+from tiny import DENSE, make_dataset
 
 from dser_jax.data.leaks import MARKS
 from dser_jax.experiment import running as experiment
@@ -50,7 +50,7 @@ NAMED = {"one": hparams(), "two": hparams(0.5), "wild": hparams(learning_rate=1e
 @pytest.fixture(scope="module")
 def finished(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished")
-    group = Group(CONFIG, paired_runs(NAMED, range(3), {"two": PAPER}))
+    group = Group(DENSE, paired_runs(NAMED, range(3), {"two": PAPER}))
     return run_experiment(data, out, [group], lanes=4, keep_weights=True)
 
 
@@ -61,9 +61,9 @@ def test_every_run_has_its_row(finished):
     for row in finished.rows:
         assert (row["corpus"], row["protocol"]) == ("toy", "strict")
         assert row["split"] == "last session (Ses04)"
-        assert (row["network"], row["features"]) == ("lstm + lstm", "toy_hsf + we")
+        assert (row["network"], row["features"]) == ("dense + mlp", "toy_hsf + we")
         assert row["status"] == ("diverged" if row["name"] == "wild" else "ok")
-        assert row["config"] == CONFIG.to_json()
+        assert row["config"] == DENSE.to_json()
         assert row.get("paper") == (PAPER if row["name"] == "two" else None)
     two = next(r for r in finished.rows if r["name"] == "two")
     assert two["hparams"]["loss_weights"] == [0.5, 1, 1]
@@ -80,7 +80,7 @@ def test_scores_are_those_of_the_predictions(finished):
             assert row[part]["ccc"][attr] == pytest.approx(ccc(gold[:, i], pred[:, i]), abs=1e-9)
             assert attr in row[part]["ccc_batch32"]
     assert truth["test_ids"][0] == "Ses04_045"
-    assert len(arrays["train_loss"]) == row["epochs"] == CONFIG.max_epochs
+    assert len(arrays["train_loss"]) == row["epochs"] == DENSE.max_epochs
     best = row["best_epoch"] - 1
     assert arrays["validation_loss"][best] == arrays["validation_loss"].min()
 
@@ -91,7 +91,7 @@ def test_an_attribute_without_labels_has_no_curve():
     preds = (np.zeros((len(rows), 3), np.float32) for rows in parts)
     history = History(*np.ones((2, 3), np.float32), np.ones((3, 3), np.float32))
     result = Result(*preds, history, np.int32(2), np.int32(1), np.bool_(False))
-    _, arrays = make_row("r", CONFIG, dataset, Outcome(RunSpec("a", hparams(), 0), result, None))
+    _, arrays = make_row("r", DENSE, dataset, Outcome(RunSpec("a", hparams(), 0), result, None))
     assert arrays["validation_ccc"].shape == (2, 3)
     assert np.isnan(arrays["validation_ccc"]).all(0).tolist() == [False, False, True]
 
@@ -127,12 +127,12 @@ def test_weights_are_kept_on_request(finished):
 
     run = finished.rows[0]["run"]
     weights = ocp.load(finished.folder / "params" / run)
-    assert weights["params"]["valence"]["kernel"].shape == (CONFIG.fusion[-1], 1)
+    assert weights["params"]["valence"]["kernel"].shape == (DENSE.fusion[-1], 1)
 
 
 def test_the_same_call_again_trains_nothing(data, finished, capsys):
     before = (finished.folder / "rows.jsonl").read_bytes()
-    group = Group(CONFIG, paired_runs(NAMED, range(3)))
+    group = Group(DENSE, paired_runs(NAMED, range(3)))
     again = run_experiment(data, finished.folder, [group], lanes=4)
     assert (finished.folder / "rows.jsonl").read_bytes() == before
     assert again.rows == finished.rows
@@ -140,9 +140,9 @@ def test_the_same_call_again_trains_nothing(data, finished, capsys):
 
 
 def test_rows_without_their_inputs_are_left_out_and_said(data, tmp_path, capsys):
-    lacking = dataclasses.replace(CONFIG, vectors="glove")
+    lacking = dataclasses.replace(DENSE, vectors="glove")
     groups = [
-        Group(CONFIG, paired_runs({"one": hparams(patience=1)}, range(3))),
+        Group(DENSE, paired_runs({"one": hparams(patience=1)}, range(3))),
         Group(lacking, paired_runs({f"{n} glove": hparams(n / 10) for n in range(1, 6)}, range(3))),
     ]
     with pytest.raises(DserError, match=r"'glove'.*; --skip-missing trains the others alone"):
@@ -166,10 +166,10 @@ def test_a_name_with_other_settings_is_refused(data, finished):
             run_experiment(
                 data,
                 finished.folder,
-                [Group(CONFIG, paired_runs(changed, range(3)))],
+                [Group(DENSE, paired_runs(changed, range(3)))],
                 extend=extend,
             )
-    wider = dataclasses.replace(CONFIG, units=5)
+    wider = dataclasses.replace(DENSE, units=5)
     with pytest.raises(DserError, match=r"units.*4.*5"):
         run_experiment(data, finished.folder, [Group(wider, paired_runs(NAMED, range(3)))])
 
@@ -177,7 +177,7 @@ def test_a_name_with_other_settings_is_refused(data, finished):
 def test_more_seeds_are_added_where_that_is_asked(data, finished, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(finished.folder, out)
-    more = [Group(CONFIG, paired_runs(NAMED, range(4)))]
+    more = [Group(DENSE, paired_runs(NAMED, range(4)))]
     with pytest.raises(DserError, match="--extend"):
         run_experiment(data, out, more, lanes=4)
     view = run_experiment(data, out, more, lanes=4, extend=True)
@@ -195,7 +195,7 @@ def test_lost_labels_and_intervals_are_made_again(data, finished, tmp_path, caps
     whole = {path: path.read_bytes() for path in lost}
     for path in lost:
         path.write_bytes(path.read_bytes()[:-30] + bytes(30))
-    view = run_experiment(data, out, [Group(CONFIG, paired_runs(NAMED, range(3)))], lanes=4)
+    view = run_experiment(data, out, [Group(DENSE, paired_runs(NAMED, range(3)))], lanes=4)
     assert {path: path.read_bytes() for path in lost} == whole
     said = capsys.readouterr().out
     for path in lost:
@@ -209,7 +209,7 @@ def test_failed_runs_are_trained_again_where_that_is_asked(data, finished, tmp_p
     first = finished.rows[0]["run"]
     failed = {"status": "failed", "traceback": "no room"}
     rewrite_rows(out / "rows.jsonl", lambda row: row | (failed if row["run"] == first else {}))
-    groups = [Group(CONFIG, paired_runs(NAMED, range(3)))]
+    groups = [Group(DENSE, paired_runs(NAMED, range(3)))]
     kept = run_experiment(data, out, groups, lanes=4)
     assert [row["status"] for row in kept.rows].count("failed") == 1
     again = run_experiment(data, out, groups, lanes=4, retry_failed=True, keep_weights=True)
@@ -225,7 +225,7 @@ def test_failed_runs_are_trained_again_where_that_is_asked(data, finished, tmp_p
     ],
 )
 def test_an_unknown_name_is_refused_before_anything_is_written(data, tmp_path, setting, message):
-    config = dataclasses.replace(CONFIG, **setting)
+    config = dataclasses.replace(DENSE, **setting)
     with pytest.raises(DserError, match=message):
         run_experiment(data, tmp_path / "out", [Group(config, paired_runs(NAMED, range(2)))])
     assert not (tmp_path / "out").exists()
@@ -243,11 +243,11 @@ def test_kept_weights_can_be_loaded(finished):
 def test_one_run_under_two_names_is_refused(data, tmp_path):
     named = {"one": hparams(), "same": hparams()}
     with pytest.raises(DserError, match="'one' and 'same' are the same run"):
-        run_experiment(data, tmp_path, [Group(CONFIG, paired_runs(named, range(2)))])
+        run_experiment(data, tmp_path, [Group(DENSE, paired_runs(named, range(2)))])
 
 
 def test_an_unknown_network_is_refused_before_anything_is_written(data, tmp_path):
-    config = dataclasses.replace(CONFIG, text="transformer")
+    config = dataclasses.replace(DENSE, text="transformer")
     with pytest.raises(DserError, match="no text network is called 'transformer'"):
         run_experiment(data, tmp_path / "out", [Group(config, paired_runs(NAMED, range(2)))])
     assert not (tmp_path / "out").exists()
@@ -255,14 +255,14 @@ def test_an_unknown_network_is_refused_before_anything_is_written(data, tmp_path
 
 def test_fault_21_a_run_given_twice_is_one_run(data, tmp_path):
     runs = (RunSpec("one", hparams(), 0), RunSpec("one", hparams(), 0))
-    view = run_experiment(data, tmp_path, [Group(CONFIG, runs)], lanes=4)
+    view = run_experiment(data, tmp_path, [Group(DENSE, runs)], lanes=4)
     assert len(view.manifest["planned"]) == len(view.rows) == 1
 
 
 def test_settings_that_are_no_numbers_are_refused(data, tmp_path):
     named = {"nan": hparams(text_dropout=np.nan)}
     with pytest.raises(DserError, match="text_dropout is nan; expected a finite number"):
-        run_experiment(data, tmp_path, [Group(CONFIG, paired_runs(named, range(2)))])
+        run_experiment(data, tmp_path, [Group(DENSE, paired_runs(named, range(2)))])
 
 
 def test_hparams_are_plain_numbers():
@@ -281,7 +281,7 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[3])
 import numpy as np
-from tiny import CONFIG
+from tiny import DENSE
 import dataclasses
 from dser_jax.cli import guarded
 from dser_jax.experiment import run_experiment
@@ -289,7 +289,7 @@ from dser_jax.plan import Group, paired_runs
 from dser_jax.system.signals import Signals
 from dser_jax.training.hparams import HParams
 
-config = dataclasses.replace(CONFIG, acoustic="dense", text=None, max_epochs=500, batch_size=4)
+config = dataclasses.replace(DENSE, acoustic="dense", text=None, max_epochs=500, batch_size=4)
 hparams = HParams(patience=np.int32(500))
 group = Group(config, paired_runs({"long": hparams}, range(8)))
 

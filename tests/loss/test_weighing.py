@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from laned import DATASET, LANES, assert_same, compiled, train
-from tiny import CONFIG, make_dataset
+from tiny import DENSE, make_dataset
 
 from dser_jax.loss import METHODS, WEIGHTINGS, Weighting, find_gradient, needed, weighted_sum
 from dser_jax.models import Factors
@@ -70,7 +70,7 @@ def test_heads_get_the_gradient_of_their_own_loss():
 def test_a_weighting_that_asks_for_what_there_is_not_is_refused(monkeypatch):
     monkeypatch.setitem(WEIGHTINGS, "odd", Weighting(weighted_sum, needs=("mood",)))
     with pytest.raises(DserError, match=r"'odd' needs 'mood'; there are key, setting"):
-        make_run(dataclasses.replace(CONFIG, weighting="odd"), DATASET.words, 3)
+        make_run(dataclasses.replace(SMALL, weighting="odd"), DATASET.words, 3)
 
 
 def spec(name, method=0, setting=0.0, weights=(1.0, 1, 1), seed=0):
@@ -84,7 +84,7 @@ def spec(name, method=0, setting=0.0, weights=(1.0, 1, 1), seed=0):
 
 
 FAMILIES = ("losses", "gradients", "famo")
-SMALL = dataclasses.replace(CONFIG, acoustic="dense", text="mlp", max_epochs=6)
+SMALL = dataclasses.replace(DENSE, max_epochs=6)
 """Weightings know no recurrence; those that look back begin with the third epoch."""
 
 
