@@ -7,6 +7,7 @@ patience) is in `training.HParams`; a field lives in one of the two.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ LATER = {
 Where they are that, rows and the ids of runs leave them out, as they did before there were any.
 """
 
-_LATER = ("mix_layers", "context", "context_turns", "normalize", "watch_gradients")
+_LATER = ("mix_layers", "context", "context_turns", "normalize", "watch_gradients", "head_scale")
 """The static settings of which the same holds."""
 
 
@@ -119,6 +120,8 @@ class Config:
         them, instead of side by side.
       watch_gradients: Whether a run also tells, epoch by epoch, how long the gradients of the three
         tasks are on the layers that they share, and which angles lie between them.
+      head_scale: What the first kernels of the heads are multiplied by; 1 is Keras' start, as the
+        paper's. A small one lets the layers below learn more before predictions spread.
     """
 
     acoustic: str | None = "lstm"
@@ -146,6 +149,7 @@ class Config:
     context_turns: int = 16
     normalize: str = ""
     watch_gradients: bool = False
+    head_scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.acoustic is None and self.text is None:
@@ -167,6 +171,9 @@ class Config:
             raise DserError(f"context is {self.context!r}; expected one of {tuple(CONTEXTS)}")
         if self.normalize not in NORMALIZED:
             raise DserError(f"normalize is {self.normalize!r}; expected one of {NORMALIZED}")
+        if not 0 < self.head_scale < math.inf:
+            raise DserError(f"head_scale is {self.head_scale}; expected more than 0")
+        object.__setattr__(self, "head_scale", float(self.head_scale))
         sets = side_by_side(self.features)
         if "" in sets or len(set(sets)) < len(sets):
             raise DserError(

@@ -21,7 +21,7 @@ WIDTHS = {"small": (16, 32), "paper": (128, 256)}
 
 def main() -> None:
     """Searches, one program a width; then trains the best settings with new seeds."""
-    parser = make_parser(__doc__ or "", optimizer="adamw", layers=1)
+    parser = make_parser(__doc__ or "", optimizer="adamw", layers=1, head_scale=0.1)
     own = parser.add_argument_group("the search")
     for half in ("acoustic", "text"):
         about = "network of this half, or none (mlp)"

@@ -9,7 +9,12 @@ from dser_jax.system.errors import DserError
 
 @pytest.mark.parametrize(
     "config",
-    [Config(), CONFIG, Config(text=None, taps=(2,)), Config(context="same", normalize="speaker")],
+    [
+        Config(),
+        CONFIG,
+        Config(text=None, taps=(2,)),
+        Config(context="same", normalize="speaker", head_scale=2),
+    ],
 )
 def test_a_config_survives_json(config):
     restored = Config.from_json(json.loads(json.dumps(config.to_json())))
@@ -54,6 +59,8 @@ def test_what_is_missing_is_said():
         ({"context": "future"}, "context is 'future'"),
         ({"normalize": "session"}, "normalize is 'session'"),
         ({"max_epochs": -1}, "max_epochs is -1"),
+        ({"head_scale": 0.0}, "head_scale is 0.0; expected more than 0"),
+        ({"head_scale": float("nan")}, "head_scale is nan"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes, message):

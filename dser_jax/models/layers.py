@@ -14,9 +14,10 @@ from dser_jax.system import DserError
 glorot = nn.initializers.glorot_uniform()
 
 
-def dense(width: int, name: str) -> nn.Dense:
-    """Makes a dense layer that starts as Keras' does (Glorot uniform, zero bias)."""
-    return nn.Dense(width, kernel_init=glorot, name=name)
+def dense(width: int, name: str, scale: float = 1.0) -> nn.Dense:
+    """Makes a dense layer that starts as Keras' does (Glorot uniform, zero bias), times a scale."""
+    start = nn.initializers.variance_scaling(scale**2, "fan_avg", "uniform")
+    return nn.Dense(width, kernel_init=glorot if scale == 1 else start, name=name)
 
 
 def forget_ones(_key, shape: tuple[int], dtype=jnp.float32) -> Float[Array, " gates"]:

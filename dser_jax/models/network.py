@@ -62,6 +62,7 @@ class Network(nn.Module):
       mixed: Layers of the features of speech, and of text, that enter as their learned mean; 1
         where features enter as they are.
       context: Encoder of the turns before, or None.
+      head_scale: What the heads' first kernels are multiplied by.
     """
 
     acoustic: nn.Module | None
@@ -69,6 +70,7 @@ class Network(nn.Module):
     fusion: tuple[int, ...]
     mixed: tuple[int, int] = (1, 1)
     context: nn.Module | None = None
+    head_scale: float = 1.0
 
     @nn.compact
     def __call__(self, batch: Batch, rates: Rates, train: bool) -> Float[Array, "utt attr"]:
@@ -93,7 +95,7 @@ class Network(nn.Module):
             for i, width in enumerate(self.fusion):
                 x = nn.relu(dense(width, f"fusion_{i}")(x))
             x = Dropout(name="fusion_dropout")(x, rates.fusion, train)
-        return jnp.concatenate([dense(1, attr)(x) for attr in HEADS], axis=-1)
+        return jnp.concatenate([dense(1, attr, self.head_scale)(x) for attr in HEADS], axis=-1)
 
 
 def _lengths(x: Float[Array, "utt step feat"], frames: Int[Array, " utt"] | None) -> Array:

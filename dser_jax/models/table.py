@@ -88,7 +88,7 @@ def make_network(
     if config.context == "recurrent":
         context = RecurrentContext(config.units, config.half_recurrence)
     mixed = layers if config.mix_layers else (1, 1)
-    return Network(acoustic, text, config.fusion, mixed, context)
+    return Network(acoustic, text, config.fusion, mixed, context, config.head_scale)
 
 
 def _maker(modality: str, name: str) -> Callable[..., nn.Module]:

@@ -66,20 +66,21 @@ def test_each_step_adds_to_the_one_above(data, monkeypatch, capsys):
     module.main()
     (groups,) = asked.values()
     names = [group.runs[0].name for group in groups]
-    assert names[:2] == ["paper", "dense, tuned"]
+    assert names[:3] == ["paper", "dense, tuned", "+ small heads"]
+    assert [group.config.head_scale for group in groups] == [1, 1, *[0.1] * 5]
     assert list(asked) == [True]
     inputs = [load_dataset(load_prepared(data), group.config).inputs for group in groups]
     assert inputs == [
-        *["mine + we"] * 2,
+        *["mine + we"] * 3,
         "mine by speaker + we",
         *["mine by speaker + we + context"] * 2,
         "mine by speaker + mini + context",
     ]
     assert groups[0].config == Config(features="mine", **SMALL)
     rates = [group.runs[0].hparams.modality_dropout for group in groups]
-    assert [rate > 0 for rate in rates] == [False] * 4 + [True] * 2
+    assert [rate > 0 for rate in rates] == [False] * 5 + [True] * 2
     usable, skipped = usable_groups(groups, load_prepared(data), skip=True)
-    assert (len(usable), skipped) == (6, [])
+    assert (len(usable), skipped) == (7, [])
 
 
 def load(name):
@@ -110,6 +111,7 @@ def test_the_best_of_a_search_are_trained_anew(data, tmp_path):
     view = read_journal(tmp_path / "out")
     assert len(trials) == 3
     assert {row["config"]["units"] for row in view.rows} == {4}
+    assert {row["config"]["head_scale"] for row in (*view.rows, *trials)} == {0.1}
     best = sorted(trials, key=lambda row: -row["validation"]["ccc"]["mean"])
     whole = [row for row in best if row["status"] == "ok"][:2]
     assert {row["name"] for row in view.rows} == {f"4 wide, {row['name']}" for row in whole}

@@ -1,5 +1,7 @@
 """Networks against the paper's parameter counts and against Keras 3 as a referee."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,7 @@ from flax import linen as nn
 from dser_jax.config import Config
 from dser_jax.data.dataset import Data
 from dser_jax.models.layers import LSTM, BatchNorm, Dropout, dense, orthogonal
-from dser_jax.models.network import Batch, Rates
+from dser_jax.models.network import HEADS, Batch, Rates
 from dser_jax.models.sequences import arrange, every_step
 from dser_jax.models.table import MODELS, make_network
 from dser_jax.system.errors import DserError
@@ -174,6 +176,22 @@ def test_embedding_starts_as_keras_does():
     assert table.shape == (500, 40)
     assert -0.05 <= table.min() < -0.049
     assert 0.049 < table.max() <= 0.05
+
+
+def test_heads_start_as_keras_does_times_their_scale():
+    batch = Batch(jnp.ones((2, 1, 5)), None, jnp.ones(2, bool))
+    config = Config(acoustic="dense", text=None, units=6, layers=1)
+    start = lambda config: make_network(config).init(jax.random.key(0), batch, RATES, False)  # noqa: E731
+    usual = start(config)["params"]
+    small = start(dataclasses.replace(config, head_scale=0.1))["params"]
+    limit = np.sqrt(6 / (6 + 1))
+    for name in usual:
+        kernel = np.asarray(usual[name].get("kernel", 0.0))
+        if name in HEADS:
+            assert 0 < np.abs(kernel).max() <= limit
+            np.testing.assert_allclose(small[name]["kernel"], 0.1 * kernel, rtol=1e-6)
+        else:
+            jax.tree.map(np.testing.assert_array_equal, usual[name], small[name])
 
 
 def test_dropout_keeps_the_mean_and_can_be_switched_off():

@@ -148,6 +148,15 @@ def _add_network(group: Adder, usual: dict) -> None:
         action="store_true",
         help="take a learned mean of an encoder's layers, instead of all side by side",
     )
+    scale = usual.get("head_scale", Config.head_scale)
+    group.add_argument(
+        "--head-scale",
+        type=float,
+        default=scale,
+        metavar="FACTOR",
+        help="of the heads' first weights: with a tenth the layers below learn more, and seeds "
+        f"differ less ({scale:g})",
+    )
     group.add_argument(
         "--half-recurrence",
         action="store_true",
