@@ -1,4 +1,4 @@
-# make demo   talking demo corpus -> features -> 220 runs as lanes -> tables
+# make demo   talking demo corpus -> features -> 240 runs as lanes -> tables
 # make test   the tests            make lint   style and types
 # make test-fast      what one runs while working: the tests that compile nothing
 # make test-portable  as on other people's machines: older processors, and a single core
@@ -53,7 +53,7 @@ $(VENV)/.docs: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@touch $@
 
 demo: $(VENV)/.demo$(EXTRA)
-	@echo "A corpus, its features, 220 runs and three reports: six minutes of processor time."
+	@echo "A corpus, its features, 240 runs and three reports: six minutes of processor time."
 	$(BIN)/dser prepare --corpus demo $(DEMO)/corpus --features gemaps_hsf --out $(DEMO)/prepared
 	$(BIN)/python experiments/modalities.py --data $(DEMO)/prepared --out $(DEMO)/modalities --size small
 	$(BIN)/python experiments/table6.py --data $(DEMO)/prepared --out $(DEMO)/table6 --size small --lanes 60

@@ -4,7 +4,8 @@ nkululeko trains a multilayer perceptron on functionals with 1 - CCC (its `mlp_r
 run and one run after the other. Ours are dense networks on the same functionals, three targets
 times all seeds at once, each run with one target as well. Both have the same rows to train, to
 validate and to test, the same widths, batches, optimizer (AdamW), learning rate, epochs at most and
-patience. Ours normalize batches, and stop by the validation loss where theirs stop by the CCC.
+patience, and heads that start small (ours by a tenth of Keras' start, theirs as PyTorch has it).
+Ours normalize batches, and stop by the validation loss where theirs stop by the CCC.
 Scores are our `ccc` of what either predicts on the test rows; what that tool calls its test may be
 the validation rows.
 
@@ -68,6 +69,7 @@ def load(args):
         batch_size=args.batch,
         max_epochs=args.epochs,
         optimizer="adamw",
+        head_scale=0.1,
     )
     if not args.data:
         return as_dataset(Learnable(args.rows).make(), config), config
