@@ -7,7 +7,6 @@ patience) is in `training.HParams`; a field lives in one of the two.
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +40,9 @@ HALF_LIFE = 8.0
 """Turns at which what was said before weighs half as much, if nobody says otherwise."""
 
 NORMALIZED = ("", "speaker")
+
+LARGEST_SCALE = 100
+"""Of the heads' first weights."""
 
 PADDINGS = ("masked", "keras")
 
@@ -171,8 +173,10 @@ class Config:
             raise DserError(f"context is {self.context!r}; expected one of {tuple(CONTEXTS)}")
         if self.normalize not in NORMALIZED:
             raise DserError(f"normalize is {self.normalize!r}; expected one of {NORMALIZED}")
-        if not 0 < self.head_scale < math.inf:
-            raise DserError(f"head_scale is {self.head_scale}; expected more than 0")
+        if not 0 < self.head_scale <= LARGEST_SCALE:
+            raise DserError(
+                f"head_scale is {self.head_scale}; expected more than 0, {LARGEST_SCALE} at most"
+            )
         object.__setattr__(self, "head_scale", float(self.head_scale))
         sets = side_by_side(self.features)
         if "" in sets or len(set(sets)) < len(sets):

@@ -59,8 +59,9 @@ def test_what_is_missing_is_said():
         ({"context": "future"}, "context is 'future'"),
         ({"normalize": "session"}, "normalize is 'session'"),
         ({"max_epochs": -1}, "max_epochs is -1"),
-        ({"head_scale": 0.0}, "head_scale is 0.0; expected more than 0"),
+        ({"head_scale": 0.0}, "head_scale is 0.0; expected more than 0, 100 at most"),
         ({"head_scale": float("nan")}, "head_scale is nan"),
+        ({"head_scale": 1e200}, r"head_scale is 1e\+200"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes, message):
