@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from dser_jax.commands.base import Commands, add_command
-from dser_jax.system import DserError, tell
+from dser_jax.system import DserError, replacing_folder, tell
+
+BESIDE = ("settings", "grid")
+"""What parts train before their runs, all of them alike (`experiments/weightings.py`)."""
 
 _HELP = """\
 Joins the parts of a sweep that `dser sweep --part I/N` trained, e.g. each on
@@ -43,6 +48,18 @@ def run(args: argparse.Namespace) -> None:
         if out is None:
             raise DserError("parts from several places need --out")
     view = merge(parts, out, pool_folds)
+    _take_beside(parts, out)
     for notice in [*view.notices, *update_intervals(view)]:
         tell(notice)
     write_report(out)
+
+
+def _take_beside(parts: Sequence[Path], out: Path) -> None:
+    """Copies what parts have beside their runs, of the first that has it."""
+    for name in BESIDE:
+        found = [part / name for part in parts if (part / name / "rows.jsonl").exists()]
+        if not found or (out / name).exists():
+            continue
+        with replacing_folder(out / name) as made:
+            ignored = shutil.ignore_patterns(".*", "lock*")
+            shutil.copytree(found[0], made, ignore=ignored, dirs_exist_ok=True)
