@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from dser_jax.system import DserError
@@ -41,8 +42,8 @@ HALF_LIFE = 8.0
 
 NORMALIZED = ("", "speaker")
 
-LARGEST_SCALE = 100
-"""Of the heads' first weights."""
+SCALES = 1e-6, 100.0
+"""The smallest and the largest of the heads' first weights."""
 
 PADDINGS = ("masked", "keras")
 
@@ -173,10 +174,11 @@ class Config:
             raise DserError(f"context is {self.context!r}; expected one of {tuple(CONTEXTS)}")
         if self.normalize not in NORMALIZED:
             raise DserError(f"normalize is {self.normalize!r}; expected one of {NORMALIZED}")
-        if not 0 < self.head_scale <= LARGEST_SCALE:
-            raise DserError(
-                f"head_scale is {self.head_scale}; expected more than 0, {LARGEST_SCALE} at most"
-            )
+        least, most = SCALES
+        number = isinstance(self.head_scale, Real) and not isinstance(self.head_scale, bool)
+        if not (number and least <= self.head_scale <= most):
+            expected = f"expected a number from {least:g} to {most:g}"
+            raise DserError(f"head_scale is {self.head_scale!r}; {expected}")
         object.__setattr__(self, "head_scale", float(self.head_scale))
         sets = side_by_side(self.features)
         if "" in sets or len(set(sets)) < len(sets):

@@ -27,6 +27,7 @@ def test_a_config_survives_json(config):
     [
         ({"units": "16"}, "units is '16'; expected int"),
         ({"units": True}, "units is True; expected int"),
+        ({"head_scale": "0.1"}, "head_scale is '0.1'; expected float"),
         ({"layers": 2.0}, "layers is 2.0; expected int"),
         ({"acoustic": 3}, r"acoustic is 3; expected str \| None"),
         ({"half_recurrence": "no"}, "half_recurrence is 'no'; expected bool"),
@@ -59,7 +60,9 @@ def test_what_is_missing_is_said():
         ({"context": "future"}, "context is 'future'"),
         ({"normalize": "session"}, "normalize is 'session'"),
         ({"max_epochs": -1}, "max_epochs is -1"),
-        ({"head_scale": 0.0}, "head_scale is 0.0; expected more than 0, 100 at most"),
+        ({"head_scale": 0.0}, "head_scale is 0.0; expected a number from 1e-06 to 100"),
+        ({"head_scale": True}, "head_scale is True; expected a number"),
+        ({"head_scale": 1e-60}, "head_scale is 1e-60"),
         ({"head_scale": float("nan")}, "head_scale is nan"),
         ({"head_scale": 1e200}, r"head_scale is 1e\+200"),
     ],

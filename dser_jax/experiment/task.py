@@ -58,7 +58,7 @@ def make_task(
     """
     search = _only_search(groups, options)
     groups, skipped = usable_groups(groups, prepared, options.skip_missing)
-    plans = [plan_runs(group, prepared) for group in groups]
+    plans = plan_runs(groups, prepared)
     whole = list(dict.fromkeys(run for plan in plans for run in plan))
     if options.part is not None:
         plans = [_part(plan, *options.part) for plan in plans]

@@ -52,7 +52,14 @@ def differences(was: Any, now: Any, at: str = "") -> list[str]:
             place = f"{at}.{key}" if at else str(key)
             lines += differences(was.get(key), now.get(key), place)
         return lines
+    if _are_objects(was) and _are_objects(now) and len(was) == len(now):
+        pairs = enumerate(zip(was, now, strict=True), 1)
+        return [line for n, (one, other) in pairs for line in differences(one, other, f"{at} {n}")]
     return [f"{at}: {_short(was)} before, {_short(now)} now"]
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
 def _short(value: Any, limit: int = 100) -> str:

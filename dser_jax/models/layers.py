@@ -16,7 +16,10 @@ glorot = nn.initializers.glorot_uniform()
 
 def dense(width: int, name: str, scale: float = 1.0) -> nn.Dense:
     """Makes a dense layer that starts as Keras' does (Glorot uniform, zero bias), times a scale."""
-    start = nn.initializers.variance_scaling(scale**2, "fan_avg", "uniform")
+
+    def start(*given):
+        return scale * glorot(*given)
+
     return nn.Dense(width, kernel_init=glorot if scale == 1 else start, name=name)
 
 

@@ -137,18 +137,27 @@ def _few(names: Sequence[str], shown: int = 3) -> str:
     return ", ".join([*names[:shown], *more])
 
 
-def plan_runs(group: Group, prepared: Prepared) -> Plan:
-    """Keys a group's runs by what determines them; a run that is given twice is one run."""
-    plan: Plan = {}
-    fingerprint = prepared.fingerprint_of(group.config.prepared_inputs)
-    for spec in group.runs:
-        run = run_of(group.config, spec, fingerprint)
-        if (first := plan.setdefault(run, spec)).name != spec.name:
-            raise DserError(
-                f"{first.name!r} and {spec.name!r} are the same run: equal settings, seed "
-                f"{spec.seed}; give each setting one name"
-            )
-    return plan
+def plan_runs(groups: Sequence[Group], prepared: Prepared) -> list[Plan]:
+    """Keys each group's runs by what determines them; a run that is given twice is one run.
+
+    Raises:
+      DserError: It has two names.
+    """
+    known: Plan = {}
+    plans: list[Plan] = []
+    for group in groups:
+        fingerprint = prepared.fingerprint_of(group.config.prepared_inputs)
+        plans.append({})
+        for spec in group.runs:
+            run = run_of(group.config, spec, fingerprint)
+            if run not in known:
+                known[run] = plans[-1][run] = spec
+            elif (first := known[run]).name != spec.name:
+                raise DserError(
+                    f"{first.name!r} and {spec.name!r} are the same run: equal settings, seed "
+                    f"{spec.seed}; give each setting one name, and no flag that makes them equal"
+                )
+    return plans
 
 
 def describe(groups: Sequence[Group]) -> dict[str, dict[str, Any]]:

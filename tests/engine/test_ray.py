@@ -30,6 +30,7 @@ from dser_jax.engine.ray.hiring import Hired, Hiring
 from dser_jax.engine.ray.worker import Worker
 from dser_jax.engine.terms import Hooks
 from dser_jax.plan.runs import Outcome, RunSpec
+from dser_jax.system.background import NotMade
 from dser_jax.system.errors import DserError
 from dser_jax.system.signals import Interrupted
 from dser_jax.training.hparams import HParams
@@ -191,9 +192,15 @@ def test_a_worker_tells_why_it_trains_no_more():
         raise DserError("one lane does not fit")
         yield
 
-    report = told(begun(fails))[-1]
-    assert "ValueError: no such layer" in report.error
-    assert not report.refused
+    def passes(*_, **__):
+        raise NotMade("cannot compile a program: ptxas exited with code 2")
+        yield
+
+    for train, said in ((fails, "ValueError: no such layer"), (passes, "code 2")):
+        report = told(begun(train))[-1]
+        assert said in report.error
+        assert "Traceback" in report.error
+        assert not report.refused  # It may go well another time.
     report = told(begun(refuses))[-1]
     assert report.error == "one lane does not fit"
     assert report.refused

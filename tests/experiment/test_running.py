@@ -244,6 +244,10 @@ def test_one_run_under_two_names_is_refused(data, tmp_path):
     named = {"one": hparams(), "same": hparams()}
     with pytest.raises(DserError, match="'one' and 'same' are the same run"):
         run_experiment(data, tmp_path, [Group(DENSE, paired_runs(named, range(2)))])
+    groups = [Group(DENSE, paired_runs({name: hparams()}, range(2))) for name in named]
+    with pytest.raises(DserError, match="'one' and 'same' are the same run"):
+        run_experiment(data, tmp_path, groups)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_network_is_refused_before_anything_is_written(data, tmp_path):
@@ -255,7 +259,7 @@ def test_an_unknown_network_is_refused_before_anything_is_written(data, tmp_path
 
 def test_fault_21_a_run_given_twice_is_one_run(data, tmp_path):
     runs = (RunSpec("one", hparams(), 0), RunSpec("one", hparams(), 0))
-    view = run_experiment(data, tmp_path, [Group(DENSE, runs)], lanes=4)
+    view = run_experiment(data, tmp_path, [Group(DENSE, runs), Group(DENSE, runs)], lanes=4)
     assert len(view.manifest["planned"]) == len(view.rows) == 1
 
 

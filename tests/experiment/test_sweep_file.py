@@ -25,7 +25,7 @@ def data(tmp_path_factory) -> Path:
 
 def runs_of(groups, folder: Path) -> list[str]:
     prepared = load_prepared(folder)
-    return [run for group in groups for run in plan_runs(group, prepared)]
+    return [run for plan in plan_runs(groups, prepared) for run in plan]
 
 
 def test_a_sweep_keeps_its_flags_and_they_plan_the_same_runs(data, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from dser_jax.journal.files import differences
 from dser_jax.journal.planned import check_plan, compare_plans, join_plans
 from dser_jax.system.errors import DserError
 
@@ -152,3 +153,9 @@ def test_plans_are_joined_the_earlier_first():
     assert list(joined["plan"]) == ["a", "b", "c"]
     assert join_plans({}, {}) == {}
     assert join_plans({"planned": ["x"]}, WAS)["plan"] == WAS["plan"]
+
+
+def test_what_differs_in_one_of_several_settings_is_named():
+    was = {"configs": [{"network": "mlp" * 50, "head_scale": 0.1}]}
+    now = {"configs": [{"network": "mlp" * 50, "head_scale": 0.2}]}
+    assert differences(was, now) == ["configs 1.head_scale: 0.1 before, 0.2 now"]

@@ -20,7 +20,7 @@ from dser_jax.engine.progress import Tick
 from dser_jax.engine.terms import Hooks
 from dser_jax.engine.waiting import Item
 from dser_jax.plan import Outcome
-from dser_jax.system import DserError, enable_compile_cache, use_all_cores
+from dser_jax.system import DserError, NotMade, enable_compile_cache, use_all_cores
 
 
 class Job(NamedTuple):
@@ -168,7 +168,7 @@ class Worker:
                 self._before = self._sum
         except BaseException as error:
             with self._change:
-                self._refused = isinstance(error, DserError)
+                self._refused = isinstance(error, DserError) and not isinstance(error, NotMade)
                 whole = "".join(traceback.format_exception(error))
                 self._error = str(error) if self._refused else whole
                 self._change.notify()

@@ -11,6 +11,7 @@ from dser_jax.config import (
     NORMALIZED,
     PADDINGS,
     PROTOCOLS,
+    SCALES,
     Config,
 )
 from dser_jax.experiment.flags.numbers import MEASURES, NAMED, NETWORK, RATES, TRAINING
@@ -151,7 +152,7 @@ def _add_network(group: Adder, usual: dict) -> None:
     scale = usual.get("head_scale", Config.head_scale)
     group.add_argument(
         "--head-scale",
-        type=float,
+        type=_scale,
         default=scale,
         metavar="FACTOR",
         help="of the heads' first weights: with a tenth the layers below learn more, and seeds "
@@ -258,6 +259,19 @@ def _minutes(text: str) -> float:
         number = math.nan
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number of minutes, 0 or more")
+    return number
+
+
+def _scale(text: str) -> float:
+    """Reads what the heads' first weights are multiplied by, as the type of a flag."""
+    least, most = SCALES
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        expected = f"expected a number from {least:g} to {most:g}"
+        raise argparse.ArgumentTypeError(f"{text!r}: {expected}")
     return number
 
 
