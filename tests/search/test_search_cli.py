@@ -104,7 +104,7 @@ def test_more_trials_are_added_where_that_is_asked(searched, capsys):
         ("--eta 3", "search.halving.eta: 2 before, 3 now"),
         ("--text-dropout 0.3", "search.fixed.text_dropout: 0.4 before, 0.3 now"),
         ("--range patience=3:5", 'search.ranges.patience: null before, "3:5" now'),
-        ("--units 4", "configs:"),
+        ("--units 4", "configs 1.units: 3 before, 4 now"),
     ],
 )
 def test_another_search_in_the_same_folder_is_refused(searched, capsys, more, message):
