@@ -43,7 +43,8 @@ HALF_LIFE = 8.0
 NORMALIZED = ("", "speaker")
 
 SCALES = 1e-6, 100.0
-"""The smallest and the largest of the heads' first weights."""
+A_SCALE = "a number from {:g} to {:g}".format(*SCALES)
+"""The smallest and the largest of the heads' first weights; and in words."""
 
 PADDINGS = ("masked", "keras")
 
@@ -177,8 +178,7 @@ class Config:
         least, most = SCALES
         number = isinstance(self.head_scale, Real) and not isinstance(self.head_scale, bool)
         if not (number and least <= self.head_scale <= most):
-            expected = f"expected a number from {least:g} to {most:g}"
-            raise DserError(f"head_scale is {self.head_scale!r}; {expected}")
+            raise DserError(f"head_scale is {self.head_scale!r}; expected {A_SCALE}")
         object.__setattr__(self, "head_scale", float(self.head_scale))
         sets = side_by_side(self.features)
         if "" in sets or len(set(sets)) < len(sets):

@@ -6,6 +6,7 @@ import argparse
 import math
 
 from dser_jax.config import (
+    A_SCALE,
     CONTEXTS,
     LEAVE_ONE_OUT,
     NORMALIZED,
@@ -253,25 +254,21 @@ def _whole(text: str, least: int) -> int:
 
 def _minutes(text: str) -> float:
     """Reads a number from 0 on, as the type of a flag."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of minutes, 0 or more")
-    return number
+    return _number(text, 0, math.inf, "a number of minutes, 0 or more")
 
 
 def _scale(text: str) -> float:
     """Reads what the heads' first weights are multiplied by, as the type of a flag."""
-    least, most = SCALES
+    return _number(text, *SCALES, A_SCALE)
+
+
+def _number(text: str, least: float, most: float, expected: str) -> float:
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not least <= number <= most:
-        expected = f"expected a number from {least:g} to {most:g}"
-        raise argparse.ArgumentTypeError(f"{text!r}: {expected}")
+    if not (math.isfinite(number) and least <= number <= most):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {expected}")
     return number
 
 
