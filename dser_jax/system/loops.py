@@ -3,19 +3,24 @@
 A program's loops are launched kernel by kernel, from the host, unless XLA makes a graph of a whole
 loop, which is one launch. It has such graphs (its "command buffers"), but leaves loops out of them
 by default, and some versions of jaxlib end the process when such a loop runs for the second time
-(openxla/xla#35760). So a child process tries a small program; what came of it is remembered.
+(openxla/xla#35760). So a child process tries a small program, and times it both ways; what came of
+it is remembered.
 """
 
 from __future__ import annotations
 
 import functools
+import math
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib import metadata
+from typing import Any
 
 from dser_jax.system.compile_cache import recall, remember
 from dser_jax.system.errors import DserError
@@ -28,13 +33,20 @@ GRAPHS = {FLAG: "FUSION,CUBLAS,CUBLASLT,CUSTOM_CALL,CUDNN,DYNAMIC_SLICE_FUSION,W
 """What XLA makes graphs of by default (jaxlib 0.10), and loops."""
 
 MEMORY = "loops.json"
-"""File beside the compiled programs: jaxlib and device -> whether graphs of loops hold there."""
+"""File beside the compiled programs: jaxlib and device -> what graphs of loops gain there."""
 
 SECONDS = 180.0
 """Time that a trial may take. Two small programs are compiled, on a host that may be busy."""
 
 READY, HELD = "ready", "held"
-"""What a trial prints: before its first graph is run, and once all have given what they should."""
+"""What a trial prints: before its first graph is run; and, once all have given what they should,
+with how many times as fast graphs were."""
+
+GAIN = "gain"
+"""In what is remembered: how many times as fast graphs were; 0 where they failed."""
+
+TIMES = 10
+"""So often a trial runs its small program either way; the shortest time counts."""
 
 TRIAL = (sys.executable, "-c", "from dser_jax.system.loops import attempt; attempt()")
 
@@ -54,7 +66,7 @@ def loop_options(platform: str, kind: str) -> dict[str, str | bool]:
     if platform != "gpu":
         return {}
     decided = _by_environment()
-    graphs = _hold(kind, TRIAL) if decided is None else decided[0]
+    graphs = _gain(kind, TRIAL) > 1 if decided is None else decided[0]
     return dict(GRAPHS) if graphs else {}
 
 
@@ -72,10 +84,12 @@ def loops_in_words(kind: str) -> str:
     known = recall(MEMORY, _name(kind))
     if known is None:
         return f"{_KERNELS}, as no folder for compiled programs keeps what a trial would find"
-    if HELD not in known:
+    if (gain := _kept(known)) is None:
         return "by what a trial finds when a sweep first compiles"
-    held = known[HELD] is True
-    return f"{_AS_GRAPHS}, by trial" if held else f"{_KERNELS}: graphs of loops failed in a trial"
+    if gain > 1:
+        return f"{_AS_GRAPHS}, {gain:.1f} times as fast in a trial"
+    failed = f"were no faster in a trial ({gain:.2f} times)" if gain else "failed in a trial"
+    return f"{_KERNELS}: graphs of loops {failed}"
 
 
 _AS_GRAPHS, _KERNELS = "as graphs, a launch a loop", "kernel by kernel"
@@ -100,29 +114,35 @@ def _name(kind: str) -> str:
 
 
 @functools.cache
-def _hold(kind: str, command: Sequence[str]) -> bool:
-    """Returns whether graphs of loops hold on a kind of device, by memory or else by trial.
+def _gain(kind: str, command: Sequence[str]) -> float:
+    """Returns how many times as fast loops are as graphs, by memory or else by trial.
 
-    Where nothing is remembered nothing is tried: each start would have to.
+    0 where they do not hold, and where nothing is remembered: each start would have to try.
     """
     name = _name(kind)
     known = recall(MEMORY, name)
     if known is None:
-        return False
-    if HELD not in known:
-        found = try_out(command)
-        if found is None:
-            return False
-        known = {HELD: found}
-        remember(MEMORY, name, known)
-    return known[HELD] is True
+        return 0.0
+    if (gain := _kept(known)) is None:
+        gain = try_out(command)
+        if gain is None:
+            return 0.0
+        remember(MEMORY, name, {GAIN: gain})
+    return gain
 
 
-def try_out(command: Sequence[str], seconds: float = SECONDS) -> bool | None:
+def _kept(known: Mapping[str, Any]) -> float | None:
+    """Returns what is remembered of a trial; None where there was none."""
+    gain = known.get(GAIN)
+    return gain if type(gain) is float and gain >= 0 else None
+
+
+def try_out(command: Sequence[str], seconds: float = SECONDS) -> float | None:
     """Runs a trial in a process of its own, which may crash or hang.
 
     Returns:
-      Whether graphs of loops hold; None where the trial did not come so far as to run one.
+      How many times as fast graphs of loops are, 0 where they do not hold; None where the trial did
+      not come so far as to run one.
     """
     # The memory that this process has taken is not asked for again.
     environment = {**os.environ, "XLA_PYTHON_CLIENT_PREALLOCATE": "false", VARIABLE: "0"}
@@ -145,10 +165,11 @@ def try_out(command: Sequence[str], seconds: float = SECONDS) -> bool | None:
     except BaseException:  # Ctrl-C is for this process; the child is in a session of its own.
         _end(child)
         raise
-    words = said.decode("utf-8", "replace").split()
-    if READY not in words:
+    text = said.decode("utf-8", "replace")
+    if READY not in text.split():
         return None
-    return child.returncode == 0 and words[-1] == HELD
+    held = re.search(rf"^{HELD} (\d+\.\d+)$", text, re.MULTILINE)
+    return float(held[1]) if held and child.returncode == 0 else 0.0
 
 
 def _end(child: subprocess.Popen) -> None:
@@ -203,4 +224,11 @@ def attempt() -> None:
         given = values(start)
         for one, other in zip(graph(*given), plain(*given), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
-    print(HELD, flush=True)
+    given = values(0)
+    took = dict.fromkeys(("graph", "plain"), math.inf)
+    for _ in range(TIMES):  # In turns, as something else may keep the host busy.
+        for name, program in (("graph", graph), ("plain", plain)):
+            begun = time.perf_counter()
+            jax.block_until_ready(program(*given))
+            took[name] = min(took[name], time.perf_counter() - begun)
+    print(HELD, f"{took['plain'] / took['graph']:.3f}", flush=True)

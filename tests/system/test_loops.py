@@ -5,8 +5,18 @@ import sys
 import pytest
 
 from dser_jax.system import loops
+from dser_jax.system.compile_cache import remember
 from dser_jax.system.errors import DserError
-from dser_jax.system.loops import FLAG, GRAPHS, MEMORY, TRIAL, loop_options, loops_in_words, try_out
+from dser_jax.system.loops import (
+    FLAG,
+    GAIN,
+    GRAPHS,
+    MEMORY,
+    TRIAL,
+    loop_options,
+    loops_in_words,
+    try_out,
+)
 
 GPU, CPU = ("gpu", "NVIDIA H100 80GB HBM3"), ("cpu", "cpu")
 
@@ -15,7 +25,8 @@ def child(code):
     return (sys.executable, "-c", code)
 
 
-HOLDS = child("print('ready'); print('held')")
+HOLDS = child("print('ready'); print('held 1.834')")
+SLOWER = child("print('ready'); print('held 0.912')")
 CRASHES = child("import os; print('ready', flush=True); os.abort()")
 HANGS = child("import time; print('ready', flush=True); time.sleep(60)")
 
@@ -25,9 +36,9 @@ def fresh(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for name in (loops.VARIABLE, "XLA_FLAGS", "DSER_NO_COMPILE_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    loops._hold.cache_clear()
+    loops._gain.cache_clear()
     yield
-    loops._hold.cache_clear()
+    loops._gain.cache_clear()
 
 
 @pytest.fixture
@@ -44,28 +55,36 @@ def tried(monkeypatch):
 
 
 def test_the_trial_itself_runs_through():
-    assert try_out(TRIAL) is True
+    assert try_out(TRIAL) > 0
 
 
 @pytest.mark.parametrize(
     ("command", "seconds", "found"),
     [
-        (HOLDS, 30, True),
-        (CRASHES, 30, False),
-        (HANGS, 1, False),
-        (child("print('ready'); print('held'); raise SystemExit(1)"), 30, False),
-        (child("print('ready'); print('other values')"), 30, False),
+        (HOLDS, 30, 1.834),
+        (SLOWER, 30, 0.912),
+        (CRASHES, 30, 0),
+        (HANGS, 1, 0),
+        (child("print('ready'); print('held 1.834'); raise SystemExit(1)"), 30, 0),
+        (child("print('ready'); print('held')"), 30, 0),
+        (child("print('ready'); print('held nan')"), 30, 0),
+        (child("print('ready'); print('other values')"), 30, 0),
         (child("raise SystemExit('no device is free')"), 30, None),
         (child("import time; time.sleep(60)"), 1, None),
         (("no such program",), 1, None),
     ],
 )
 def test_a_trial_may_crash_or_hang(command, seconds, found):
-    assert try_out(command, seconds) is found
+    assert try_out(command, seconds) == found
 
 
 @pytest.mark.parametrize(
-    ("command", "said"), [(HOLDS, "as graphs, a launch a loop, by trial"), (CRASHES, "in a trial")]
+    ("command", "said"),
+    [
+        (HOLDS, "as graphs, a launch a loop, 1.8 times as fast in a trial"),
+        (SLOWER, "kernel by kernel: graphs of loops were no faster in a trial (0.91 times)"),
+        (CRASHES, "kernel by kernel: graphs of loops failed in a trial"),
+    ],
 )
 def test_it_is_told_without_a_trial(monkeypatch, tried, command, said):
     kind = GPU[1]
@@ -84,25 +103,30 @@ def test_it_is_told_without_a_trial(monkeypatch, tried, command, said):
         assert loops_in_words(kind).endswith(f"as DSER_LOOP_GRAPHS is {value}")
 
 
-@pytest.mark.parametrize(("command", "options"), [(HOLDS, GRAPHS), (CRASHES, {})])
+@pytest.mark.parametrize(("command", "options"), [(HOLDS, GRAPHS), (SLOWER, {}), (CRASHES, {})])
 def test_what_came_of_a_trial_is_remembered(monkeypatch, tmp_path, tried, command, options):
     monkeypatch.setattr(loops, "TRIAL", command)
     assert loop_options(*GPU) == options
-    loops._hold.cache_clear()  # as in another process
+    loops._gain.cache_clear()  # as in another process
     assert loop_options(*GPU) == options
     assert len(tried) == 1
     assert loop_options("gpu", "another") == options
     assert len(tried) == 2
     (tmp_path / "dser_jax" / "xla" / MEMORY).write_text("{damaged")
-    loops._hold.cache_clear()
+    loops._gain.cache_clear()
     assert loop_options(*GPU) == options
     assert len(tried) == 3
+    for damaged in ({"held": True}, {GAIN: "much"}, {GAIN: -1.0}, {GAIN: True}):
+        remember(MEMORY, loops._name(GPU[1]), damaged)
+        loops._gain.cache_clear()
+        assert loop_options(*GPU) == options
+    assert len(tried) == 7
 
 
 def test_a_trial_that_could_not_be_made_is_made_again(monkeypatch, tried):
     monkeypatch.setattr(loops, "TRIAL", child("raise SystemExit('no device is free')"))
     assert loop_options(*GPU) == {}
-    loops._hold.cache_clear()
+    loops._gain.cache_clear()
     monkeypatch.setattr(loops, "TRIAL", HOLDS)
     assert loop_options(*GPU) == GRAPHS
     assert len(tried) == 2
