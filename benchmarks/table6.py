@@ -25,7 +25,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from common import WORDS, MadeUp, as_dataset, compile_lanes, paper_config, table
+from common import MadeUp, as_dataset, compile_lanes, paper_config, table
 from programs import Side
 from record import Record
 from sizes import parse
@@ -99,19 +99,17 @@ def programs(args) -> list[Side]:
 
 
 def chosen(side: Side, runs: int) -> Side:
-    """Returns a side with lanes: those that are set, or what the engine chooses for the runs."""
+    """Returns a side with lanes: those that are set, or what a sweep of the runs would choose."""
     import jax
 
-    from dser_jax.engine import choose_lanes
-    from dser_jax.training import make_run
+    from dser_jax.engine import Hooks, set_out
 
     if side.lanes:
         return side
-    run = make_run(side.config, WORDS, side.config.embedding_dim)
-    here = jax.local_devices()
-    return dataclasses.replace(
-        side, lanes=choose_lanes(run, side.config, side.data.make(), runs, here)
-    )
+    dataset, here = as_dataset(side.data.make(), side.config), tuple(jax.local_devices())
+    hooks = Hooks(notice=lambda text: print(text, flush=True))
+    lanes = set_out(dataset, side.config, runs, here, measure=True, hooks=hooks).lanes
+    return dataclasses.replace(side, lanes=lanes)
 
 
 def train(side: Side, runs, program) -> float:

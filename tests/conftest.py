@@ -78,6 +78,7 @@ COMPILING = (
     "ray",
     "sizing",
     "sizes",
+    "ordering",
     "pace",
     "start_up",
     "crash_outputs",

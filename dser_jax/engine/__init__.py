@@ -12,7 +12,7 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.engine.checkpoint import Checkpoints
     from dser_jax.engine.lanes import train_runs
-    from dser_jax.engine.pace import compile_ahead
+    from dser_jax.engine.pace.setting import compile_ahead, set_out
     from dser_jax.engine.program import compile_program, lane_state, send
     from dser_jax.engine.progress import SweepProgress, Tick
     from dser_jax.engine.ray.cluster import cluster, cluster_devices

@@ -17,9 +17,10 @@ import jax
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.data import Data, Dataset
+from dser_jax.data import Dataset
 from dser_jax.engine.checkpoint import Checkpoints
-from dser_jax.engine.pace import set_out
+from dser_jax.engine.pace.ordering import Setting
+from dser_jax.engine.pace.setting import set_out
 from dser_jax.engine.parking import Parking
 from dser_jax.engine.program import Flags, Program, compile_program, send
 from dser_jax.engine.progress import Tick
@@ -28,7 +29,7 @@ from dser_jax.engine.terms import Hooks, Judge, Terms
 from dser_jax.engine.waiting import Item, Waiting
 from dser_jax.plan import Outcome, stack_hparams
 from dser_jax.system import Interrupted, NotMade, last_line, nothing_to_lose
-from dser_jax.training import HParams, Run
+from dser_jax.training import HParams
 
 ROUND_SECONDS = 1.0
 """A round takes about this long where the lanes allow it: how soon a signal is obeyed."""
@@ -44,6 +45,7 @@ def train_runs(
     count: int | None = None,
     lanes: int | None = None,
     at_most: int | None = None,
+    schedule: str | None = None,
     devices: Sequence[jax.Device] | None = None,
     keep_weights: bool = False,
     checkpoints: Checkpoints | None = None,
@@ -64,6 +66,7 @@ def train_runs(
       count: How many runs there will be, where `runs` is not a list; no lanes beyond it.
       lanes: Runs at a time; by default what memory holds, and where `measure` what is fast.
       at_most: Lanes that memory is known to hold, or that were measured.
+      schedule: What recurrences follow (`models/schedules.py`); by default what is fast.
       devices: Where to train; by default all devices of this process.
       keep_weights: Whether outcomes carry the weights of their best epoch.
       checkpoints: Where lanes in flight are kept, and taken up again.
@@ -73,7 +76,7 @@ def train_runs(
       program: A program to use again; it must have been compiled for the same data and settings.
       stream: Whether acoustic features stay on the host, from which each batch is taken; by
         default where they do not fit beside a lane.
-      measure: Whether an accelerator is tried for how many lanes are fast (`pace.py`).
+      measure: Whether an accelerator is tried for what is fast (`pace/`).
 
     Raises:
       DserError: `lanes` is below 1, or one lane does not fit in memory.
@@ -84,21 +87,21 @@ def train_runs(
     if count == 0:
         return
     devices, hooks = tuple(devices or jax.local_devices()), hooks or Hooks()
-    run, data, number, where = set_out(
+    setting = set_out(
         *(dataset, config, count, devices),
         lanes=lanes if program is None else program.lanes,
         at_most=at_most,
+        schedule=schedule,
         stream=stream if program is None else bool(stream),
-        measure=measure,
+        measure=measure and program is None,
         hooks=hooks,
     )
     if program is not None:
-        number, where = program.lanes, devices[: program.devices]
-    data = send(data, where)
+        setting = setting._replace(lanes=program.lanes, devices=devices[: program.devices])
+    setting = setting._replace(data=send(setting.data, setting.devices))
     terms = Terms(config.max_epochs, keep_weights, judge, hooks)
-    parking = Parking(run, data, checkpoints, save_seconds)
-    waiting, asked = Waiting(runs), lanes is not None
-    engine = _Engine(run, data, number, where, program, terms, waiting, parking, asked)
+    parking = Parking(setting.run, setting.data, checkpoints, save_seconds)
+    engine = _Engine(setting, program, terms, Waiting(runs), parking, asked=lanes is not None)
     yield from engine.train()
 
 
@@ -110,17 +113,14 @@ class _Engine:
 
     def __init__(
         self,
-        run: Run,
-        data: Data,
-        lanes: int,
-        devices: Sequence[jax.Device],
+        setting: Setting,
         program: Program | None,
         terms: Terms,
         waiting: Waiting,
         parking: Parking,
         asked: bool,
     ) -> None:
-        self.run, self.data, self.lanes, self.devices = run, data, lanes, devices
+        self.run, self.data, self.lanes, self.devices, self.schedule = setting
         self.terms, self.hooks = terms, terms.hooks
         self.waiting, self.parking, self.asked = waiting, parking, asked
         self.state, self.compiled = None, program is not None
@@ -179,14 +179,17 @@ class _Engine:
         if not self.compiled:
             # Once something has been trained, it may be parked, and not yet on the disk.
             with contextlib.nullcontext() if self.lane_epochs else nothing_to_lose():
-                self.program = compile_program(self.run, self.data, self.lanes, self.devices)
+                self.program = self._compiled()
                 while self.lanes > (room := self._room()):
                     self._shrink(room, f"{self.lanes} lanes need more memory than is free")
-                    self.program = compile_program(self.run, self.data, room, self.devices)
+                    self.program = self._compiled()
             self.compiled = True
         self.state = self.program.blank()
         self.epoch, self.wait = np.zeros((2, self.lanes), int)
         self.settings = [HParams()] * self.lanes
+
+    def _compiled(self) -> Program:
+        return compile_program(self.run, self.data, self.lanes, self.devices, self.schedule)
 
     def _room(self) -> int:
         return self.lanes if self.asked else lanes_with_room(self.program, self.devices[0])

@@ -19,6 +19,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from dser_jax.data import Data
+from dser_jax.models import RULE, scheduled
 from dser_jax.plan import stack_hparams, tree_bytes
 from dser_jax.system import Later, loop_options, make_later
 from dser_jax.training import HParams, Result, Run, State, Weights
@@ -132,7 +133,9 @@ def from_host(values: np.ndarray) -> Callable[[jax.Array], jax.Array]:
     return take
 
 
-def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Device]) -> Program:
+def compile_program(
+    run: Run, data: Data, lanes: int, devices: Sequence[jax.Device], schedule: str = RULE
+) -> Program:
     """Compiles a program: what trains, side by side; the rest in the background.
 
     The first run to end waits for `harvest`, one that is taken up again for `put`; meanwhile all
@@ -143,6 +146,7 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
       data: As `send` gives them.
       lanes: A multiple of the number of devices.
       devices: Among which the lanes are divided.
+      schedule: What recurrences follow, by its name (`models/schedules.py`).
     """
     mesh = _mesh(devices)
     one = lane_state(run, data)
@@ -154,7 +158,8 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     # numbers four times as fast for being optimized.
     device = mesh.devices.flat[0]
     plain: Any = {"xla_backend_optimization_level": "0"} if device.platform == "cpu" else None
-    with ThreadPoolExecutor() as pool:  # While one compiles the next is traced; the longest first.
+    # While one compiles the next is traced; the longest first.
+    with scheduled(schedule), ThreadPoolExecutor() as pool:
         at_once = pool.submit(loop_options, device.platform, device.device_kind)
         traced = advance.lower(hparams, state, data)
         needed = [pool.submit(lambda: traced.compile(at_once.result() or None))]
@@ -166,12 +171,13 @@ def compile_program(run: Run, data: Data, lanes: int, devices: Sequence[jax.Devi
     return Program(lanes, len(devices), blank, fill, put, advance, harvest, place)
 
 
-def compile_epoch(run: Run, data: Data, lanes: int) -> Epoch:
+def compile_epoch(run: Run, data: Data, lanes: int, schedule: str = RULE) -> Epoch:
     """Compiles an epoch of so many lanes on one device, for a trial; `data` may be on the host."""
     mesh = _mesh(jax.local_devices()[:1])
     device, one = mesh.devices.flat[0], lane_state(run, data)
     arguments = *_arguments(mesh, one, lanes), _on(mesh, _ALL, data)
-    lowered = _functions(run, mesh, one)[2].lower(*arguments)
+    with scheduled(schedule):
+        lowered = _functions(run, mesh, one)[2].lower(*arguments)
     at_once = loop_options(device.platform, device.device_kind)
     return Epoch(lowered.compile(at_once or None), *_makers(mesh, one, lanes))
 
@@ -272,15 +278,12 @@ def _makers(mesh: Mesh, one: State, lanes: int):
 def _arguments(mesh: Mesh, one: State, lanes: int):
     """Returns the shapes of the settings and of the state of all lanes."""
     hparams = jax.eval_shape(lambda: stack_hparams([HParams()] * lanes))
-    return _on(mesh, _EACH, hparams), _on(mesh, _EACH, _stacked(one, lanes))
+    state = jax.tree.map(lambda a: jax.ShapeDtypeStruct((lanes, *a.shape), a.dtype), one)
+    return _on(mesh, _EACH, hparams), _on(mesh, _EACH, state)
 
 
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:
     return Mesh(np.asarray(devices), (AXIS,))
-
-
-def _stacked(one: Any, lanes: int) -> Any:
-    return jax.tree.map(lambda a: jax.ShapeDtypeStruct((lanes, *a.shape), a.dtype), one)
 
 
 def _on(mesh: Mesh, spec: PartitionSpec, shapes: Any) -> Any:

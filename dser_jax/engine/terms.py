@@ -32,6 +32,7 @@ class Hooks(NamedTuple):
       stop: After each round; a signal's name ends the training, with all lanes saved.
       shrunk: With the number of lanes that memory turned out to hold.
       measured: With the number of lanes that was chosen by a measurement.
+      ordered: With the schedule of recurrences that an accelerator follows, by its name.
     """
 
     progress: Callable[[Tick], None] = lambda tick: None
@@ -39,6 +40,7 @@ class Hooks(NamedTuple):
     stop: Callable[[], str | None] = lambda: None
     shrunk: Callable[[int], None] = lambda lanes: None
     measured: Callable[[int], None] = lambda lanes: None
+    ordered: Callable[[str], None] = lambda schedule: None
 
 
 class Terms(NamedTuple):

@@ -91,5 +91,6 @@ def compile_next(read: Callable[[], str] = sys.stdin.read) -> None:
     config = Config.from_json(job["config"])
     dataset = load_dataset(load_prepared(job["data"]), config)
     sizes = Sizes(Path(job["journal"]), program_key(config, dataset), lambda text: None)
-    at_most, lanes, free = sizes.read(), job["lanes"], job["free"]
-    compile_ahead(dataset, config, job["count"], lanes=lanes, at_most=at_most, free=free)
+    known = {"at_most": sizes.lanes(), "schedule": sizes.schedule()}
+    given = {"lanes": job["lanes"], "free": job["free"]}
+    compile_ahead(dataset, config, job["count"], **given, **known)

@@ -1,4 +1,4 @@
-"""How many lanes of a program turned out to fit, or to be fast, in a file of the journal."""
+"""How a program is to train on a device: lanes that fit, or were fast, and the order of steps."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 from dser_jax.config import Config
 from dser_jax.data import Dataset
+from dser_jax.models import RULE, SCHEDULES
 from dser_jax.plan import run_id
 from dser_jax.system import DataError, read_sealed, write_sealed
 
 
 class Sizes:
-    """Lanes of one program that this device has, or had; `lanes.json` has them of all.
+    """What was found out of one program on this device; `lanes.json` of a journal has it of all.
 
-    A resumed sweep takes them from there, whatever it would choose or measure by then.
+    A resumed sweep takes it from there, whatever it would choose or measure by then.
     """
 
     def __init__(self, journal: Path, program: str, say: Callable[[str], Any]) -> None:
@@ -27,27 +28,43 @@ class Sizes:
           say: Called with what is amiss, for the user to read.
         """
         self._path, self._key = journal / "lanes.json", f"{program} on {this_device()}"
-        self._say = say
+        self._steps, self._say = f"steps of {self._key}", say
 
-    def read(self) -> int | None:
+    def lanes(self) -> int | None:
         """Returns how many; None where nobody has found out."""
-        return self._all().get(self._key)
+        found = self._all().get(self._key)
+        return found if type(found) is int else None
 
-    def write(self, lanes: int) -> None:
-        """Remembers how many."""
+    def schedule(self) -> str | None:
+        """Returns what recurrences follow, by its name; None where that was not decided."""
+        found = self._all().get(self._steps)
+        return found if isinstance(found, str) else None
+
+    def keep(self, lanes: int) -> None:
+        """Remembers how many lanes."""
         write_sealed(self._path, self._all() | {self._key: lanes})
 
-    def _all(self) -> dict[str, int]:
+    def follow(self, schedule: str) -> None:
+        """Remembers what recurrences follow."""
+        write_sealed(self._path, self._all() | {self._steps: schedule})
+
+    def _all(self) -> dict[str, int | str]:
         """Reads the file; where it is damaged, nothing is lost but a hint."""
         try:
             found = read_sealed(self._path, "how many lanes fit is found out again") or {}
         except DataError as error:
             self._say(str(error))
             return {}
-        sound = {key: lanes for key, lanes in found.items() if type(lanes) is int and lanes > 0}
+        sound = {key: value for key, value in found.items() if _sound(key, value)}
         if sound != found:
-            self._say(f"{self._path}: what is no number of lanes is left out")
+            self._say(f"{self._path}: what is no number of lanes, nor a schedule, is left out")
         return sound
+
+
+def _sound(key: str, value: Any) -> bool:
+    if key.startswith("steps of "):
+        return isinstance(value, str) and value in {RULE, *SCHEDULES}
+    return type(value) is int and value > 0
 
 
 def program_key(config: Config, dataset: Dataset) -> str:

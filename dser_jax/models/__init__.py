@@ -14,6 +14,7 @@ from dser_jax.system.names import exports
 if TYPE_CHECKING:
     from dser_jax.models.factors import Factors, find_factors
     from dser_jax.models.network import HEADS, Batch, Network, Rates
+    from dser_jax.models.schedules import RULE, SCHEDULES, named_by_user, scheduled
     from dser_jax.models.sequences import row_count
     from dser_jax.models.table import MODELS, make_network
     from dser_jax.models.text import Embedding

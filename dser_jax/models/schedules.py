@@ -9,7 +9,9 @@ recurrent kernels of all lanes from memory where they are many; rows are nearly 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,10 @@ from jaxtyping import Array, Float
 from dser_jax.system import look_up
 
 VARIABLE = "DSER_RECURRENCE"
-"""The environment variable that names a schedule in the place of the rule."""
+"""The environment variable that names a schedule; neither rule nor measurement counts then."""
+
+RULE = "rule"
+"""In the place of a schedule's name: each recurrence has what `choose` thinks best."""
 
 FEW = 64
 """Utterances up to which rows are nearly for nothing on a GPU.
@@ -65,15 +70,34 @@ SCHEDULES = {
 """The schedules by name."""
 
 
-def choose(fed: bool, utterances: int) -> Schedule:
-    """Chooses the schedule of a batch, by what is known before anything is compiled.
+_Traced = tuple[str, set[str]]
+_TRACED: ContextVar[_Traced | None] = ContextVar("_TRACED", default=None)
 
-    On a GPU, few rows in which padding is fed are run through: end to end, the states on padding
-    are as many serial steps again, which on an H100 was slower than a plain scan (docs/speed.md).
-    Where padding is skipped, rows would run through steps that no utterance of any lane has. That
-    this chooses well was counted in kernels (benchmarks/kernels.py), not timed yet:
-    `benchmarks/lanes.py --schedules` does. Nothing is timed here, so that a run that is resumed
-    meets the same schedule on a device of the same kind, and goes on bit by bit.
+
+@contextmanager
+def scheduled(name: str) -> Iterator[set[str]]:
+    """Has all recurrences that are traced meanwhile follow a schedule, by its name or `RULE`.
+
+    Yields:
+      The names of those that were followed, filled while it lasts.
+    """
+    taken: set[str] = set()
+    token = _TRACED.set((name, taken))
+    try:
+        yield taken
+    finally:
+        _TRACED.reset(token)
+
+
+def choose(fed: bool, utterances: int) -> Schedule:
+    """Chooses the schedule of a batch: what the user names, what `scheduled` says, or by a rule.
+
+    The rule is that on a GPU few rows in which padding is fed are run through: end to end, the
+    states on padding are as many serial steps again, which on an H100 was slower than a plain scan
+    (docs/speed.md). Where padding is skipped, rows would run through steps that no utterance of any
+    lane has. That this chooses well was counted in kernels (benchmarks/kernels.py), not timed yet:
+    `benchmarks/lanes.py --schedules` does, and so does a long sweep before it begins
+    (`engine/pace/`). Nothing is timed here.
 
     Args:
       fed: Whether padding is fed to the network.
@@ -82,11 +106,28 @@ def choose(fed: bool, utterances: int) -> Schedule:
     Raises:
       DserError: `DSER_RECURRENCE` names no schedule.
     """
-    if named := os.environ.get(VARIABLE):
-        return look_up(SCHEDULES, named, VARIABLE)
+    asked, taken = _TRACED.get() or (RULE, set())
+    name = named_by_user() or (_by_rule(fed, utterances) if asked == RULE else asked)
+    taken.add(name)
+    return SCHEDULES[name]
+
+
+def named_by_user() -> str | None:
+    """Returns the schedule that the user asks for, if any.
+
+    Raises:
+      DserError: There is none of that name.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        look_up(SCHEDULES, named, VARIABLE)
+    return named or None
+
+
+def _by_rule(fed: bool, utterances: int) -> str:
     if jax.default_backend() == "cpu":
-        return SCHEDULES["packed"]
-    return SCHEDULES["rows" if fed and utterances <= FEW else "lean"]
+        return "packed"
+    return "rows" if fed and utterances <= FEW else "lean"
 
 
 def loop(start, stop, body: Callable[..., Any], carry):

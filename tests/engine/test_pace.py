@@ -8,9 +8,11 @@ import pytest
 from laned import DATASET, compiled, hparams
 from tiny import CONFIG
 
-from dser_jax.engine import pace, sizing
+from dser_jax.engine import sizing
 from dser_jax.engine.lanes import train_runs
-from dser_jax.engine.pace import MEMORY, double, few_rows, identity
+from dser_jax.engine.pace import doubling, rates, setting
+from dser_jax.engine.pace.doubling import double
+from dser_jax.engine.pace.rates import MEMORY, Timed, few_rows, identity, remembered
 from dser_jax.engine.terms import Hooks
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system import cache_root, recall, remember
@@ -22,7 +24,8 @@ def rates_of(table, asked):
     """Makes what measures from a table, which lists what it is asked for."""
 
     def rates(some):
-        for lanes in some:
+        for lanes, schedule in some:
+            assert schedule == "rule"
             asked.append(lanes)
             yield table[lanes]
 
@@ -81,7 +84,7 @@ def test_no_numbers_are_begun_with_when_time_is_over():
 
 def test_a_measurement_takes_rows_from_everywhere():
     few = few_rows(DATASET.data, 2)
-    assert len(few.train) == pace.STEPS * 2
+    assert len(few.train) == rates.STEPS * 2
     assert few.train[0] == DATASET.data.train[0]
     assert few.train[-1] == DATASET.data.train[-1]
     assert len(np.unique(few.train)) == len(few.train)
@@ -99,12 +102,12 @@ def items(count):
 def accelerator(tmp_path, monkeypatch):
     """Has the processor pose as an accelerator, with few lanes; gives what is said and chosen."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for module in ("sizing", "pace"):
-        monkeypatch.setattr(f"dser_jax.engine.{module}.is_processor", lambda device: False)
-    monkeypatch.setattr(pace, "FIRST", 2)
+    for module in (sizing, setting):
+        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    monkeypatch.setattr(doubling, "FIRST", 2)
     monkeypatch.setattr(sizing, "FEW", 2)
     monkeypatch.setattr(sizing, "MOST", 16)
-    monkeypatch.setattr(pace, "at_once", lambda: 2)
+    monkeypatch.setattr(setting, "at_once", lambda: 2)
     return [], []
 
 
@@ -116,25 +119,23 @@ def train(count, told, **options):
 
 def test_lanes_are_measured_once_and_remembered(accelerator, monkeypatch):
     tried = []
-    compile_epoch = pace.compile_epoch
+    compile_epoch = rates.compile_epoch
 
-    def counted(run, data, lanes):
+    def counted(run, data, lanes, schedule):
         tried.append(lanes)
-        return compile_epoch(run, data, lanes)
+        return compile_epoch(run, data, lanes, schedule)
 
-    monkeypatch.setattr(pace, "compile_epoch", counted)
+    monkeypatch.setattr(rates, "compile_epoch", counted)
     found = train(12, accelerator)
     assert sorted(found) == sorted(run for run, _ in items(12))
     name = identity(SPEECH, DATASET.data, jax.local_devices()[0])
-    rates = recall(MEMORY, name)
     assert set(tried) >= {2, 4}
-    assert {"2", "4"} <= rates.keys()
-    assert all(rate > 0 for rate in rates.values())
+    assert {Timed(2), Timed(4)} <= remembered(name).keys()
     notices, chosen = accelerator
     assert len(notices) == len(chosen) == 1
     assert notices[0].startswith(f"{chosen[0]} lanes on each device: ")
     # What is remembered decides the next time, and nothing is compiled for it.
-    remember(MEMORY, name, {"2": 10.0, "4": 20.0, "8": 21.0})
+    remember(MEMORY, name, {"2 by rule": 10.0, "4 by rule": 20.0, "8 by rule": 21.0})
     tried.clear()
     again = train(12, accelerator)
     assert again.keys() == found.keys()
@@ -149,7 +150,7 @@ def test_nothing_is_measured_without_need(accelerator, monkeypatch):
     def never(*_):
         pytest.fail("measured")
 
-    monkeypatch.setattr(pace, "double", never)
+    monkeypatch.setattr(setting, "double", never)
     assert len(train(2, accelerator)) == 2  # few runs
     assert len(train(5, accelerator, lanes=4)) == 5  # the user says it
     assert len(train(5, accelerator, at_most=3)) == 5  # the journal says it
@@ -161,7 +162,7 @@ def test_nothing_is_measured_without_need(accelerator, monkeypatch):
 def test_out_of_memory_and_an_interrupt_in_the_middle_leave_what_was_measured(
     accelerator, monkeypatch
 ):
-    seconds = pace._seconds
+    seconds = rates._seconds
 
     def broken(error):
         def one(epoch, data, lanes):
@@ -172,15 +173,15 @@ def test_out_of_memory_and_an_interrupt_in_the_middle_leave_what_was_measured(
         return one
 
     name = identity(SPEECH, DATASET.data, jax.local_devices()[0])
-    monkeypatch.setattr(pace, "_seconds", broken(KeyboardInterrupt()))
+    monkeypatch.setattr(rates, "_seconds", broken(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         train(12, accelerator)
-    assert recall(MEMORY, name).keys() == {"2"}
+    assert recall(MEMORY, name).keys() == {"2 by rule"}
     assert accelerator == ([], [])
-    monkeypatch.setattr(pace, "_seconds", broken(MemoryError("RESOURCE_EXHAUSTED")))
+    monkeypatch.setattr(rates, "_seconds", broken(MemoryError("RESOURCE_EXHAUSTED")))
     assert len(train(12, accelerator)) == 12
     assert accelerator == (["2 lanes on each device: 4 have no room"], [2])
-    assert recall(MEMORY, name).keys() == {"2"}  # another time there may be room
+    assert recall(MEMORY, name).keys() == {"2 by rule"}  # another time there may be room
 
 
 def test_a_damaged_memory_costs_another_measurement(accelerator):
@@ -189,9 +190,13 @@ def test_a_damaged_memory_costs_another_measurement(accelerator):
     path = cache_root() / MEMORY
     path.write_bytes(path.read_bytes()[:-9])
     assert recall(MEMORY, name) == {}
-    remember(MEMORY, name, {"2": "fast", "4": -1})
+    damaged = {"2 by rule": "fast", "4 by rule": -1, "by rule": 2.0, "2": 9.0, "-2 by rule": 1.0}
+    remember(MEMORY, name, damaged)
+    assert remembered(name) == {}
     train(12, accelerator)
-    assert all(type(rate) is float and rate > 0 for rate in recall(MEMORY, name).values())
+    kept = recall(MEMORY, name).values()
+    assert len(kept) > 1
+    assert all(type(rate) is float and rate > 0 for rate in kept)
 
 
 def test_other_settings_shapes_and_devices_are_measured_apart():
@@ -213,7 +218,7 @@ def test_a_program_that_needs_more_than_is_free_is_compiled_for_fewer_lanes(
     need = compiled(12, SPEECH).advance.memory_analysis()
     half = (need.temp_size_in_bytes + need.output_size_in_bytes) / sizing.SHARE / 2
     free = iter([10**9, 10**9, 1.02 * half])  # once the program is there
-    monkeypatch.setattr("dser_jax.engine.pace.free_bytes", lambda device: 10**9)
+    monkeypatch.setattr(setting, "free_bytes", lambda device: 10**9)
     monkeypatch.setattr(sizing, "free_bytes", lambda device: next(free, 10**9))
     found = dict(train_runs(DATASET, SPEECH, items(12), hooks=hooks))
     assert len(found) == 12

@@ -100,7 +100,7 @@ def test_on_a_processor_nothing_is_compiled_ahead(data, tmp_path, monkeypatch):
     assert [row["status"] for row in rows] == ["ok", "ok"]
 
 
-def test_the_lanes_of_the_journal_are_those_that_are_compiled(data, tmp_path, monkeypatch):
+def test_lanes_and_schedule_of_the_journal_are_those_that_are_compiled(data, tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(ahead, "compile_ahead", lambda *given, **named: asked.append(named))
     job = {"data": str(data), "journal": str(tmp_path), "lanes": None, "count": 7, "free": 10**9}
@@ -108,6 +108,12 @@ def test_the_lanes_of_the_journal_are_those_that_are_compiled(data, tmp_path, mo
     compile_next(lambda: json.dumps({**job, "config": config.to_json()}))
     prepared = ahead.load_prepared(data)
     key = ahead.program_key(config, ahead.load_dataset(prepared, config))
-    ahead.Sizes(tmp_path, key, pytest.fail).write(3)
+    sizes = ahead.Sizes(tmp_path, key, pytest.fail)
+    sizes.keep(3)
+    sizes.follow("rows")
     compile_next(lambda: json.dumps({**job, "config": config.to_json()}))
-    assert asked == [{"lanes": None, "at_most": m, "free": 10**9} for m in (None, 3)]
+    given = {"lanes": None, "free": 10**9}
+    assert asked == [
+        {**given, "at_most": None, "schedule": None},
+        {**given, "at_most": 3, "schedule": "rows"},
+    ]

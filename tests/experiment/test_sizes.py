@@ -6,7 +6,10 @@ import pytest
 from sixty import prepare_sixty
 from tiny import CONFIG
 
-from dser_jax.engine import pace, sizing
+from dser_jax.engine import lanes, sizing
+from dser_jax.engine.pace import setting
+from dser_jax.engine.pace.doubling import Pace
+from dser_jax.engine.pace.ordering import Order
 from dser_jax.experiment.options import Options
 from dser_jax.experiment.running import train_groups
 from dser_jax.experiment.sizes import Sizes, this_device
@@ -17,15 +20,15 @@ from dser_jax.training.hparams import HParams
 
 def test_a_size_is_remembered_by_program_and_device(tmp_path, monkeypatch):
     one, other = Sizes(tmp_path, "one", pytest.fail), Sizes(tmp_path, "other", pytest.fail)
-    assert one.read() is None
-    one.write(8)
-    other.write(4)
-    one.write(2)
-    assert (one.read(), other.read()) == (2, 4)
-    assert Sizes(tmp_path, "one", pytest.fail).read() == 2
+    assert one.lanes() is None
+    one.keep(8)
+    other.keep(4)
+    one.keep(2)
+    assert (one.lanes(), other.lanes()) == (2, 4)
+    assert Sizes(tmp_path, "one", pytest.fail).lanes() == 2
     assert this_device() in (tmp_path / "lanes.json").read_text()
     monkeypatch.setattr("dser_jax.experiment.sizes.this_device", lambda: "4 x another")
-    assert Sizes(tmp_path, "one", pytest.fail).read() is None
+    assert Sizes(tmp_path, "one", pytest.fail).lanes() is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "\xff", "[]", "[" * 10**5, '{"a": 2, "checksum": "0"}'])
@@ -33,37 +36,72 @@ def test_a_damaged_file_costs_nothing_but_the_hint(tmp_path, text):
     (tmp_path / "lanes.json").write_bytes(text.encode("latin-1"))
     said: list[str] = []
     sizes = Sizes(tmp_path, "one", said.append)
-    assert sizes.read() is None
+    assert sizes.lanes() is None
     assert "lanes.json: damaged" in said[0]
     assert "found out again" in said[0]
-    sizes.write(8)
-    assert Sizes(tmp_path, "one", pytest.fail).read() == 8
+    sizes.keep(8)
+    assert Sizes(tmp_path, "one", pytest.fail).lanes() == 8
 
 
 def test_what_is_no_number_of_lanes_is_left_out(tmp_path):
     said: list[str] = []
     sizes = Sizes(tmp_path, "one", said.append)
-    for lanes in (True, 0, -3, 2.5, "8", [], {}):
-        write_sealed(tmp_path / "lanes.json", {f"one on {this_device()}": lanes})
-        assert sizes.read() is None
+    for wrong in (True, 0, -3, 2.5, "8", [], {}):
+        write_sealed(tmp_path / "lanes.json", {f"one on {this_device()}": wrong})
+        assert sizes.lanes() is None
     assert len(said) == 7
 
 
 def test_a_resumed_sweep_keeps_the_lanes_that_were_measured_for_it(tmp_path, monkeypatch, capsys):
-    for module in (sizing, pace):  # The processor poses as an accelerator.
+    for module in (sizing, setting):  # The processor poses as an accelerator.
         monkeypatch.setattr(module, "is_processor", lambda device: False)
     monkeypatch.setattr(sizing, "FEW", 2)
-    monkeypatch.setattr(pace, "double", lambda *_: pace.Pace(4, "8 were no faster than 4"))
+    monkeypatch.setattr(setting, "double", lambda *_: Pace(4, "8 were no faster than 4"))
     data, group = prepare_sixty(tmp_path), Group(CONFIG, paired_runs({"one": HParams()}, range(11)))
     options = Options(baselines=False)
     with closing(train_groups(data, tmp_path / "out", [group], options)) as rows:
         next(rows)
     assert "4 lanes on each device: 8 were no faster than 4" in capsys.readouterr().err
-    assert list(read_sealed(tmp_path / "out" / "lanes.json").values()) == [4]
-    monkeypatch.setattr(pace, "double", lambda *_: pytest.fail("measured again"))
+    kept = read_sealed(tmp_path / "out" / "lanes.json")
+    assert list(kept.values()) == [4, "rule"]
+    monkeypatch.setattr(setting, "double", lambda *_: pytest.fail("measured again"))
     ticks = []
     progress = "dser_jax.engine.progress.SweepProgress.__call__"
     monkeypatch.setattr(progress, lambda self, tick: ticks.append(tick.lanes))
     assert len(list(train_groups(data, tmp_path / "out", [group], options))) == 10
     assert set(ticks) == {4}
-    assert list(read_sealed(tmp_path / "out" / "lanes.json").values()) == [4]
+    assert read_sealed(tmp_path / "out" / "lanes.json") == kept
+
+
+def test_a_resumed_sweep_keeps_the_order_of_steps_that_was_measured_for_it(tmp_path, monkeypatch):
+    for module in (sizing, setting):  # The processor poses as an accelerator.
+        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    decided, followed = [Order("rows", "rows were faster")], []
+    monkeypatch.setattr(setting, "decide", lambda *_: decided.pop())
+    compile_program = lanes.compile_program
+
+    def noting(*given):
+        followed.append(given[-1])
+        return compile_program(*given)
+
+    monkeypatch.setattr(lanes, "compile_program", noting)
+    data, group = prepare_sixty(tmp_path), Group(CONFIG, paired_runs({"one": HParams()}, range(3)))
+    options = Options(baselines=False, lanes=2)
+    with closing(train_groups(data, tmp_path / "out", [group], options)) as rows:
+        next(rows)
+    assert "rows" in read_sealed(tmp_path / "out" / "lanes.json").values()
+    assert len(list(train_groups(data, tmp_path / "out", [group], options))) == 2
+    assert followed == ["rows", "rows"]
+    assert not decided  # once, and not again
+
+
+@pytest.mark.parametrize("schedule", ["row", "", 3, True, [], {}, None])
+def test_what_is_no_schedule_is_left_out(tmp_path, schedule):
+    said: list[str] = []
+    sizes = Sizes(tmp_path, "one", said.append)
+    kept = {f"one on {this_device()}": 4, f"steps of one on {this_device()}": schedule}
+    write_sealed(tmp_path / "lanes.json", kept)
+    assert (sizes.lanes(), sizes.schedule()) == (4, None)
+    assert "left out" in said[0]
+    sizes.follow("lean")
+    assert (sizes.lanes(), sizes.schedule()) == (4, "lean")

@@ -1,6 +1,7 @@
 """The recurrence and its own gradient against a plain scan over all steps, padding included."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jax.extend.core import jaxprs_in_params
 from dser_jax.config import Config
 from dser_jax.models.layers import LSTM
 from dser_jax.models.recurrence import Kernels
-from dser_jax.models.schedules import FEW, SCHEDULES, VARIABLE, choose
+from dser_jax.models.schedules import FEW, RULE, SCHEDULES, VARIABLE, choose, scheduled
 from dser_jax.models.sequences import (
     arrange,
     every_step,
@@ -234,6 +235,27 @@ def test_the_schedule_goes_with_the_device_and_is_overruled_by_name(monkeypatch)
     monkeypatch.setenv(VARIABLE, "row")
     with pytest.raises(DserError, match="no DSER_RECURRENCE is called 'row'; there are packed"):
         choose(True, 8)
+
+
+def test_what_is_traced_meanwhile_follows_a_named_schedule(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    packed, lean, rows = SCHEDULES.values()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    with scheduled("packed") as outer:
+        assert choose(True, 8) == packed
+        with scheduled("lean") as inner:
+            assert choose(True, 8) == lean
+        assert choose(True, 8) == packed
+        with ThreadPoolExecutor(1) as pool:  # Another thread traces something else.
+            assert pool.submit(choose, True, 8).result() == rows
+        monkeypatch.setenv(VARIABLE, "rows")
+        assert choose(False, 8) == rows
+        monkeypatch.delenv(VARIABLE)
+    assert (outer, inner) == ({"packed", "rows"}, {"lean"})
+    with scheduled(RULE) as taken:
+        assert (choose(True, 8), choose(False, 8)) == (rows, lean)
+    assert taken == {"rows", "lean"}
+    assert choose(True, 8) == rows
 
 
 def test_layers_skip_what_keras_masks(keras):
