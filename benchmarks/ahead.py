@@ -17,7 +17,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ def compile_all(sides: list[Side], jobs: int) -> Iterator[tuple[Side, float, str
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare) as pool:
+        wait([pool.submit(_try_loops)])  # Once, as what comes of it is in all programs.
         waiting = {pool.submit(_compile, side): side for side in sides}
         for done in as_completed(waiting):
             try:
@@ -66,6 +67,15 @@ def _prepare() -> None:
 
     use_all_cores()
     enable_compile_cache()
+
+
+def _try_loops() -> None:
+    import jax
+
+    from dser_jax.system import loop_options
+
+    device = jax.local_devices()[0]
+    loop_options(device.platform, device.device_kind)
 
 
 def _compile(side: Side) -> tuple[float, str | None]:
