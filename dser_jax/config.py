@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -233,14 +234,20 @@ class Config:
         return {name: value for name, value in values.items() if name not in off}
 
     @classmethod
+    def filled(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what `to_json` gave, also of earlier versions, with what that leaves out."""
+        usual = {f.name: f.default for f in dataclasses.fields(cls) if "tuple" not in str(f.type)}
+        # Before there was a choice, padding was fed to the network under both protocols.
+        return {**usual, "padding": "keras", **values}
+
+    @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:
         """Rebuilds the settings that `to_json` gave, of earlier versions too.
 
         Raises:
           DserError: A setting is not known, missing, or not of its type.
         """
-        # Before there was a choice, padding was fed to the network under both protocols.
-        values = {"padding": "keras", **values}
+        values = cls.filled(values)
         kinds = {field.name: str(field.type) for field in dataclasses.fields(cls)}
         for name in (*values, "fusion", "taps"):
             if name not in kinds:

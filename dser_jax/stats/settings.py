@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dser_jax.plan import LOSS_WEIGHTS
+from dser_jax.config import Config
+from dser_jax.plan import LOSS_WEIGHTS, with_later
 from dser_jax.stats.rows import Row, is_baseline
 
 TOLD = {"acoustic", "text", "features", "vectors", "protocol", "split", "taps"}
@@ -14,11 +15,13 @@ TOLD = {"acoustic", "text", "features", "vectors", "protocol", "split", "taps"}
 def settings_of(row: Row) -> dict[str, Any]:
     """Returns the settings of a run by name, loss weights one by one.
 
-    None of a baseline: what it calls alpha is another thing.
+    Those that a row leaves out, as they were the default, are among them. None of a baseline: what
+    it calls alpha is another thing.
     """
     if is_baseline(row):
         return {}
-    hparams = dict(row.get("hparams") or {})
+    hparams = with_later(row["hparams"]) if row.get("hparams") else {}
     weights = hparams.pop("loss_weights", None) or []
-    config = {f: v for f, v in (row.get("config") or {}).items() if f not in TOLD}
+    config = Config.filled(row["config"]) if row.get("config") else {}
+    config = {f: v for f, v in config.items() if f not in TOLD}
     return {**dict(zip(LOSS_WEIGHTS, weights, strict=False)), **hparams, **config}

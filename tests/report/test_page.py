@@ -370,6 +370,25 @@ def test_two_sweeps_are_held_against_each_other(two):
     assert content["runs"]["columns"][0]["levels"] == ["before", "after"]
 
 
+def test_what_a_row_leaves_out_is_told_as_the_default_that_it_was(tmp_path):
+    given = {
+        "before": {"config": {"units": 8}, "hparams": {"patience": 10, "weight_decay": 0.5}},
+        "after": {"config": {"units": 8, "head_scale": 0.1}, "hparams": {"patience": 10}},
+    }
+    folders = [tmp_path / name for name in given]
+    for folder in folders:
+        with Journal.open(folder, {}) as journal:
+            journal.commit(_row("a", 0, {"mean": 0.5}, **given[folder.name]), {})
+    ((_, (held,)),) = hold(*(take(read_journal(folder), folder.name) for folder in folders))
+    wanted = {"weight_decay: 0.5 before, 0.0 now", "head_scale: 1.0 before, 0.1 now"}
+    assert set(held.settings) == wanted
+    content, array = unpacked(write_page(folders).read_text("utf-8"))
+    columns = {column["key"]: column for column in content["runs"]["columns"]}
+    assert array(columns["weight_decay"]["values"]).tolist() == [0.5, 0.0]
+    assert array(columns["head_scale"]["values"]).tolist() == [1.0, 0.1]
+    assert "half_life" not in columns
+
+
 def test_a_steady_lead_is_one_and_noise_is_none(tmp_path):
     for name, lifts in (("one", (0.0, 0.0, 0.0, 0.0)), ("two", (0.08, 0.1, 0.12, 0.09))):
         with Journal.open(tmp_path / name, {}) as journal:
