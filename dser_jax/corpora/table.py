@@ -49,6 +49,7 @@ class _Table(NamedTuple):
 
     Attributes:
       lines: Those on which rows begin, torn ones among them.
+      decimal_named: Whether the decimal sign was, instead of recognised.
     """
 
     sheet: Sheet
@@ -56,6 +57,7 @@ class _Table(NamedTuple):
     rows: list[_Row]
     fields: tuple[str, ...]
     scale: Scale
+    decimal_named: bool
 
     @property
     def decimal(self) -> str:
@@ -171,7 +173,7 @@ def _read(
         sheet = sheet.with_decimal(_numbers(rows, ATTRS), _numbers(rows, (*TIMES, "turn")))
     else:
         sheet = sheet.with_decimal((), _numbers(rows, (*ATTRS, *TIMES, "turn")))
-    return _Table(sheet, lines, rows, fields, scale)
+    return _Table(sheet, lines, rows, fields, scale, dialect.decimal is not None)
 
 
 def _numbers(rows: Sequence[_Row], fields: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -250,8 +252,8 @@ def _wrong_label(
     value: str, attr: str, table: _Table, row: _Row, problem: str, expected: str
 ) -> DataError:
     if table.decimal == "," or "," in value:
-        sign = table.sheet.decimal_name
-        expected += f" with a decimal {sign}, unless --decimal says otherwise"
+        expected += f" with a decimal {table.sheet.decimal_name}"
+        expected += "" if table.decimal_named else ", unless --decimal says otherwise"
     return table.error(row, f"the {attr} is {problem}", value, expected)
 
 
