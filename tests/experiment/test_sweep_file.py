@@ -39,7 +39,8 @@ def test_a_sweep_keeps_its_flags_and_they_plan_the_same_runs(data, tmp_path, mon
     assert kept["grid"] == ["learning_rate=0.1,0.2", "patience=3:5:1"]
     assert kept["no-baselines"] is True
     assert (kept["size"], kept["units"], kept["seeds"]) == ("paper", 3, 1)
-    assert not {"out", "fusion", "learning-rate", "extend", "vectors"} & set(kept)
+    assert (kept["vectors"], kept["optimizer"]) == ("we", "rmsprop")  # By default.
+    assert not {"out", "fusion", "learning-rate", "extend", "mix-layers"} & set(kept)
     assert "\n# fusion = [64, 32]\n" in file.read_text("utf-8")
     again = planned(monkeypatch, ["sweep", "--config", str(file), "--out", str(tmp_path / "next")])
     journal = read_journal(tmp_path / "first").manifest
@@ -199,9 +200,28 @@ def test_the_file_of_an_experiment_names_its_command_and_an_older_one_is_kept(tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep-1.toml", "sweep.toml"]
     text = flags_text(args)
     assert f"#   {parser.prog} --config sweep.toml --out DIR\n" in text
-    assert tomllib.loads(text) == {"data": "d", "size": "paper", "seeds": 3}
+    asked = tomllib.loads(text.partition("\n\n")[0])
+    assert asked == {"data": "d", "size": "paper", "seeds": 3}
     assert "\n# batch-size = 8\n" in text
-    assert "seeds" not in tomllib.loads((tmp_path / "sweep-1.toml").read_text("utf-8"))
+    older = (tmp_path / "sweep-1.toml").read_text("utf-8")
+    assert "\nseeds = 20\n" in older.partition("# Not asked for, and hence:")[2]
+
+
+def test_a_file_gives_the_same_where_defaults_have_become_others(tmp_path):
+    def experiment(trials, *given, **own):
+        parser = make_parser("An experiment.", **own)
+        parser.add_argument("--trials", type=int, default=trials)
+        args = parser.parse_args([*given, "--out", str(tmp_path)])
+        return args, make_config(args, features="f")
+
+    first, was = experiment(48, "--data", "d", "--size", "paper", layers=1)
+    write_flags(first)
+    config = ("--config", str(tmp_path / "sweep.toml"))
+    later = {"layers": 2, "head_scale": 0.1, "optimizer": "adamw"}
+    again, now = experiment(96, *config, **later)
+    assert (again.trials, now) == (48, was)
+    _, other = experiment(96, *config, "--layers", "4", "--size", "small", **later)
+    assert (other.layers, other.units, other.optimizer) == (4, 16, "rmsprop")
 
 
 def test_a_folder_keeps_the_size_of_its_file(data, tmp_path, monkeypatch, capsys):

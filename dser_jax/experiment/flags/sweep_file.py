@@ -175,17 +175,25 @@ def write_flags(args: argparse.Namespace) -> None:
 
 
 def flags_text(args: argparse.Namespace) -> str:
-    """Writes the flags that were given as TOML; what was left out stands there as comments.
+    """Writes the flags as TOML: those that were given, then those that are as they are by default.
+
+    So another version, whose defaults may be others, repeats the same. What the size decided stands
+    there as comments: another size decides otherwise.
 
     Args:
       args: As `add_arguments` has them, the size settled.
     """
-    asked, given, rest = asked_flags(args), [], []
+    asked, given, usual, sized = asked_flags(args), [], [], []
     for name, action in flags_of(args.parser).items():
-        value = name in asked if action.nargs == 0 else getattr(args, action.dest)
+        value = getattr(args, action.dest)
+        value = (value == action.const or None) if action.nargs == 0 else value
         if name in _UNWRITTEN or value in (None, [], ""):
             continue
-        (given if name in asked else rest).append(f"{name} = {_toml(value)}")
+        line = f"{name} = {_toml(value)}"
+        if action.dest in args.from_size:
+            sized.append(f"# {line}")
+        else:
+            (given if name in asked else usual).append(line)
     return "\n".join(
         [
             f"# What was asked for, with dser_jax {__version__}. The same in another folder:",
@@ -194,8 +202,9 @@ def flags_text(args: argparse.Namespace) -> str:
             *given,
             "",
             "# Not asked for, and hence:",
-            *(f"# {line}" for line in rest),
+            *usual,
             "",
+            *(["# Of this size:", *sized, ""] if sized else []),
         ]
     )
 
