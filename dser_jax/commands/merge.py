@@ -10,9 +10,6 @@ from pathlib import Path
 from dser_jax.commands.base import Commands, add_command
 from dser_jax.system import DserError, replacing_folder, tell
 
-BESIDE = ("settings", "grid")
-"""What parts train before their runs, all of them alike (`experiments/weightings.py`)."""
-
 _HELP = """\
 Joins the parts of a sweep that `dser sweep --part I/N` trained, e.g. each on
 another machine, into one. It can be done again when more parts have finished.
@@ -55,8 +52,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _take_beside(parts: Sequence[Path], out: Path) -> None:
-    """Copies what parts have beside their runs, of the first that has it."""
-    for name in BESIDE:
+    """Copies what parts train before their runs, all of them alike, of the first that has it."""
+    from dser_jax.journal import GRID_FOLDER, SETTINGS_FOLDER
+
+    for name in (SETTINGS_FOLDER, GRID_FOLDER):
         found = [part / name for part in parts if (part / name / "rows.jsonl").exists()]
         if not found or (out / name).exists():
             continue

@@ -21,7 +21,7 @@ from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
 from dser_jax.experiment.conducting import in_folds, train_beside
 from dser_jax.experiment.flags.settings import make_hparams, prepared_of
-from dser_jax.journal import Row, read_manifest
+from dser_jax.journal import GRID_FOLDER, SETTINGS_FOLDER, Row, read_manifest
 from dser_jax.plan import (
     Group,
     LossWeights,
@@ -115,7 +115,7 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
     tell(plan_sentence(DEVIATION, args.margin, max(1, held), args.seeds))
     tries = tried(arms, count, args.learning_rate)
     first = groups_of(config, usual, tries, range(args.tries))
-    found = train_beside(args, in_folds(first, prepared, args.split), out / "settings")
+    found = train_beside(args, in_folds(first, prepared, args.split), out / SETTINGS_FOLDER)
     chosen = best_of(tries, [row for row in found if row["seed"] < args.tries])
     reference = reference_of(arms, chosen)
     seeds = range(FIRST_NEW, FIRST_NEW + args.seeds)
@@ -126,7 +126,7 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
             for weights in simplex()
         }
         grid = groups_of(config, usual, points, seeds[: args.grid_seeds])
-        train_beside(args, in_folds(grid, prepared, args.split), out / "grid")
+        train_beside(args, in_folds(grid, prepared, args.split), out / GRID_FOLDER)
     told = {
         "reference": reference,
         "margin": args.margin,

@@ -10,7 +10,9 @@ from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
     from dser_jax.journal.files import (
+        GRID_FOLDER,
         MISSING,
+        SETTINGS_FOLDER,
         WEIGHTS_DIGESTS,
         Arrays,
         Row,

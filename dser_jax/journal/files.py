@@ -38,6 +38,9 @@ TRUTH_LOST = "what the sweep wrote; its command, again, writes it anew"
 MISSING = "missing"
 """What a `DataError` says of a file that is not there."""
 
+SETTINGS_FOLDER, GRID_FOLDER = "settings", "grid"
+"""Journals in the folder of an experiment with arms: of what these tried, and of fixed weights."""
+
 WEIGHTS_DIGESTS = "checksums.json"
 """In the folder of the weights of a run: the digests of its other files."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dser_jax.corpora import ATTRS
-from dser_jax.journal import JournalView, read_journal
+from dser_jax.journal import GRID_FOLDER, JournalView, read_journal
 from dser_jax.report.sections.section import Section, some
 from dser_jax.report.sections.verdicts import verdict_section
 from dser_jax.report.text import NONE, number, p_value
@@ -186,7 +186,7 @@ def _beside_grid(
     view: JournalView, table: Table, told: Mapping[str, Any], problems: list[str]
 ) -> list[Section]:
     """Places the arms beside the grid of fixed weights, where there is one."""
-    folder = view.folder / "grid"
+    folder = view.folder / GRID_FOLDER
     if not (folder / "rows.jsonl").exists():
         return []
     try:
