@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS
-from dser_jax.experiment.conducting import in_folds, train_beside
+from dser_jax.experiment.conducting import in_folds, part_folder, train_beside
 from dser_jax.experiment.flags.settings import make_hparams, prepared_of
 from dser_jax.journal import GRID_FOLDER, SETTINGS_FOLDER, Row, read_manifest
 from dser_jax.plan import (
@@ -86,7 +86,8 @@ class Setting(NamedTuple):
 def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], dict[str, Any]]:
     """Lets each arm try its settings, and trains the grid; returns what is to be trained anew.
 
-    The tries lie in `OUT/settings`, the grid in `OUT/grid`; what is there is not trained again.
+    The tries lie in `OUT/settings`, the grid in `OUT/grid`, or in the folder of the part; what is
+    there is not trained again.
 
     Args:
       args: Flags of an experiment, and `arms`, `settings`, `tries`, `grid_seeds`, `margin`.
@@ -104,7 +105,7 @@ def chosen_arms(args: argparse.Namespace, config: Config) -> tuple[list[Group], 
         raise DserError(f"--tries is {args.tries}; expected {FIRST_NEW} at most")
     if not args.seeds:
         raise DserError("--seeds 0: arms are held against each other over seeds; expected some")
-    out = Path(args.out)
+    out = part_folder(args.out, args.part)
     _check_same(out, args)
     usual = make_hparams(args, no_weights())
     prepared = prepared_of(args)

@@ -132,7 +132,7 @@ def test_settings_and_grid_are_of_the_folds_that_the_arms_are_of(monkeypatch):
         return [replace(g, config=replace(g.config, split=s)) for g in groups for s in split]
 
     def train_beside(args, groups, folder):
-        trained.append(folder.name)
+        trained.append(str(folder))
         split.append({group.config.split for group in groups})
         return rows(all_arms(args.arms), args.settings, lambda name, attr: 0.5)
 
@@ -142,9 +142,13 @@ def test_settings_and_grid_are_of_the_folds_that_the_arms_are_of(monkeypatch):
     monkeypatch.setattr(arms_file, "make_hparams", lambda args, weights: HParams())
     numbers = {"settings": 2, "tries": 2, "seeds": 3, "grid_seeds": 1, "margin": 0.01}
     asked = {"arms": ["equal weights", "dwa"], "split": ("fold:1/2", "fold:2/2"), "out": "out"}
-    arms_file.chosen_arms(Namespace(**numbers, **asked, learning_rate=1e-3), CONFIG)
-    assert trained == ["settings", "grid"]
+    args = Namespace(**numbers, **asked, learning_rate=1e-3, part=None)
+    arms_file.chosen_arms(args, CONFIG)
+    assert trained == ["out/settings", "out/grid"]
     assert split == [{"fold:1/2", "fold:2/2"}] * 2
+    args.part = (1, 2)  # `dser merge` takes them from there, as other parts may be elsewhere.
+    arms_file.chosen_arms(args, CONFIG)
+    assert trained[2:] == ["out/part-1-of-2/settings", "out/part-1-of-2/grid"]
 
 
 def test_what_arms_were_chosen_from_is_no_longer_to_be_changed(tmp_path, monkeypatch):
@@ -152,6 +156,7 @@ def test_what_arms_were_chosen_from_is_no_longer_to_be_changed(tmp_path, monkeyp
     known = {"arms": {"settings": 4, "tries": 2}}
     monkeypatch.setattr(arms_file, "read_manifest", lambda out: known if out == tmp_path else None)
     given = {"out": str(tmp_path), "margin": 0.01, "seeds": 3, "tries": 2, "settings": 8}
+    given |= {"part": None}
     with pytest.raises(DserError, match="chosen with --settings 4, and not 8; choose another"):
         arms_file.chosen_arms(Namespace(**given, learning_rate=1e-3), CONFIG)
 
