@@ -91,9 +91,10 @@ test-portable: $(VENV)/.test$(EXTRA)
 	XLA_FLAGS=--xla_cpu_max_isa=SSE4_2 $(PYTEST) -m compiles
 	taskset -c 0 $(PYTEST)
 
-# BENCH_PYTHON=python3 takes an environment that is there, with what the extra `test` installs.
+# BENCH_PYTHON=python3 takes an environment that is there, of which only pytest-xdist and the core's
+# dependencies are needed: types are checked elsewhere, and other frameworks where they are installed.
 test-gpu: $(if $(BENCH_PYTHON),,$(VENV)/.test$(EXTRA))
-	$(or $(BENCH_PYTHON),$(BIN)/python) -m pytest -m device --device $(DEVICE) -n 4 --dist loadfile
+	$(or $(BENCH_PYTHON),$(BIN)/python) -m pytest -o addopts=-ra -m device --device $(DEVICE) -n 4 --dist loadfile
 
 lint: $(VENV)/.test$(EXTRA)
 	$(BIN)/ruff check .

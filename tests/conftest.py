@@ -176,6 +176,13 @@ def pytest_configure(config):
     jax.config.update("jax_default_matmul_precision", "highest")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Leaves files alone that are not for a device: there need be nothing of what they import."""
+    name = collection_path.stem.removeprefix("test_")
+    apart = collection_path.suffix == ".py" and name not in DEVICE
+    return True if apart and config.getoption("device") is not None else None
+
+
 def pytest_collection_modifyitems(items):
     """Puts the files that take long before the others, and marks those that compile."""
     for item in items:
