@@ -75,7 +75,7 @@ for word in ("all-reduce", "all-gather", "all-to-all", "collective-permute"):
 class Asked(Exception):
     pass
 
-def ask(run, data, lanes, devices):
+def ask(run, data, lanes, devices, schedule):
     raise Asked(lanes, len(devices))
 
 engine.compile_program = ask

@@ -46,9 +46,9 @@ def sweep(request, tmp_path, monkeypatch) -> Sweep:
     """Trains three runs in two lanes, with a checkpoint at each turn; compiles no program twice."""
     make = engine.compile_program
 
-    def compile_once(run, data, lanes, devices):
+    def compile_once(run, data, lanes, *rest):
         if lanes not in PROGRAMS:
-            PROGRAMS[lanes] = make(run, data, lanes, devices)
+            PROGRAMS[lanes] = make(run, data, lanes, *rest)
         return PROGRAMS[lanes]
 
     monkeypatch.setattr(engine, "compile_program", compile_once)
