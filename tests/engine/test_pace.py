@@ -199,7 +199,7 @@ def test_a_damaged_memory_costs_another_measurement(accelerator):
     assert all(type(rate) is float and rate > 0 for rate in kept)
 
 
-def test_other_settings_shapes_and_devices_are_measured_apart():
+def test_other_settings_shapes_and_devices_are_measured_apart(monkeypatch):
     device = jax.local_devices()[0]
     wide = dataclasses.replace(SPEECH, units=SPEECH.units * 2)
     longer = DATASET.data._replace(tokens=np.zeros((61, 9), np.int32))
@@ -207,6 +207,8 @@ def test_other_settings_shapes_and_devices_are_measured_apart():
     assert len(names | {identity(SPEECH, longer, device)}) == 3
     fewer = DATASET.data._replace(acoustic=DATASET.data.acoustic[:5])
     assert identity(SPEECH, fewer, device) in names
+    monkeypatch.setenv("DSER_RECURRENCE", "rows")
+    assert identity(SPEECH, DATASET.data, device) not in names
 
 
 def test_a_program_that_needs_more_than_is_free_is_compiled_for_fewer_lanes(

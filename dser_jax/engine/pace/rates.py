@@ -21,7 +21,7 @@ from dser_jax.config import Config
 from dser_jax.data import Data
 from dser_jax.engine.program import Epoch, compile_epoch, send
 from dser_jax.engine.sizing import out_of_memory
-from dser_jax.models import RULE
+from dser_jax.models import RULE, named_by_user
 from dser_jax.plan import stack_hparams
 from dser_jax.system import last_line, loop_options, recall, remember
 from dser_jax.training import HParams, Run
@@ -105,11 +105,14 @@ def few_rows(data: Data, batch: int) -> Data:
 
 
 def identity(config: Config, data: Data, device: jax.Device) -> str:
-    """Names what rates are measured of: settings, widths and lengths, jaxlib, device."""
+    """Names what rates are measured of: settings, widths and lengths, jaxlib, device.
+
+    A schedule that the user names is one of the settings: what is called the rule's is that one's.
+    """
     arrays = (data.acoustic, data.tokens, data.word_vectors, data.text, data.turns, data.before)
     shapes = [None if each is None else each.shape[1:] for each in arrays]
     settings = config.to_json() | {"split": None}  # Folds are of the same widths.
-    described = json.dumps([settings, shapes], sort_keys=True)
+    described = json.dumps([settings, shapes, named_by_user()], sort_keys=True)
     program = hashlib.sha256(described.encode()).hexdigest()[:16]
     return f"jaxlib {metadata.version('jaxlib')}, {device.device_kind}, program {program}"
 
