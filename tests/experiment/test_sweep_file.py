@@ -39,8 +39,9 @@ def test_a_sweep_keeps_its_flags_and_they_plan_the_same_runs(data, tmp_path, mon
     assert kept["grid"] == ["learning_rate=0.1,0.2", "patience=3:5:1"]
     assert kept["no-baselines"] is True
     assert (kept["size"], kept["units"], kept["seeds"]) == ("paper", 3, 1)
-    assert (kept["vectors"], kept["optimizer"]) == ("we", "rmsprop")  # By default.
-    assert not {"out", "fusion", "learning-rate", "extend", "mix-layers"} & set(kept)
+    usual = kept["usual"]
+    assert (usual["vectors"], usual["optimizer"]) == ("we", "rmsprop")
+    assert not {"out", "fusion", "learning-rate", "extend", "mix-layers"} & {*kept, *usual}
     assert "\n# fusion = [64, 32]\n" in file.read_text("utf-8")
     again = planned(monkeypatch, ["sweep", "--config", str(file), "--out", str(tmp_path / "next")])
     journal = read_journal(tmp_path / "first").manifest
@@ -200,11 +201,12 @@ def test_the_file_of_an_experiment_names_its_command_and_an_older_one_is_kept(tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep-1.toml", "sweep.toml"]
     text = flags_text(args)
     assert f"#   {parser.prog} --config sweep.toml --out DIR\n" in text
-    asked = tomllib.loads(text.partition("\n\n")[0])
-    assert asked == {"data": "d", "size": "paper", "seeds": 3}
+    kept = tomllib.loads(text)
+    assert kept.pop("usual")["max-epochs"] == 50
+    assert kept == {"data": "d", "size": "paper", "seeds": 3}
     assert "\n# batch-size = 8\n" in text
-    older = (tmp_path / "sweep-1.toml").read_text("utf-8")
-    assert "\nseeds = 20\n" in older.partition("# Not asked for, and hence:")[2]
+    older = tomllib.loads((tmp_path / "sweep-1.toml").read_text("utf-8"))
+    assert older["usual"]["seeds"] == 20
 
 
 def test_a_file_gives_the_same_where_defaults_have_become_others(tmp_path):
@@ -222,6 +224,43 @@ def test_a_file_gives_the_same_where_defaults_have_become_others(tmp_path):
     assert (again.trials, now) == (48, was)
     _, other = experiment(96, *config, "--layers", "4", "--size", "small", **later)
     assert (other.layers, other.units, other.optimizer) == (4, 16, "rmsprop")
+    text = (tmp_path / "sweep.toml").read_text("utf-8")
+    assert flags_text(again) == text  # Nobody has asked for more.
+    # What is no flag any more, or of this command, asked for nothing then.
+    (tmp_path / "sweep.toml").write_text(text.replace("[usual]", "[usual]\npoints = 11"))
+    assert experiment(96, *config, **later)[1] == was
+
+
+def test_what_was_usual_is_read_as_any_flag(tmp_path, capsys):
+    file = tmp_path / "mine.toml"
+    given = ["sweep", "--config", str(file), "--data", "d", "--out", "o"]
+    for line, message in (
+        ("[usual]\nlayers = 'many'", ":2: --layers: 'many': expected a whole number"),
+        ("[usual]\n[usual.layers]\na = 1", "[layers]: a table; expected flags alone"),
+        ("usual = 3", ": usual = 3; expected a table, [usual]"),
+    ):
+        file.write_text(line)
+        assert message in fails(capsys, given)
+
+
+def test_a_flag_that_is_off_is_off_whatever_an_experiment_has_by_default(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("skip-missing = false\n")
+    parser = make_parser("An experiment.")
+    parser.set_defaults(skip_missing=True)
+    where = ["--data", "d", "--out", "o", "--size", "paper"]
+    assert parser.parse_args(where).skip_missing is True
+    assert parser.parse_args([*where, "--config", str(file)]).skip_missing is False
+
+
+def test_one_value_of_several_may_begin_with_a_sign(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('features = ["-0.1,0.5"]\n')
+    parser = make_parser("An experiment.")
+    parser.add_argument("--numbers", nargs="+")
+    file.write_text('numbers = ["-0.1,0.5"]\n')
+    where = ["--data", "d", "--out", "o", "--size", "paper", "--config", str(file)]
+    assert parser.parse_args(where).numbers == ["-0.1,0.5"]
 
 
 def test_a_folder_keeps_the_size_of_its_file(data, tmp_path, monkeypatch, capsys):

@@ -72,8 +72,9 @@ class Parser(argparse.ArgumentParser):
         """
         args = list(sys.argv[1:] if args is None else args)
         self._refuse_unknown(args)
-        filed = self._filed(args)
+        filed, usual = self._filed(args)
         flags = flags_of(self)
+        self.set_defaults(**{flags[name].dest: value for name, value in usual.items()})
         values = {flags[name].dest: each.value for name, each in filed.items()}
         demanded = [a for a in self._actions if a.required and a.dest in values]
         for action in demanded:
@@ -95,17 +96,17 @@ class Parser(argparse.ArgumentParser):
             namespace.filed = {name: filed[name].place for name in taken}
         return namespace, rest
 
-    def _filed(self, args: Sequence[str]) -> dict[str, Filed]:
-        """Returns the flags in the file that `--config` names, if it is there."""
+    def _filed(self, args: Sequence[str]) -> tuple[dict[str, Filed], dict[str, Any]]:
+        """Returns what `read_flags` finds in the file that `--config` names, if it is there."""
         if "--config" not in self._option_string_actions:
-            return {}
+            return {}, {}
         only = argparse.ArgumentParser(add_help=False, exit_on_error=False, allow_abbrev=False)
         only.add_argument("--config")
         try:
             path = only.parse_known_args(args)[0].config
-            return {} if path is None else read_flags(path, self)
+            return ({}, {}) if path is None else read_flags(path, self)
         except argparse.ArgumentError:  # It has no value, which is said when all are parsed.
-            return {}
+            return {}, {}
         except DserError as error:
             self.exit(2, f"dser: {printable(str(error))}\n")
 

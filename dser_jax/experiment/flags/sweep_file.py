@@ -6,6 +6,7 @@ import argparse
 import copy
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,9 @@ from dser_jax.system import DataError, meant, unread, write_text
 
 FILE = "sweep.toml"
 """What it is called in the folder of a sweep."""
+
+USUAL = "usual"
+"""The table of what was so by default."""
 
 OWN = frozenset(("out", "config", "extend", "retry-failed", "part", "ray", "save-every", "yes"))
 """Flags that say where and how one call goes about it, and not what is trained."""
@@ -49,11 +53,14 @@ def flags_of(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
     }
 
 
-def read_flags(path: str | Path, parser: argparse.ArgumentParser) -> dict[str, Filed]:
+def read_flags(
+    path: str | Path, parser: argparse.ArgumentParser
+) -> tuple[dict[str, Filed], dict[str, Any]]:
     """Reads flags from a file.
 
     Returns:
-      Their values by their names without dashes, which `flags_of` has.
+      Their values by their names without dashes, which `flags_of` has; and of `USUAL` the values
+      that are to be the defaults. What stands only there and is no flag asks for nothing.
 
     Raises:
       DataError: There is no such file, it is not TOML, or a flag is unknown, given twice, or has no
@@ -62,27 +69,36 @@ def read_flags(path: str | Path, parser: argparse.ArgumentParser) -> dict[str, F
     flags = flags_of(parser)
     found: dict[str, Filed] = {}
     text, values = _load(path)
+    usual = values.pop(USUAL, {})
+    if not isinstance(usual, dict):
+        raise DataError(f"{USUAL} = {usual!r}; expected a table, [{USUAL}]", file=path)
     for key, value in values.items():
-        name = key.replace("_", "-")
-        place = find_place(text, str(path), key, value)
-        if isinstance(value, dict):
-            raise DataError(
-                f"[{key}]: a table; expected flags alone, each on a line as NAME = VALUE, with no "
-                "line in brackets before them",
-                file=path,
-                line=place.line,
-            )
-        if name not in flags:
-            problem = f"there is no flag --{name}{meant(name, flags)}"
-            raise DataError(problem, file=path, line=place.line)
+        name, filed = key.replace("_", "-"), _read(path, text, flags, key, value)
         if name in found:
             problem = f"--{name} is there twice: line {found[name].place.line} has it, too"
-            raise DataError(problem, file=path, line=place.line)
-        try:
-            found[name] = Filed(_parsed(flags[name], value), place)
-        except argparse.ArgumentError as error:
-            raise DataError(f"--{name}: {error.message}", file=path, line=place.line) from None
-    return found
+            raise DataError(problem, file=path, line=filed.place.line)
+        found[name] = filed
+    known = {key: value for key, value in usual.items() if key in flags and key not in found}
+    return found, {key: _read(path, text, flags, key, value)[0] for key, value in known.items()}
+
+
+def _read(path: str | Path, text: str, flags: Mapping[str, Any], key: str, value: Any) -> Filed:
+    """Reads a flag of a file."""
+    name, place = key.replace("_", "-"), find_place(text, str(path), key, value)
+    if isinstance(value, dict):
+        raise DataError(
+            f"[{key}]: a table; expected flags alone, each on a line as NAME = VALUE, with no "
+            "line in brackets before them",
+            file=path,
+            line=place.line,
+        )
+    if name not in flags:
+        problem = f"there is no flag --{name}{meant(name, flags)}"
+        raise DataError(problem, file=path, line=place.line)
+    try:
+        return Filed(_parsed(flags[name], value), place)
+    except argparse.ArgumentError as error:
+        raise DataError(f"--{name}: {error.message}", file=path, line=place.line) from None
 
 
 def read_size(out: Path) -> str | None:
@@ -139,7 +155,7 @@ def _parsed(action: argparse.Action, value: Any) -> Any:
     if action.nargs == 0:
         if not isinstance(value, bool):
             raise argparse.ArgumentError(None, f"found {value!r}; expected true or false")
-        words = [flag] if value else []
+        return action.const if value else not action.const
     else:
         items = value if isinstance(value, list) else [value]
         for item in items:
@@ -151,6 +167,8 @@ def _parsed(action: argparse.Action, value: Any) -> Any:
             if isinstance(value, list):
                 raise argparse.ArgumentError(None, f"found {value!r}; expected one value")
             words = [f"{flag}={value}"]
+        elif len(items) == 1:
+            words = [f"{flag}={items[0]}"]
         else:
             words = [flag, *map(str, items)]
     one = _OneFlag(add_help=False, exit_on_error=False)
@@ -175,25 +193,26 @@ def write_flags(args: argparse.Namespace) -> None:
 
 
 def flags_text(args: argparse.Namespace) -> str:
-    """Writes the flags as TOML: those that were given, then those that are as they are by default.
+    """Writes the flags as TOML: those that were asked for, and below what was so by default.
 
-    So another version, whose defaults may be others, repeats the same. What the size decided stands
-    there as comments: another size decides otherwise.
+    That is read as defaults, for those of another version may be others. What the size decided
+    stands there as comments: another size decides otherwise.
 
     Args:
       args: As `add_arguments` has them, the size settled.
     """
     asked, given, usual, sized = asked_flags(args), [], [], []
     for name, action in flags_of(args.parser).items():
-        value = getattr(args, action.dest)
-        value = (value == action.const or None) if action.nargs == 0 else value
-        if name in _UNWRITTEN or value in (None, [], ""):
+        value = name in asked if action.nargs == 0 else getattr(args, action.dest)
+        if name in _UNWRITTEN or value in (None, [], "", False):
             continue
         line = f"{name} = {_toml(value)}"
         if action.dest in args.from_size:
             sized.append(f"# {line}")
         else:
             (given if name in asked else usual).append(line)
+    if getattr(args, "best_of", None):  # Settings are those of the search.
+        usual = sized = []
     return "\n".join(
         [
             f"# What was asked for, with dser_jax {__version__}. The same in another folder:",
@@ -201,9 +220,8 @@ def flags_text(args: argparse.Namespace) -> str:
             "# Flags beside it win over it: --data DIR names another place of the data.",
             *given,
             "",
-            "# Not asked for, and hence:",
-            *usual,
-            "",
+            *(["# So by default then, and hence when this is repeated:"] if usual else []),
+            *([f"[{USUAL}]", *usual, ""] if usual else []),
             *(["# Of this size:", *sized, ""] if sized else []),
         ]
     )
