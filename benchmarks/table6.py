@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from common import MadeUp, as_dataset, compile_lanes, paper_config, table
-from programs import Side
+from programs import Side, environment
 from record import Record
 from sizes import parse
 
@@ -108,8 +108,9 @@ def chosen(side: Side, runs: int) -> Side:
         return side
     dataset, here = as_dataset(side.data.make(), side.config), tuple(jax.local_devices())
     hooks = Hooks(notice=lambda text: print(text, flush=True))
-    lanes = set_out(dataset, side.config, runs, here, measure=True, hooks=hooks).lanes
-    return dataclasses.replace(side, lanes=lanes)
+    setting = set_out(dataset, side.config, runs, here, measure=True, hooks=hooks)
+    named = (("DSER_RECURRENCE", setting.schedule),) if setting.schedule != "rule" else ()
+    return dataclasses.replace(side, lanes=setting.lanes, under=named)
 
 
 def train(side: Side, runs, program) -> float:
@@ -130,7 +131,8 @@ def by_the_clock(side: Side, runs, alone: int) -> Iterator[dict[str, Any]]:
     """Trains all runs in lanes, and some of them one after the other where any are to be."""
     start = time.perf_counter()
     side = chosen(side, len(runs))
-    many, _ = compile_lanes(side.config, side.data.make(), side.lanes)
+    with environment(dict(side.under)):
+        many, _ = compile_lanes(side.config, side.data.make(), side.lanes)
     row = {"runs": len(runs), "lanes": side.lanes, "program_seconds": time.perf_counter() - start}
     if not alone:
         yield {**row, "lanes_seconds": train(side, runs, many)}

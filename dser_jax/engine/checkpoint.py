@@ -179,6 +179,10 @@ class Checkpoints:
                 self._say(f"{path}: left out, as {difference}")
         return None
 
+    def any(self) -> bool:
+        """Returns whether there are lanes to take up again."""
+        return bool(self._whole())
+
     def clear(self) -> None:
         """Removes the folder, when a sweep has finished; what is being saved is waited for."""
         self._join()

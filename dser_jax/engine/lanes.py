@@ -20,7 +20,7 @@ from dser_jax.config import Config
 from dser_jax.data import Dataset
 from dser_jax.engine.checkpoint import Checkpoints
 from dser_jax.engine.pace.ordering import Setting
-from dser_jax.engine.pace.setting import set_out
+from dser_jax.engine.pace.setting import USUAL, set_out
 from dser_jax.engine.parking import Parking
 from dser_jax.engine.program import Flags, Program, compile_program, send
 from dser_jax.engine.progress import Tick
@@ -66,7 +66,7 @@ def train_runs(
       count: How many runs there will be, where `runs` is not a list; no lanes beyond it.
       lanes: Runs at a time; by default what memory holds, and where `measure` what is fast.
       at_most: Lanes that memory is known to hold, or that were measured.
-      schedule: What recurrences follow (`models/schedules.py`); by default what is fast.
+      schedule: What recurrences follow (`models/schedules.py`).
       devices: Where to train; by default all devices of this process.
       keep_weights: Whether outcomes carry the weights of their best epoch.
       checkpoints: Where lanes in flight are kept, and taken up again.
@@ -76,7 +76,7 @@ def train_runs(
       program: A program to use again; it must have been compiled for the same data and settings.
       stream: Whether acoustic features stay on the host, from which each batch is taken; by
         default where they do not fit beside a lane.
-      measure: Whether an accelerator is tried for what is fast (`pace/`).
+      measure: Whether an accelerator is tried for what is fast (`pace/`); else the rule holds.
 
     Raises:
       DserError: `lanes` is below 1, or one lane does not fit in memory.
@@ -86,12 +86,14 @@ def train_runs(
     count = len(runs) if isinstance(runs, list) else count
     if count == 0:
         return
+    patient = [int(s.hparams.patience) for _, s in runs] if isinstance(runs, list) else []
     devices, hooks = tuple(devices or jax.local_devices()), hooks or Hooks()
     setting = set_out(
         *(dataset, config, count, devices),
         lanes=lanes if program is None else program.lanes,
         at_most=at_most,
         schedule=schedule,
+        patience=min(patient, default=USUAL),
         stream=stream if program is None else bool(stream),
         measure=measure and program is None,
         hooks=hooks,

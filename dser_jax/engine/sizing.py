@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -108,14 +109,17 @@ def lanes_with_room(program: Program, device: jax.Device) -> int:
     """
     if is_processor(device) or (free := free_bytes(device)) is None:
         return program.lanes
-    share, need = program.lanes // program.devices, getattr(program.advance, "memory_analysis")()  # noqa: B009
-    if need is None:
+    share, need = program.lanes // program.devices, needed_bytes(program.advance)
+    if need is None or need <= SHARE * free:
         return program.lanes
-    a_lane = (need.temp_size_in_bytes + need.output_size_in_bytes) / share
-    if share * a_lane <= SHARE * free:
-        return program.lanes
-    fits = max(1, int(SHARE * free / a_lane))
+    fits = max(1, int(SHARE * free * share / need))
     return program.devices * bucket(fits, fits)
+
+
+def needed_bytes(advance: Any) -> int | None:
+    """Returns what a compiled epoch needs on a device beside the data; None if it does not tell."""
+    need = advance.memory_analysis()
+    return need and need.temp_size_in_bytes + need.output_size_in_bytes
 
 
 def temporary_bytes(run: Run, data: Data, lanes: int) -> int:

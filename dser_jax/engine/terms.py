@@ -32,7 +32,7 @@ class Hooks(NamedTuple):
       stop: After each round; a signal's name ends the training, with all lanes saved.
       shrunk: With the number of lanes that memory turned out to hold.
       measured: With the number of lanes that was chosen by a measurement.
-      ordered: With the schedule of recurrences that an accelerator follows, by its name.
+      ordered: With the schedule of recurrences that was measured, or named by the user.
     """
 
     progress: Callable[[Tick], None] = lambda tick: None

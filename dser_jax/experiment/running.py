@@ -27,6 +27,7 @@ from dser_jax.experiment.sizes import Sizes, program_key, this_device
 from dser_jax.experiment.task import make_task
 from dser_jax.experiment.yardsticks import mend_truth, write_baselines, write_truth
 from dser_jax.journal import Journal, JournalView, Row, make_row
+from dser_jax.models import RULE
 from dser_jax.plan import Group, Outcome, Plan, RunSpec
 from dser_jax.search import Decisions, Search, check_count, chosen
 from dser_jax.stats import Baseline, check_baselines, plan_baselines, pool_folds, update_intervals
@@ -227,6 +228,7 @@ def _outcomes(
         return
     key = program_key(config, dataset)
     sizes = Sizes(journal.folder, key, say)
+    checkpoints = Checkpoints(journal.folder / LANES / key, say)
     judge = None
     if isinstance(pending, Decisions):
         judge = pending.judge(np.asarray(~np.isnan(dataset.gold("validation")).all(0)))
@@ -237,9 +239,9 @@ def _outcomes(
         count=len(pending),
         lanes=options.lanes,
         at_most=sizes.lanes(),
-        schedule=sizes.schedule(),
+        schedule=sizes.schedule() or (RULE if checkpoints.any() else None),
         keep_weights=options.keep_weights,
-        checkpoints=Checkpoints(journal.folder / LANES / key, say),
+        checkpoints=checkpoints,
         save_seconds=options.save_seconds,
         judge=judge,
         hooks=hooks._replace(shrunk=sizes.keep, measured=sizes.keep, ordered=sizes.follow),

@@ -28,7 +28,7 @@ class Sizes:
           say: Called with what is amiss, for the user to read.
         """
         self._path, self._key = journal / "lanes.json", f"{program} on {this_device()}"
-        self._steps, self._say = f"steps of {self._key}", say
+        self._steps, self._say, self._said = f"steps of {self._key}", say, set[str]()
 
     def lanes(self) -> int | None:
         """Returns how many; None where nobody has found out."""
@@ -51,14 +51,20 @@ class Sizes:
     def _all(self) -> dict[str, int | str]:
         """Reads the file; where it is damaged, nothing is lost but a hint."""
         try:
-            found = read_sealed(self._path, "how many lanes fit is found out again") or {}
+            lost = "how many lanes fit, and their order of steps, is found out again"
+            found = read_sealed(self._path, lost) or {}
         except DataError as error:
-            self._say(str(error))
+            self._once(str(error))
             return {}
         sound = {key: value for key, value in found.items() if _sound(key, value)}
         if sound != found:
-            self._say(f"{self._path}: what is no number of lanes, nor a schedule, is left out")
+            self._once(f"{self._path}: what is no number of lanes, nor a schedule, is left out")
         return sound
+
+    def _once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._say(text)
 
 
 def _sound(key: str, value: Any) -> bool:

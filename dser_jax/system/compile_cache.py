@@ -99,10 +99,13 @@ def recall(file: str, name: str) -> dict[str, Any] | None:
 
 
 def remember(file: str, name: str, found: Mapping[str, Any]) -> None:
-    """Keeps what was found out; nothing happens where that cannot be written."""
+    """Adds to what was found out; nothing happens where that cannot be written."""
     with contextlib.suppress(OSError, RuntimeError):
         path = _beside(file)
-        write_sealed(path, {**_read(path), name: dict(found)})
+        known = _read(path)
+        before = known.get(name)
+        both = {**(before if isinstance(before, dict) else {}), **found}
+        write_sealed(path, {**known, name: both})
 
 
 def _is_off() -> bool:

@@ -4,7 +4,6 @@ import dataclasses
 import re
 
 import jax
-import numpy as np
 import pytest
 from laned import DATASET, assert_same, hparams
 from tiny import CONFIG, DENSE
@@ -18,6 +17,7 @@ from dser_jax.engine.pace.setting import compile_ahead
 from dser_jax.engine.program import compile_epoch
 from dser_jax.engine.terms import Hooks
 from dser_jax.models.schedules import RULE, SCHEDULES, VARIABLE
+from dser_jax.plan import tree_bytes
 from dser_jax.plan.runs import RunSpec
 from dser_jax.system import remember
 from dser_jax.training.run import make_run
@@ -53,27 +53,36 @@ def rates_of(table, asked=None):
 )
 def test_what_is_clearly_faster_than_the_rule_is_followed(table, chosen, reason):
     found = fastest(20, OTHERS, rates_of(dict(zip([RULE, *OTHERS], table, strict=True))))
-    assert found == (chosen, f"{reason} steps a second")
+    assert found.schedule == chosen
+    assert found.reason.startswith(f"{reason} steps a second")
+    assert found.reason.count("; by") == table.count(NONE)
+    if table[1] == NONE:
+        assert "steps a second; by 'lean' 20 lanes have no room" in found.reason
 
 
 def test_where_the_rule_has_no_room_its_lanes_are_made_fewer_by_it():
-    found = fastest(20, OTHERS, rates_of({RULE: NONE, "lean": 1.0, "rows": 2.0}))
-    assert found == (RULE, "20 lanes have no room")
+    assert fastest(20, OTHERS, rates_of({RULE: NONE, "lean": 1.0, "rows": 2.0})) == (RULE, "")
 
 
 def test_a_sweep_is_long_by_what_was_measured_or_else_by_a_guess():
-    rows, runs = len(DATASET.data.train), 7
-    config = dataclasses.replace(CONFIG, batch_size=1, max_epochs=50)
-    assert not is_long(config, DATASET.data, runs, 2)
-    many = DATASET.data._replace(train=np.zeros(1800, np.int32))  # 10 epochs of them, by patience
-    assert is_long(config, many, 2, 2)
-    assert is_long(config, many, None, 2)
-    assert not is_long(dataclasses.replace(config, max_epochs=9), many, 2, 2)
-    assert not is_long(dataclasses.replace(config, batch_size=2), many, 2, 2)
-    assert is_long(dataclasses.replace(config, batch_size=2), many, 3, 2)
-    steps = 10 * rows * runs
-    assert is_long(config, DATASET.data, runs, 2, steps / 180)
-    assert not is_long(config, DATASET.data, runs, 2, steps / 179)
+    assert is_long(18_000, 2, 2)
+    assert is_long(18_000, None, 2)
+    assert not is_long(17_999, 2, 2)
+    assert not is_long(9_000, 2, 2)
+    assert is_long(9_000, 3, 2)
+    assert is_long(900, 7, 2, 900 * 7 / 180)
+    assert not is_long(900, 7, 2, 900 * 7 / 179)
+
+
+def test_the_steps_of_a_run_are_those_that_its_patience_is_sure_of(monkeypatch):
+    asked = []
+    monkeypatch.setattr(ordering, "is_long", lambda steps, *_: asked.append(steps))
+    config = dataclasses.replace(CONFIG, batch_size=7, max_epochs=50)
+    given = Setting(make(config), DATASET.data, 4, tuple(jax.local_devices()), RULE)
+    batches = -(-len(DATASET.data.train) // 7)
+    for patience, epochs in ((2, 2), (60, 50)):
+        assert decide(given, config, 2, patience, {}, None) == (RULE, "")
+        assert asked.pop() == epochs * batches
 
 
 def test_there_is_something_to_choose_where_something_recurs(monkeypatch):
@@ -105,12 +114,13 @@ def test_what_is_known_decides_and_what_is_not_is_measured_where_it_is_worth_it(
     other = given._replace(lanes=6)
 
     def settle(setting, known, measure=None):
-        order = decide(setting, CONFIG, 2, known, measure)
+        order = decide(setting, CONFIG, 2, 10, known, measure)
         return order and order.schedule
 
     assert settle(given, {}, rates_of({})) == RULE  # too short
     assert settle(given, {Timed(2, RULE): 1.0}, rates_of({})) == RULE
     assert settle(given, known) == "lean"
+    assert settle(given, {Timed(2, RULE): 1.0, Timed(2, "rows"): 2.0}) == "rows"
     assert settle(other, known) == RULE
     monkeypatch.setattr(ordering, "LONG", 0)
     assert settle(given, known) == "lean"
@@ -172,12 +182,28 @@ def test_nothing_is_timed_without_need(accelerator, monkeypatch):
     assert train(measure=False)[1:] == ([], [])
     with monkeypatch.context() as short:
         short.setattr(ordering, "LONG", 10**9)
-        assert train()[1:] == ([], [RULE])
+        assert train()[1:] == ([], [])
     with monkeypatch.context() as named:
         named.setenv(VARIABLE, "lean")
-        assert train()[1:] == ([], [RULE])
+        assert train()[1:] == ([], ["lean"])  # followed, hence kept
+        assert train(schedule="rows")[1:] == ([], ["lean"])
     monkeypatch.setenv("DSER_NO_COMPILE_CACHE", "1")  # nothing would be remembered
     assert train()[1:] == ([], [])
+
+
+def test_what_leaves_no_room_for_the_data_is_not_timed(accelerator, monkeypatch):
+    few = rates.few_rows(DATASET.data, CONFIG.batch_size)
+    needs = {
+        name: sizing.needed_bytes(compile_epoch(make(CONFIG), few, 2, name).advance)
+        for name in (RULE, "rows")
+    }
+    assert needs["rows"] != needs[RULE]
+    least = min(needs, key=lambda name: needs[name])
+    room = (min(needs.values()) + tree_bytes(DATASET.data) + 64) / sizing.SHARE
+    monkeypatch.setattr(rates, "free_bytes", lambda device: room)
+    measure = rates.measured(make(CONFIG), CONFIG, DATASET.data, "name")
+    found = dict(zip(needs, measure([Timed(2, name) for name in needs]), strict=True))
+    assert {name for name, rate in found.items() if rate == NONE} == needs.keys() - {least}
 
 
 def test_what_is_to_be_timed_is_not_compiled_ahead(accelerator, monkeypatch):

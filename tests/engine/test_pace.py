@@ -194,9 +194,7 @@ def test_a_damaged_memory_costs_another_measurement(accelerator):
     remember(MEMORY, name, damaged)
     assert remembered(name) == {}
     train(12, accelerator)
-    kept = recall(MEMORY, name).values()
-    assert len(kept) > 1
-    assert all(type(rate) is float and rate > 0 for rate in kept)
+    assert {Timed(2), Timed(4)} <= remembered(name).keys()
 
 
 def test_other_settings_shapes_and_devices_are_measured_apart(monkeypatch):

@@ -45,11 +45,11 @@ def test_a_damaged_file_costs_nothing_but_the_hint(tmp_path, text):
 
 def test_what_is_no_number_of_lanes_is_left_out(tmp_path):
     said: list[str] = []
-    sizes = Sizes(tmp_path, "one", said.append)
     for wrong in (True, 0, -3, 2.5, "8", [], {}):
+        sizes = Sizes(tmp_path, "one", said.append)
         write_sealed(tmp_path / "lanes.json", {f"one on {this_device()}": wrong})
-        assert sizes.lanes() is None
-    assert len(said) == 7
+        assert (sizes.lanes(), sizes.schedule()) == (None, None)
+    assert len(said) == 7  # once each
 
 
 def test_a_resumed_sweep_keeps_the_lanes_that_were_measured_for_it(tmp_path, monkeypatch, capsys):
@@ -63,7 +63,7 @@ def test_a_resumed_sweep_keeps_the_lanes_that_were_measured_for_it(tmp_path, mon
         next(rows)
     assert "4 lanes on each device: 8 were no faster than 4" in capsys.readouterr().err
     kept = read_sealed(tmp_path / "out" / "lanes.json")
-    assert list(kept.values()) == [4, "rule"]
+    assert list(kept.values()) == [4]
     monkeypatch.setattr(setting, "double", lambda *_: pytest.fail("measured again"))
     ticks = []
     progress = "dser_jax.engine.progress.SweepProgress.__call__"
@@ -93,6 +93,20 @@ def test_a_resumed_sweep_keeps_the_order_of_steps_that_was_measured_for_it(tmp_p
     assert len(list(train_groups(data, tmp_path / "out", [group], options))) == 2
     assert followed == ["rows", "rows"]
     assert not decided  # once, and not again
+
+
+def test_lanes_in_flight_go_on_as_they_began(tmp_path, monkeypatch):
+    for module in (sizing, setting):  # The processor poses as an accelerator.
+        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    monkeypatch.setattr(setting, "decide", lambda *_: pytest.fail("another order would follow"))
+    data, group = prepare_sixty(tmp_path), Group(CONFIG, paired_runs({"one": HParams()}, range(3)))
+    options = Options(baselines=False, lanes=2)
+    monkeypatch.setenv("DSER_NO_COMPILE_CACHE", "1")  # Nothing is measured, nor kept.
+    with closing(train_groups(data, tmp_path / "out", [group], options)) as rows:
+        next(rows)
+    assert not (tmp_path / "out" / "lanes.json").exists()
+    monkeypatch.delenv("DSER_NO_COMPILE_CACHE")
+    assert len(list(train_groups(data, tmp_path / "out", [group], options))) == 2
 
 
 @pytest.mark.parametrize("schedule", ["row", "", 3, True, [], {}, None])

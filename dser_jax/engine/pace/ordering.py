@@ -47,6 +47,7 @@ def decide(
     setting: Setting,
     config: Config,
     runs: int | None,
+    patience: int,
     known: Mapping[Timed, float],
     rates: Rates | None,
 ) -> Order | None:
@@ -56,6 +57,7 @@ def decide(
       setting: All but its schedule.
       config: Static settings.
       runs: How many there will be; None where nobody knows.
+      patience: The least of any run.
       known: What was measured before, of one device.
       rates: What measures; None for nobody.
 
@@ -65,32 +67,30 @@ def decide(
     run, data, lanes, devices = setting[:4]
     share = lanes // len(devices)
     rate = max((rate for one, rate in known.items() if one.lanes <= share), default=None)
-    long = is_long(config, data, runs, lanes, rate and len(devices) * rate)
-    if not long and all(one.lanes != share for one in known):
+    epochs = min(patience, config.max_epochs)
+    steps = epochs * -(-len(data.train) // config.batch_size)
+    long = is_long(steps, runs, lanes, rate and len(devices) * rate)
+    if not long and Timed(share) not in known:
         return Order(RULE)
     others = alternatives(run, data)
-    missing = {Timed(share, name) for name in [RULE, *others]} - known.keys()
-    if not others or (missing and not long):
+    if not long:  # What is known is made use of.
+        others = [name for name in others if Timed(share, name) in known]
+    if not others:
         return Order(RULE)
-    if missing and rates is None:
+    if rates is None and any(Timed(share, name) not in known for name in [RULE, *others]):
         return None
     return fastest(share, others, rates or (lambda some: (known[one] for one in some)))
 
 
-def is_long(
-    config: Config, data: Data, runs: int | None, lanes: int, rate: float | None = None
-) -> bool:
+def is_long(steps: int, runs: int | None, lanes: int, rate: float | None = None) -> bool:
     """Returns whether a sweep surely trains so long that other schedules are worth timing.
 
     Args:
-      config: Gives the batch size, and after which epoch a run ends.
-      data: Rows to train on.
+      steps: That each run surely takes.
       runs: How many there will be; None where nobody knows.
       lanes: Runs at a time.
       rate: Steps a second of all lanes, if known.
     """
-    epochs = min(int(HParams().patience), config.max_epochs)
-    steps = epochs * -(-len(data.train) // config.batch_size)
     if rate is None or runs is None:
         return steps * (1 if runs is None else -(-runs // lanes)) * STEP >= LONG
     return steps * runs / rate >= LONG
@@ -124,9 +124,10 @@ def fastest(lanes: int, others: list[str], rates: Rates) -> Order:
     found = dict(zip(names, rates([Timed(lanes, name) for name in names]), strict=True))
     known = {name: rate for name, rate in found.items() if not isinstance(rate, str)}
     if RULE not in known:
-        return Order(RULE, f"{lanes} lanes {found[RULE]}")
+        return Order(RULE)
     best = max(known, key=lambda name: known[name])
-    told = ", ".join(f"{rate:,.0f} by {name!r}" for name, rate in known.items())
     if known[best] < MARGIN * known[RULE]:
         best = RULE
-    return Order(best, f"{told} steps a second")
+    told = ", ".join(f"{rate:,.0f} by {name!r}" for name, rate in known.items())
+    failed = [f"; by {name!r} {lanes} lanes {found[name]}" for name in names if name not in known]
+    return Order(best, f"{told} steps a second{''.join(failed)}")

@@ -20,9 +20,9 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.data import Data
 from dser_jax.engine.program import Epoch, compile_epoch, send
-from dser_jax.engine.sizing import out_of_memory
+from dser_jax.engine.sizing import SHARE, free_bytes, needed_bytes, out_of_memory
 from dser_jax.models import RULE, named_by_user
-from dser_jax.plan import stack_hparams
+from dser_jax.plan import stack_hparams, tree_bytes
 from dser_jax.system import last_line, loop_options, recall, remember
 from dser_jax.training import HParams, Run
 
@@ -71,12 +71,15 @@ def measured(run: Run, config: Config, data: Data, name: str) -> Rates:
                 making = making or _compile(run, few, [one for one in some if one not in known])
                 try:
                     epoch = making[each].result()
+                    if not _has_room(epoch, data):
+                        yield "have no room"
+                        continue
                     known[each] = each.lanes * steps / _seconds(epoch, few, each.lanes)
                 except (jax.errors.JaxRuntimeError, MemoryError) as error:
                     short = out_of_memory(error)
                     yield "have no room" if short else f"failed ({last_line(str(error))})"
                     continue
-                remember(MEMORY, name, {str(one): rate for one, rate in known.items()})
+                remember(MEMORY, name, {str(each): known[each]})
             yield known[each]
 
     return rates
@@ -104,7 +107,7 @@ def few_rows(data: Data, batch: int) -> Data:
     return data._replace(train=data.train[some], validation=data.validation[:EVALUATED])
 
 
-def identity(config: Config, data: Data, device: jax.Device) -> str:
+def identity(config: Config, data: Data, device: jax.Device, stream: bool = False) -> str:
     """Names what rates are measured of: settings, widths and lengths, jaxlib, device.
 
     A schedule that the user names is one of the settings: what is called the rule's is that one's.
@@ -112,7 +115,7 @@ def identity(config: Config, data: Data, device: jax.Device) -> str:
     arrays = (data.acoustic, data.tokens, data.word_vectors, data.text, data.turns, data.before)
     shapes = [None if each is None else each.shape[1:] for each in arrays]
     settings = config.to_json() | {"split": None}  # Folds are of the same widths.
-    described = json.dumps([settings, shapes, named_by_user()], sort_keys=True)
+    described = json.dumps([settings, shapes, named_by_user(), stream], sort_keys=True)
     program = hashlib.sha256(described.encode()).hexdigest()[:16]
     return f"jaxlib {metadata.version('jaxlib')}, {device.device_kind}, program {program}"
 
@@ -123,6 +126,12 @@ def _compile(run: Run, data: Data, some: Sequence[Timed]) -> Mapping[Timed, Futu
     loop_options(device.platform, device.device_kind)  # Tried once, not by each thread.
     with ThreadPoolExecutor(len(some)) as pool:
         return {each: pool.submit(compile_epoch, run, data, *each) for each in some}
+
+
+def _has_room(epoch: Epoch, data: Data) -> bool:
+    """Returns whether a device, empty as yet, has room for an epoch as the engine wants it."""
+    free, need = free_bytes(jax.local_devices()[0]), needed_bytes(epoch.advance)
+    return free is None or need is None or need + tree_bytes(data) <= SHARE * free
 
 
 def _seconds(epoch: Epoch, data: Data, lanes: int) -> float:

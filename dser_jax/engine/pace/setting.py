@@ -21,9 +21,12 @@ from dser_jax.engine.sizing import (
     must_stream,
 )
 from dser_jax.engine.terms import Hooks
-from dser_jax.models import RULE
+from dser_jax.models import RULE, named_by_user
 from dser_jax.system import DserError, nothing_to_lose, recall
-from dser_jax.training import make_run
+from dser_jax.training import HParams, make_run
+
+USUAL = int(HParams().patience)
+"""Patience of runs that nobody knows yet."""
 
 
 def set_out(
@@ -35,6 +38,7 @@ def set_out(
     lanes: int | None = None,
     at_most: int | None = None,
     schedule: str | None = None,
+    patience: int = USUAL,
     stream: bool | None = None,
     measure: bool = False,
     hooks: Hooks | None = None,
@@ -49,7 +53,9 @@ def set_out(
       devices: Those there are.
       lanes: How many the user asks for; None for as many as are good.
       at_most: As `choose_lanes` takes it.
-      schedule: What recurrences are known to follow; None where that is to be decided.
+      schedule: What recurrences are known to follow; None where that is to be decided. What the
+        user names comes before it.
+      patience: The least of any run.
       stream: Whether acoustic features stay on the host; by default where they do not fit.
       measure: Whether to measure on an accelerator how many lanes are fast, and which schedule.
       hooks: Told of what was measured.
@@ -69,7 +75,7 @@ def set_out(
         run = make_run(config, *sizes, from_host(data.acoustic), dataset.layers)
         data = data._replace(acoustic=None)
     devices = affordable(devices, data)
-    name, paces = identity(config, data, devices[0]), list[Pace]()
+    name, paces = identity(config, dataset.data, devices[0], stream), list[Pace]()
     measure = measure and _is_tried(devices, name)
     rates, hooks = measured(run, config, data, name), hooks or Hooks()
 
@@ -87,12 +93,16 @@ def set_out(
     devices = devices[: max(1, min(len(devices), lanes))]
     lanes = -(-lanes // len(devices)) * len(devices)
     setting = Setting(run, data, lanes, devices, schedule or RULE)
-    if measure and schedule is None:
+    if named := named_by_user():
+        setting = setting._replace(schedule=named)
+        hooks.ordered(named)
+    elif measure and schedule is None:
         with nothing_to_lose():
-            order = decide(setting, config, count, remembered(name), rates) or Order(RULE)
+            order = decide(setting, config, count, patience, remembered(name), rates)
+        order = order or Order(RULE)
         if order.reason:
             hooks.notice(f"the steps of LSTMs in the order {order.schedule!r}: {order.reason}")
-        hooks.ordered(order.schedule)
+            hooks.ordered(order.schedule)
         setting = setting._replace(schedule=order.schedule)
     return setting
 
@@ -121,9 +131,10 @@ def compile_ahead(
     given = {"lanes": lanes, "at_most": at_most, "schedule": schedule, "free": free}
     setting = set_out(dataset, config, count, devices, **given)
     run, data, lanes, devices, order = setting
-    name = identity(config, data, devices[0])
+    name = identity(config, dataset.data, devices[0])
     if schedule is None and _is_tried(devices, name):
-        if (decided := decide(setting, config, count, remembered(name), None)) is None:
+        decided = decide(setting, config, count, USUAL, remembered(name), None)
+        if decided is None:
             return False
         order = decided.schedule
     if data.acoustic is not dataset.data.acoustic:
