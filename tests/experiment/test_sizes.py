@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+import numpy as np
 import pytest
 from sixty import prepare_sixty
 from tiny import CONFIG
@@ -99,14 +100,17 @@ def test_lanes_in_flight_go_on_as_they_began(tmp_path, monkeypatch):
     for module in (sizing, setting):  # The processor poses as an accelerator.
         monkeypatch.setattr(module, "is_processor", lambda device: False)
     monkeypatch.setattr(setting, "decide", lambda *_: pytest.fail("another order would follow"))
-    data, group = prepare_sixty(tmp_path), Group(CONFIG, paired_runs({"one": HParams()}, range(3)))
+    short = HParams(patience=np.int32(1), learning_rate=np.float32(0))
+    runs = paired_runs({"short": short, "long": HParams()}, range(2))
+    data, group = prepare_sixty(tmp_path), Group(CONFIG, runs)
     options = Options(baselines=False, lanes=2)
     monkeypatch.setenv("DSER_NO_COMPILE_CACHE", "1")  # Nothing is measured, nor kept.
     with closing(train_groups(data, tmp_path / "out", [group], options)) as rows:
-        next(rows)
+        assert next(rows)["name"] == "short"
+    assert list((tmp_path / "out" / "lanes").glob("*/[0-9]*"))
     assert not (tmp_path / "out" / "lanes.json").exists()
     monkeypatch.delenv("DSER_NO_COMPILE_CACHE")
-    assert len(list(train_groups(data, tmp_path / "out", [group], options))) == 2
+    assert len(list(train_groups(data, tmp_path / "out", [group], options))) == 3
 
 
 @pytest.mark.parametrize("schedule", ["row", "", 3, True, [], {}, None])
