@@ -7,6 +7,7 @@ patience) is in `training.HParams`; a field lives in one of the two.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -236,9 +237,8 @@ class Config:
     @classmethod
     def filled(cls, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns what `to_json` gave, also of earlier versions, with what that leaves out."""
-        usual = {f.name: f.default for f in dataclasses.fields(cls) if "tuple" not in str(f.type)}
         # Before there was a choice, padding was fed to the network under both protocols.
-        return {**usual, "padding": "keras", **values}
+        return {**_usual(), "padding": "keras", **values}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Config:
@@ -256,3 +256,10 @@ class Config:
                 raise DserError(f"{name} is {values.get(name)!r}; expected {kinds[name]}")
         tuples: dict[str, Any] = {name: tuple(values[name]) for name in ("fusion", "taps")}
         return cls(**{**values, **tuples})
+
+
+@functools.cache
+def _usual() -> dict[str, Any]:
+    """Returns the defaults of all settings that may be left out."""
+    fields = dataclasses.fields(Config)
+    return {field.name: field.default for field in fields if "tuple" not in str(field.type)}

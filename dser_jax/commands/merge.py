@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
 
     if len(args.folders) == 1:
         out = args.out or args.folders[0]
-        parts = sorted(args.folders[0].glob("part-*-of-*"))
+        parts = sorted(filter(_begun, args.folders[0].glob("part-*-of-*")))
         if not parts:
             raise DserError(f"{args.folders[0]}: no part-I-of-N in it; `--part I/N` makes them")
     else:
@@ -51,14 +51,28 @@ def run(args: argparse.Namespace) -> None:
     write_report(out)
 
 
-def _take_beside(parts: Sequence[Path], out: Path) -> None:
-    """Copies what parts train before their runs, all of them alike, of the first that has it."""
-    from dser_jax.journal import GRID_FOLDER, SETTINGS_FOLDER
+def _begun(part: Path) -> bool:
+    """Returns whether a part has come to its runs, from what it may train before."""
+    return any((part / name).exists() for name in ("manifest.json", "rows.jsonl"))
 
-    for name in (SETTINGS_FOLDER, GRID_FOLDER):
-        found = [part / name for part in parts if (part / name / "rows.jsonl").exists()]
-        if not found or (out / name).exists():
+
+def _take_beside(parts: Sequence[Path], out: Path) -> None:
+    """Copies the journals of what parts train before their runs, all of them alike.
+
+    Of each the one that has most runs, in the place of one that has a part of these.
+    """
+    names = {path.parent.name for part in parts for path in part.glob("*/rows.jsonl")}
+    for name in sorted(names):
+        found = max((part / name for part in parts), key=lambda journal: len(_runs(journal)))
+        if not _runs(out / name) < _runs(found):
             continue
         with replacing_folder(out / name) as made:
             ignored = shutil.ignore_patterns(".*", "lock*")
-            shutil.copytree(found[0], made, ignore=ignored, dirs_exist_ok=True)
+            shutil.copytree(found, made, ignore=ignored, dirs_exist_ok=True)
+            shutil.rmtree(out / name, ignore_errors=True)
+
+
+def _runs(folder: Path) -> set[str]:
+    from dser_jax.journal import read_journal
+
+    return {row["run"] for row in read_journal(folder).rows} if folder.exists() else set()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dser_jax.config import Config
-from dser_jax.experiment.conducting import train_beside
+from dser_jax.experiment.conducting import part_folder, train_beside
 from dser_jax.experiment.flags.settings import make_hparams
 from dser_jax.journal import Row, read_journal
 from dser_jax.plan import Group, no_weights
@@ -51,7 +51,7 @@ def tune(
     """Searches settings for networks of several widths, and ranks all trials on validation.
 
     A search that is there goes on, and one that has ended is only read. Each lies in
-    `OUT/search-WIDTH`, with a report of its own.
+    `OUT/search-WIDTH`, or in the folder of the part, with a report of its own.
 
     Args:
       args: Flags of an experiment: `--data`, `--out`, and how it is carried out.
@@ -64,7 +64,7 @@ def tune(
       DserError: No trial has ended well, the folder holds another sweep, or the data set cannot be
         used.
     """
-    out = Path(args.out)
+    out = part_folder(args.out, args.part)
     if (out / "rows.jsonl").exists() and not any(out.glob("search-*")):
         raise DserError(f"{out}: holds another sweep; choose another --out")
     found: list[Tuned] = []

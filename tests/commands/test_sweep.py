@@ -220,10 +220,19 @@ def test_parts_of_a_sweep_are_merged_into_what_the_whole_gives(
     assert "part 2 of 2 is done; `dser merge` joins them" in said
     grid = out / "part-2-of-2/grid"  # As `experiments/weightings.py` leaves one in each part.
     shutil.copytree(whole, grid)
+    first = out / "part-1-of-2/grid"  # Another part may have more of it by now.
+    shutil.copytree(whole, first)
+    lines = (whole / "rows.jsonl").read_text().splitlines(keepends=True)
+    (first / "rows.jsonl").write_text("".join(lines[:1]))
+    shutil.copytree(grid, out / "part-3-of-3/search-4")  # That part is not at its runs yet.
     for _ in range(2):
         main(["merge", str(out)])
         assert rows_of(out / "grid") == rows_of(grid)
         assert not (out / "settings").exists()
+        assert not (out / "search-4").exists()
+    (out / "grid/rows.jsonl").write_text("".join(lines[:1]))  # as merged before
+    main(["merge", str(out)])
+    assert rows_of(out / "grid") == rows_of(grid)
     scores = {
         folder: {row["run"]: row["test"]["ccc"]["mean"] for row in rows_of(folder)}
         for folder in (whole, out)

@@ -9,7 +9,7 @@ import pytest
 from tiny import CONFIG
 
 from dser_jax.experiment import arms as arms_file
-from dser_jax.experiment import conducting
+from dser_jax.experiment import conducting, tuning
 from dser_jax.experiment.arms import (
     RANGES,
     RATES,
@@ -149,6 +149,21 @@ def test_settings_and_grid_are_of_the_folds_that_the_arms_are_of(monkeypatch):
     args.part = (1, 2)  # `dser merge` takes them from there, as other parts may be elsewhere.
     arms_file.chosen_arms(args, CONFIG)
     assert trained[2:] == ["out/part-1-of-2/settings", "out/part-1-of-2/grid"]
+
+
+def test_a_part_searches_in_its_own_folder(tmp_path, monkeypatch):
+    folders = []
+
+    def train_beside(args, groups, folder, report):
+        folders.append(folder)
+
+    monkeypatch.setattr(tuning, "train_beside", train_beside)
+    monkeypatch.setattr(tuning, "make_hparams", lambda args, weights: HParams())
+    monkeypatch.setattr(tuning, "read_journal", lambda folder: SimpleNamespace(rows=[]))
+    for part in (None, (2, 3)):
+        with pytest.raises(DserError, match="no trial has ended well"):
+            tuning.tune(Namespace(out=str(tmp_path), part=part), CONFIG, [4], 1)
+    assert folders == [tmp_path / "search-4", tmp_path / "part-2-of-3/search-4"]
 
 
 def test_what_arms_were_chosen_from_is_no_longer_to_be_changed(tmp_path, monkeypatch):

@@ -206,7 +206,7 @@ def test_the_file_of_an_experiment_names_its_command_and_an_older_one_is_kept(tm
     assert kept == {"data": "d", "size": "paper", "seeds": 3}
     assert "\n# batch-size = 8\n" in text
     older = tomllib.loads((tmp_path / "sweep-1.toml").read_text("utf-8"))
-    assert older["usual"]["seeds"] == 20
+    assert older["seeds"] == 20
 
 
 def test_a_file_gives_the_same_where_defaults_have_become_others(tmp_path):
@@ -250,12 +250,16 @@ def test_a_flag_that_is_off_is_off_whatever_an_experiment_has_by_default(tmp_pat
     parser.set_defaults(skip_missing=True)
     where = ["--data", "d", "--out", "o", "--size", "paper"]
     assert parser.parse_args(where).skip_missing is True
-    assert parser.parse_args([*where, "--config", str(file)]).skip_missing is False
+    args = parser.parse_args([*where, "--config", str(file), "--patience", "10"])
+    assert args.skip_missing is False
+    make_config(args, features="f")
+    kept = tomllib.loads(flags_text(args))
+    assert (kept["skip-missing"], kept["patience"]) == (False, 10)  # They were asked for.
+    assert not {"skip-missing", "patience"} & kept["usual"].keys()
 
 
 def test_one_value_of_several_may_begin_with_a_sign(tmp_path):
     file = tmp_path / "mine.toml"
-    file.write_text('features = ["-0.1,0.5"]\n')
     parser = make_parser("An experiment.")
     parser.add_argument("--numbers", nargs="+")
     file.write_text('numbers = ["-0.1,0.5"]\n')

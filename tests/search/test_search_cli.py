@@ -153,6 +153,8 @@ def test_the_best_of_nowhere_and_settings_beside_them_are_refused(data, tmp_path
     given = ["sweep", "--data", str(data / "text"), "--out", str(tmp_path), "--best-of", "nowhere"]
     said = fails(capsys, [*given, "--weights", "none", "--size", "small", "--yes", "--lanes", "2"])
     assert said == "dser: --best-of has its settings from nowhere; leave out --size, --weights\n"
+    said = fails(capsys, [*given, "--loss", "ccc"])  # As by default, but it is asked for.
+    assert said.endswith("leave out --loss\n")
     assert "nowhere holds no journal" in fails(capsys, given)
 
 

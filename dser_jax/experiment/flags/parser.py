@@ -68,7 +68,7 @@ class Parser(argparse.ArgumentParser):
         """Parses arguments; where one is unknown, it is this command that says so.
 
         Flags that are not among them have their values from the file of `--config`, where there is
-        such a flag.
+        such a flag. `named` are those that either has, be it with what is the default.
         """
         args = list(sys.argv[1:] if args is None else args)
         self._refuse_unknown(args)
@@ -92,6 +92,9 @@ class Parser(argparse.ArgumentParser):
         taken = {name for name in filed if getattr(namespace, flags[name].dest) is None}
         for name in taken:
             setattr(namespace, flags[name].dest, values[flags[name].dest])
+        if self._subparsers is None:
+            words = {text.partition("=")[0] for text in args}
+            namespace.named = taken | {name for name in flags if f"--{name}" in words}
         if filed:  # For `with_places`.
             namespace.filed = {name: filed[name].place for name in taken}
         return namespace, rest

@@ -203,8 +203,10 @@ def flags_text(args: argparse.Namespace) -> str:
     """
     asked, given, usual, sized = asked_flags(args), [], [], []
     for name, action in flags_of(args.parser).items():
-        value = name in asked if action.nargs == 0 else getattr(args, action.dest)
-        if name in _UNWRITTEN or value in (None, [], "", False):
+        value = getattr(args, action.dest)
+        if action.nargs == 0:
+            value = value == action.const if name in asked else None
+        if name in _UNWRITTEN or value in (None, [], ""):
             continue
         line = f"{name} = {_toml(value)}"
         if action.dest in args.from_size:
@@ -228,13 +230,17 @@ def flags_text(args: argparse.Namespace) -> str:
 
 
 def asked_flags(args: argparse.Namespace) -> list[str]:
-    """Returns the flags, without dashes, that are not as they are by default or by `--size`."""
-    return [
-        name
-        for name, action in flags_of(args.parser).items()
-        if action.dest not in args.from_size
-        and getattr(args, action.dest) != args.parser.get_default(action.dest)
-    ]
+    """Returns the flags, without dashes, that were given, or have another value than by default.
+
+    What `--size` decides is not among them.
+    """
+
+    def asked(name: str, action: argparse.Action) -> bool:
+        usual = args.parser.get_default(action.dest)
+        return name in args.named or getattr(args, action.dest) != usual
+
+    flags = flags_of(args.parser).items()
+    return [name for name, each in flags if each.dest not in args.from_size and asked(name, each)]
 
 
 def _toml(value: Any) -> str:
