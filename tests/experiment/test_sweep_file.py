@@ -134,6 +134,7 @@ def test_a_file_that_is_wrong_is_said_with_its_line(tmp_path, capsys, line, mess
         ("patience = 0", ":2: --patience is 0; expected a whole number"),
         ('range = "alpha=0:1"', ":2: --range belongs to a search"),
         ('random = 3\nrange = ["alpha=1:0"]', ":3: --range alpha=1:0: expected the lower end"),
+        ("random = 3\noptuna = 3", ":2: --random and --optuna are two searches; expected one"),
         ('split = "folds:two"', ":2: split is 'folds:two'; expected last_session"),
         ('optimizer = "adamm"', ":2: no optimizer is called 'adamm'"),
         ('text = "lstmm"', ":2: no text network is called 'lstmm'"),

@@ -71,6 +71,8 @@ def make_search(args: argparse.Namespace, weights: Sequence[Sequence[float]]) ->
             if value is not None:
                 raise DserError(f"{flag} belongs to a search: --random N or --optuna N starts one")
         return None
+    if args.random is not None and args.optuna is not None:  # A file has no group of flags.
+        raise DserError("--random and --optuna are two searches; expected one of them")
     others = {"--grid": args.grid, "--seeds": args.seeds, "--part": args.part}
     for flag, value in others.items():
         if value not in (None, []):
