@@ -29,7 +29,7 @@ from dser_jax.system import BadInput, DataError
 
 SCALE = (1.0, 5.0)
 # The release holds a few means beyond its own scale: where one of two raters left an attribute out,
-# it was counted as 0, and a few ratings were entered beyond 5. `data/dataset.py` clips these; what
+# it was counted as 0, and a few ratings were entered beyond 5. `scale_labels` clips these; what
 # lies further out is no rating at all.
 TOLERATED = (0.0, 6.0)
 SESSIONS = tuple(f"Session{number}" for number in range(1, 6))
@@ -97,7 +97,7 @@ def load_iemocap(root: str | Path, bad: BadInput | None = None) -> Corpus:
         raise DataError("no evaluated utterances here", file=release, expected=_LABEL_LINE)
     ordered = tuple(utterances[id] for id in sorted(utterances))
     found += [*clipped(ordered, SCALE), *told_foreign(foreign)]
-    return Corpus(name="iemocap", utterances=ordered, scale=SCALE, found=tuple(found))
+    return Corpus("iemocap", ordered, SCALE, tuple(found), tolerated=TOLERATED)
 
 
 def _find_release(root: Path) -> Path:

@@ -58,6 +58,8 @@ class Corpus:
       found: Lines that tell what the loader found, e.g. one per session.
       gaps: Of a table that gives the order, the rows that were left out, counted from 0, and where
         each is; so features that have a row for each of its rows find theirs.
+      tolerated: Lowest and highest label of a corpus that has some beyond its own scale, to whose
+        ends these are clipped; by default such labels are refused.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Corpus:
     scale: tuple[float, float] | Mapping[str, tuple[float, float]]
     found: tuple[str, ...] = ()
     gaps: dict[int, str] = field(default_factory=dict)
+    tolerated: tuple[float, float] | None = None
 
 
 def place_of(name: str) -> tuple[list[str | int], str]:

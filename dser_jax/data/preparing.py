@@ -12,7 +12,7 @@ from dser_jax.data.prepared import Prepared, load_prepared
 from dser_jax.data.rows.encoding import Encoded
 from dser_jax.data.rows.importing import Reading, add_imported, check_taken, import_features
 from dser_jax.data.rows.missing import Half, Rule, has_words, rule_of, settle
-from dser_jax.data.rows.table import Table, make_table
+from dser_jax.data.rows.table import Table, check_on_scale, make_table
 from dser_jax.data.staging import Staging
 from dser_jax.features import (
     FEATURES,
@@ -107,6 +107,8 @@ def prepare(
         old = load_prepared(out) if (out / MANIFEST).exists() else None
         table = make_table(corpus, old, out)
         check_taken(features, own, old)
+        if corpus is not None:
+            check_on_scale(table, corpus.tolerated, bad)
         said = list(table.said)
         missing = {"transcripts": missing_transcripts, "speech": missing_speech}
         rules = {half: rule_of(half, missing[half], old) for half in halves}

@@ -106,6 +106,7 @@ def test_oddities_of_the_release(release):
     corpus = load_iemocap(release)
     by_id = {utterance.id: utterance for utterance in corpus.utterances}
     assert len(by_id) == 14
+    assert corpus.tolerated == (0, 6)  # So that `prepare` takes these.
     assert by_id["Ses05M_script01_1_M000"].transcript == "caf\xe9 \u2026 noir"
     beside = by_id["Ses05M_script01_1b_M000"]
     assert (beside.transcript, beside.valence, beside.arousal) == ("[LAUGHTER]", 5.5, 0.5)

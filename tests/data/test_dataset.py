@@ -35,7 +35,7 @@ def utterances(sessions=3, each=6):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
-    corpus = Corpus("toy", utterances(), (1.0, 5.0))
+    corpus = Corpus("toy", utterances(), (1.0, 5.0), tolerated=(1.0, 7.0))
     random = np.random.default_rng(0)
     functionals = random.normal(3, 2, (18, 4)).astype(np.float32)
     functionals[:, 3] = 0.1  # never varies
@@ -184,7 +184,7 @@ def typeset(tmp_path):
     """A data set whose transcripts have typographic signs, and a file of vectors."""
     rows = [dataclasses.replace(u, transcript=f"don\u2019t {u.transcript}") for u in utterances()]
     (tmp_path / "vectors.txt").write_text("don't 1 2\ngood 3 4\n")
-    corpus = Corpus("toy", tuple(rows), (1.0, 5.0))
+    corpus = Corpus("toy", tuple(rows), (1.0, 5.0), tolerated=(1.0, 7.0))
     return prepare(corpus, tmp_path / "out", vectors={"glove": tmp_path / "vectors.txt"})
 
 

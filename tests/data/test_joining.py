@@ -101,7 +101,8 @@ def test_labels_meet_on_one_scale(prepared, tmp_path):
 
 def test_labels_beyond_the_scale_are_clipped_as_within_one_corpus(prepared, tmp_path):
     beyond = (replace(ONE.utterances[0], valence=5.5), *ONE.utterances[1:])
-    joined = join(prepared(replace(ONE, utterances=beyond)), prepared(TWO), tmp_path / "out")
+    one = replace(ONE, utterances=beyond, tolerated=(0.0, 6.0))
+    joined = join(prepared(one), prepared(TWO), tmp_path / "out")
     assert joined.utterances[0].valence == 1.0
 
 

@@ -280,6 +280,31 @@ def test_names(tmp_path):
         prepare(twice, tmp_path / "out")
 
 
+def test_labels_off_the_scale_are_refused_or_left_out(tmp_path):
+    rows = tuple(replace(u, valence=float(i * 4)) for i, u in enumerate(corpus(3).utterances, 1))
+    off = Corpus("off", rows, (1.0, 5.0))
+    with pytest.raises(DataError) as caught:
+        prepare(off, tmp_path / "out")
+    assert str(caught.value) == (
+        "labels.csv:3: the valence of utterance u1 is off the scale, found 8.0; expected a number "
+        "from 1 to 5, the scale of off"
+    )
+    kept = prepare(off, tmp_path / "out", bad=BadInput(skip=True))
+    assert [utt.id for utt in kept.utterances] == ["u0"]
+    assert len(kept.manifest["left_out"]) == 2
+    assert len(prepare(off, tmp_path / "out").utterances) == 1  # They are out for good.
+    by_attribute = replace(off, scale={"valence": (1.0, 12.0), "arousal": (1.0, 2.0)})
+    assert len(prepare(by_attribute, tmp_path / "wide").utterances) == 3
+
+
+def test_a_corpus_may_tolerate_labels_off_its_scale(tmp_path):
+    rows = tuple(replace(u, valence=5.5) for u in corpus(1).utterances)
+    tolerant = Corpus("tolerant", rows, (1.0, 5.0), tolerated=(0.0, 6.0))
+    assert prepare(tolerant, tmp_path / "out").labels[0, 0] == 1.0  # The end of the scale.
+    with pytest.raises(DataError, match=r"found 5\.5; expected a number from 2 to 5\.2"):
+        prepare(replace(tolerant, tolerated=(2.0, 5.2)), tmp_path / "other")
+
+
 def test_only_labelled_attributes_are_named(tmp_path):
     assert prepare(corpus(), tmp_path).manifest["attributes"] == ["valence", "arousal"]
 

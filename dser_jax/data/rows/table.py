@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dser_jax.corpora import Corpus, Scale, Utterance
+from dser_jax.corpora import ATTRS, Corpus, Scale, Utterance, ends_of
 from dser_jax.data.folder.table import KEYS, row_key, table_sha256, without_dialogues
 from dser_jax.data.prepared import Prepared
-from dser_jax.system import DataError, DserError, plural
+from dser_jax.system import BadInput, DataError, DserError, plural
 
 _UNKNOWN = (
     "this folder was prepared before dialogues were known, and has none: for networks that "
@@ -83,6 +84,29 @@ def make_table(corpus: Corpus | None, old: Prepared | None, out: Path) -> Table:
         gone |= corpus.gaps
     keep = [i not in gone for i in range(len(utterances))]
     return Table(name, scale, utterances, keep, sha256, rules, said)
+
+
+def check_on_scale(table: Table, tolerated: tuple[float, float] | None, bad: BadInput) -> None:
+    """Leaves out rows with a label off its scale, or beyond what a corpus tolerates there.
+
+    Raises:
+      DataError: There is one, and `bad` does not skip it.
+    """
+    for row in table.rows():
+        utt = table.utterances[row]
+        for attr in ATTRS:
+            label, (low, high) = getattr(utt, attr), tolerated or ends_of(table.scale, attr)
+            if not (low <= label <= high or math.isnan(label)):
+                bad(
+                    DataError(
+                        f"the {attr} of utterance {utt.id} is off the scale",
+                        file=utt.source or None,
+                        value=float(label),
+                        expected=f"a number from {low:g} to {high:g}, the scale of {table.name}",
+                    )
+                )
+                table.keep[row] = False
+                break
 
 
 def _sha256(utterances: Sequence[Utterance], corpus: Corpus) -> str:
