@@ -8,6 +8,7 @@ import numpy as np
 
 from dser_jax.config import Config, side_by_side
 from dser_jax.data.dialogues.order import Turn
+from dser_jax.data.leaks import known_sounds
 from dser_jax.data.parts.labels import check_labels, told_constants
 from dser_jax.data.prepared import Prepared, has_features
 from dser_jax.data.rows.speakers import check_speakers
@@ -27,7 +28,8 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
 
     Returns:
       What can be used, but should be known: attributes all whose labels of a part are alike, under
-      "paper" what is unlike the paper's, under "strict" speakers on both sides of the split.
+      "paper" what is unlike the paper's, under "strict" speakers on both sides of the split; and
+      sounds that are.
 
     Raises:
       DserError: Features, word vectors or transcripts are missing, the vectors are of another width
@@ -37,6 +39,7 @@ def check_inputs(prepared: Prepared, config: Config) -> list[str]:
     check_labels(prepared.labels, split)
     notes = told_constants(prepared.labels, split)
     notes += known_speakers(prepared.utterances, split) if config.protocol == "strict" else []
+    notes += known_sounds(prepared, split)
     if config.context:
         need_dialogues(prepared)
         notes += [*without_context(config, prepared.utterances), *_divided(prepared, split)]

@@ -11,7 +11,15 @@ from dser_jax.corpora import scale_in_words
 from dser_jax.data.counts import Counts, counted, coverage, shape
 from dser_jax.data.folder.entries import SPEECH
 from dser_jax.data.inputs import need_transcripts
-from dser_jax.data.notices import lacking, of_labels, of_scale, of_speakers, of_words, repeated
+from dser_jax.data.notices import (
+    lacking,
+    of_labels,
+    of_scale,
+    of_sounds,
+    of_speakers,
+    of_words,
+    repeated,
+)
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import make_split
 from dser_jax.features import NONZERO
@@ -42,6 +50,7 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
     yield from of_labels(prepared)
     yield from of_scale(prepared)
     yield from of_speakers(prepared.utterances)
+    yield from of_sounds(prepared)
     yield from _left_out(prepared)
     count = len(prepared.utterances)
     counted = f"{plural(count, 'utterance')} {'is' if count == 1 else 'are'}"
@@ -60,6 +69,7 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
         console.print(printable(line), markup=False, soft_wrap=True)
     told = (*repeated(utterances), *lacking(prepared), *of_words(utterances))
     told += (*of_labels(prepared), *of_scale(prepared), *of_speakers(utterances))
+    told += (*of_sounds(prepared),)
     for line in (*told, *manifest.get("notes", [])):
         console.print(printable(line), markup=False)
     for counts in counted(prepared):

@@ -1,4 +1,4 @@
-"""What the test rows share with the rows that training saw: transcripts, speakers, recordings."""
+"""What the test rows share with the rows that training saw: words, speakers, files, sounds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dser_jax.corpora import Utterance
+from dser_jax.data.folder.entries import SPEECH
+from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import Split
-from dser_jax.features import Tokenizer
+from dser_jax.features import Tokenizer, is_imported
+from dser_jax.system import DataError, plural
 
 MARKS = "marks"
 """Under `truth/KEY.marks` a journal has what `mark` returned for the test rows of `truth/KEY`."""
@@ -54,3 +57,35 @@ def mark(utterances: Sequence[Utterance], split: Split, folds: bool = True) -> d
         "test_seen_recording": shared(lambda utterance: utterance.file),
         "test_speaker": np.array([utterance.speaker or "" for utterance in test], str),
     }
+
+
+def known_sounds(prepared: Prepared, split: Split) -> list[str]:
+    """Tells which test rows sound the same as rows of training or validation, in words.
+
+    What their files are called does not matter: of equal sounds the features are equal, if they
+    were computed from the recordings, and not imported. Nothing where all are apart; nor where
+    features are damaged, which is said where they are read.
+    """
+    entries = prepared.manifest["features"]
+    own = [n for n in entries if not is_imported(entries[n]["source"])]
+    own = [name for name in own if prepared.half_of(name) == SPEECH]
+    if not own:
+        return []
+    try:
+        values, offsets = prepared.feature(min(own, key=lambda n: entries[n]["kind"] != "hsf"))
+    except DataError:
+        return []
+    ends = np.arange(len(values) + 1) if offsets is None else offsets
+    parts = (values[ends[row] : ends[row + 1]] for row in range(len(ends) - 1))
+    sounds = [hash(part.tobytes()) if np.isfinite(part).any() else None for part in parts]
+    seen = {sounds[row]: row for row in (*split.train, *split.validation)}
+    both = [row for row in split.test if sounds[row] is not None and sounds[row] in seen]
+    if not both:
+        return []
+    ids = [utterance.id for utterance in prepared.utterances]
+    pairs = [f"{ids[row]} as {ids[seen[sounds[row]]]}" for row in both]
+    return [
+        f"{split.name}: {len(both):,} of {plural(len(split.test), 'utterance')} of the test set "
+        f"sound exactly as others in training or validation ({', '.join(pairs[:3])}"
+        f"{', ...' if len(pairs) > 3 else ''}): they are no test of what was learned"
+    ]

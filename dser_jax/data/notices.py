@@ -11,7 +11,7 @@ import numpy as np
 from dser_jax.config import Config
 from dser_jax.corpora import ATTRS, Utterance, ends_of, scale_in_words
 from dser_jax.data.counts import percent
-from dser_jax.data.leaks import mark, normal
+from dser_jax.data.leaks import known_sounds, mark, normal
 from dser_jax.data.parts.labels import constant_parts, told_constants
 from dser_jax.data.prepared import Prepared
 from dser_jax.data.splits import Split, known_speakers, make_split
@@ -79,6 +79,12 @@ def of_speakers(utterances: Sequence[Utterance]) -> Iterator[str]:
     """Tells of speakers on both sides of the splits that the protocol "strict" makes."""
     for split in _usual_splits(utterances):
         yield from known_speakers(utterances, split)
+
+
+def of_sounds(prepared: Prepared) -> Iterator[str]:
+    """Tells of recordings that are on both sides of the usual splits, whatever they are called."""
+    for split in _usual_splits(prepared.utterances):
+        yield from known_sounds(prepared, split)
 
 
 def _usual_splits(utterances: Sequence[Utterance]) -> Iterator[Split]:

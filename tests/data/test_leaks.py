@@ -2,15 +2,23 @@
 
 import csv
 import io
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from fabricated import NAMES, fabricate
+from pairs import add_pairs
 from rich.console import Console
 
-from dser_jax.corpora.utterances import Utterance
+from dser_jax.config import Config
+from dser_jax.corpora.utterances import Corpus, Utterance
+from dser_jax.data.inputs import check_inputs
+from dser_jax.data.inspection import inspect, summary
 from dser_jax.data.leaks import MARKS, mark, normal
+from dser_jax.data.preparing import prepare
 from dser_jax.data.splits import Split
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
@@ -63,6 +71,35 @@ def test_validation_counts_as_seen():
 def test_case_and_punctuation_do_not_matter():
     assert normal("  It's\tOK -- really? ") == "it's ok really"
     assert normal(None) == normal("?!") == ""
+
+
+@pytest.mark.parametrize("features", ["pairs_hsf", "pairs_lld"])
+def test_a_copy_under_another_name_is_said(tmp_path, monkeypatch, features):
+    add_pairs(monkeypatch)
+    rows = []
+    for i, part in enumerate(["train", "train", "validation", "validation", "test", "test"]):
+        file = tmp_path / f"r{i}.wav"
+        soundfile.write(file, np.random.default_rng(i).uniform(-0.5, 0.5, 1600), 16000)
+        labels = {"valence": 1.0 + i % 2, "arousal": 2.0 - i % 2}
+        rows.append(Utterance(f"u{i}", file=file, transcript=f"word {i}", split=part, **labels))
+    corpus = Corpus("toy", tuple(rows), (1.0, 5.0))
+    apart = prepare(corpus, tmp_path / "apart", features=[features])
+    assert not [line for line in summary(apart, []) if "sound exactly" in line]
+    shutil.copyfile(tmp_path / "r2.wav", tmp_path / "r5.wav")
+    prepared = prepare(corpus, tmp_path / "both", features=[features])
+    said = (
+        "column: 1 of 2 utterances of the test set sound exactly as others in training or "
+        "validation (u5 as u2): they are no test of what was learned"
+    )
+    assert said in summary(prepared, [])
+    config = Config(acoustic=None, split="column", protocol="strict")
+    assert said in check_inputs(prepared, config)
+    assert said in check_inputs(prepared, replace(config, protocol="paper"))
+    console = Console(file=io.StringIO(), width=200)
+    inspect(prepared, console)
+    assert said in console.file.getvalue()
+    (tmp_path / "both" / "features" / f"{features}.npy").write_bytes(b"x")
+    assert said not in check_inputs(prepared, config)  # It reads the words alone.
 
 
 IDS = [f"Ses05{'FM'[i % 2]}_{'impro' if i < 30 else 'script'}01_{i:03d}" for i in range(60)]
@@ -202,7 +239,7 @@ def test_the_report_tells_of_leaks(tmp_path):
     said = " ".join(" ".join(lines).split())
     assert "Leaks and parts of the test set: demo, protocol strict" in said
     assert "25 of 60 test utterances (41.7%) have a transcript that occurs in training" in said
-    assert "no speaker; cut from a recording that both have: none" in said
+    assert "no speaker; cut from a file that both have: none" in said
     assert any(line.split()[:5] == ["seen", "transcript", "25", "1.000", "1.000"] for line in lines)
     # Only a terminal breaks these.
     said_once = ("Next", "leaks: ", "Written", "no predictions", str(tmp_path))

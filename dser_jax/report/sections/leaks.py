@@ -187,6 +187,6 @@ def _shared(shared: Shared) -> Iterator[str]:
     who = f"{plural(len(shared.speakers), 'speaker')} ({speakers})" if speakers else "no speaker"
     cut = f"{plural(shared.recordings, 'test utterance')}" if shared.recordings else "none"
     yield (
-        f"In training or validation and in the test set: {who}; cut from a recording that both "
-        f"have: {cut}."
+        f"In training or validation and in the test set: {who}; cut from a file that both have: "
+        f"{cut}."
     )
