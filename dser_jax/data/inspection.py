@@ -14,6 +14,7 @@ from dser_jax.data.inputs import need_transcripts
 from dser_jax.data.notices import (
     lacking,
     of_labels,
+    of_names,
     of_scale,
     of_sounds,
     of_speakers,
@@ -49,6 +50,7 @@ def summary(prepared: Prepared, names: Sequence[str]) -> Iterator[str]:
     yield from of_words(prepared.utterances)
     yield from of_labels(prepared)
     yield from of_scale(prepared)
+    yield from of_names(prepared.utterances)
     yield from of_speakers(prepared.utterances)
     yield from of_sounds(prepared)
     yield from _left_out(prepared)
@@ -69,7 +71,7 @@ def inspect(prepared: Prepared, console: Console | None = None) -> None:
         console.print(printable(line), markup=False, soft_wrap=True)
     told = (*repeated(utterances), *lacking(prepared), *of_words(utterances))
     told += (*of_labels(prepared), *of_scale(prepared), *of_speakers(utterances))
-    told += (*of_sounds(prepared),)
+    told += (*of_names(utterances), *of_sounds(prepared))
     for line in (*told, *manifest.get("notes", [])):
         console.print(printable(line), markup=False)
     for counts in counted(prepared):

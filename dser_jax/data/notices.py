@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dser_jax.config import Config
-from dser_jax.corpora import ATTRS, Utterance, ends_of, scale_in_words
+from dser_jax.corpora import ATTRS, Utterance, ends_of, in_order, scale_in_words
 from dser_jax.data.counts import percent
 from dser_jax.data.leaks import known_sounds, mark, normal
 from dser_jax.data.parts.labels import constant_parts, told_constants
@@ -79,6 +79,24 @@ def of_speakers(utterances: Sequence[Utterance]) -> Iterator[str]:
     """Tells of speakers on both sides of the splits that the protocol "strict" makes."""
     for split in _usual_splits(utterances):
         yield from known_speakers(utterances, split)
+
+
+def of_names(utterances: Sequence[Utterance]) -> Iterator[str]:
+    """Tells of speakers, sessions and dialogues who may be one under two names, as Anna and anna.
+
+    Where a column of numbers has gaps, other programs write 1 as 1.0.
+    """
+    for what in ("speaker", "session", "dialogue"):
+        alike: dict[str, list[str]] = {}
+        for name in in_order(getattr(utterance, what) for utterance in utterances):
+            alike.setdefault(name.strip().removesuffix(".0").casefold(), []).append(name)
+        if several := [" and ".join(map(repr, names)) for names in alike.values() if names[1:]]:
+            more = f", and {len(several) - 3} more" if len(several) > 3 else ""
+            yield (
+                f"names of {what}s that differ in no more than case, blanks or a last .0 are taken "
+                f"for different ones: {', '.join(several[:3])}{more}; if they are not, write them "
+                "alike"
+            )
 
 
 def of_sounds(prepared: Prepared) -> Iterator[str]:

@@ -86,3 +86,24 @@ def test_labels_that_use_little_of_their_scale_are_said(tmp_path):
 def test_labels_that_use_half_of_it_are_not(tmp_path, scale):
     found = prepared(tmp_path, scale=scale)
     assert not [line for line in summary(found, []) if "small part" in line]
+
+
+def test_names_that_may_be_of_one_are_said(tmp_path):
+    known = {
+        "speaker": lambda i: ["Anna", "anna", "Bob"][i % 3],
+        "session": lambda i: ["1", "1.0", "2", "10"][i % 4],
+        "dialogue": lambda i: ["d ", "d", "e"][i % 3],
+    }
+    found = prepared(tmp_path, **known)
+    said = [line for line in summary(found, []) if line.startswith("names of")]
+    assert said[0] == (
+        "names of speakers that differ in no more than case, blanks or a last .0 are taken for "
+        "different ones: 'Anna' and 'anna'; if they are not, write them alike"
+    )
+    assert ["'1' and '1.0';" in said[1], "'d' and 'd ';" in said[2], len(said)] == [True, True, 3]
+    assert "'Anna' and 'anna'" in " ".join(shown(found))
+
+
+def test_other_names_are_not(tmp_path):
+    found = prepared(tmp_path, session=lambda i: ["1", "10", "1.1", None][i % 4])
+    assert not [line for line in summary(found, []) if line.startswith("names of")]
