@@ -167,7 +167,8 @@ def _listen(
     no_words = "no words: give them, or --asr pocketsphinx"
     no_words += ", or --missing-transcripts keep" if model.reads_speech else ""
     need = model.reads_text and not (model.reads_speech and "transcripts" in keep)
-    return [p.failed(no_words) if need and p.text is None else p for p in pieces]
+    lacks = DataError(no_words, file=piece.file)
+    return [p.failed(lacks) if need and p.text is None else p for p in pieces]
 
 
 def _cut(

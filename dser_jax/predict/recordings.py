@@ -94,7 +94,7 @@ def find(
     """Finds what is to be predicted.
 
     Words come from `texts`, else from the CSV, else from a file beside the recording that has its
-    name and ends in .txt.
+    name and ends in .txt. What is blank there is no words.
 
     Args:
       paths: Recordings, folders that are searched for some, or one CSV.
@@ -125,7 +125,7 @@ def find(
         )
     for i, piece in enumerate(pieces):
         if texts:
-            pieces[i] = dataclasses.replace(piece, text=fold_space(texts[i]))
+            pieces[i] = dataclasses.replace(piece, text=fold_space(texts[i]) or None)
         elif piece.text is None and piece.file is not None and asked.header is None:
             pieces[i] = _with_file_beside(piece, piece.file, dialect.encoding)
     return dataclasses.replace(asked, pieces=tuple(pieces))
@@ -152,7 +152,7 @@ def _with_file_beside(piece: Piece, file: Path, encoding: str | None) -> Piece:
     except (OSError, UnicodeError, LookupError) as error:
         expected = "text in UTF-8, or --encoding"
         return piece.failed(DataError(f"cannot be read ({error})", file=beside, expected=expected))
-    return dataclasses.replace(piece, text=fold_space(text))
+    return dataclasses.replace(piece, text=fold_space(text) or None)
 
 
 def _from_table(

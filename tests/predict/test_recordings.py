@@ -510,6 +510,27 @@ def test_a_half_that_is_missing(exported, both, fifty, tmp_path, capsys):
     assert run(exported["both"], "--text", "the weather", *keep) == 0
 
 
+def test_blank_words_are_none_wherever_they_come_from(exported, both, fifty, tmp_path, capsys):
+    files = [tmp_path / f"{i}.wav" for i in range(3)]
+    for file, text in zip(files, ("the weather", " \n", None), strict=True):
+        file.write_bytes((fifty / "1.wav").read_bytes())
+        if text is not None:
+            file.with_suffix(".txt").write_text(text)
+    texts = [part for text in ("the weather", "", " ") for part in ("--text", text)]
+    table = tmp_path / "asked.csv"
+    table.write_text("file,transcript\n0.wav,the weather\n1.wav, \n2.wav,\n")
+    keep = ("--missing-transcripts", "keep")
+    for asked in (files, [*files, *texts], [table]):
+        assert run(exported["both"], *asked) == 3
+        said = capsys.readouterr().err
+        assert "2 not predicted, 1 done" in said
+        for name in ("1.wav", "2.wav"):  # Which is named, as of any other problem.
+            assert f"{name}: no words: give them, or --asr pocketsphinx, or --missing" in said
+        assert run(exported["both"], *asked, *keep) == 0
+        assert "2 predicted without words, from speech alone" in capsys.readouterr().err
+    assert run(exported["both"], files[1]) == run(exported["both"], files[2]) == 2
+
+
 def test_a_csv_of_words_for_a_model_of_words(tmp_path):
     words = make_model(acoustic=None, members=1)
     table = tmp_path / "t.tsv"
