@@ -28,6 +28,7 @@ from dser_jax.features import (
     load_vectors,
     nonzero_hsf,
     open_encoder,
+    say_converted,
 )
 from dser_jax.system import BadInput, DataError, DserError, FolderLock, remove_stale
 
@@ -126,7 +127,7 @@ def prepare(
             Encoded(encoder, table, folder, bad, said, convert, float16) for encoder in encoders
         ]
         if "speech" in reads and convert:
-            said.append("recordings that are not 16 kHz mono were converted when they were read")
+            said += say_converted(utt.file for utt in table.kept() if utt.file is not None)
         _leave_out_empty(table, imports.values(), bad)
         if not any(table.keep):
             raise DataError("no utterance is left", file=out, expected="one that can be used")

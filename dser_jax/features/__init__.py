@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 from dser_jax.system.names import exports
 
 if TYPE_CHECKING:
-    from dser_jax.features.audio import HOP, RATE, WINDOW, Heard, Signal, hear, read
+    from dser_jax.features.audio import (
+        HOP,
+        RATE,
+        WINDOW,
+        Heard,
+        Signal,
+        hear,
+        read,
+        say_converted,
+    )
     from dser_jax.features.encoders.encoder import Encoder, open_encoder
     from dser_jax.features.encoders.encoding import encode, make_encode
     from dser_jax.features.encoders.request import HALVES, POOLS, Encoding, make_encoding

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -13,7 +15,7 @@ from jaxtyping import Float32
 
 from dser_jax.features.containers import KNOWN, Length, examine
 from dser_jax.features.samples import Channels, Wrong, check_samples, mean_of
-from dser_jax.system import DataError, unread
+from dser_jax.system import DataError, plural, unread
 
 if TYPE_CHECKING:
     import soundfile
@@ -136,6 +138,27 @@ def hear(
         seconds = f"{len(signal) / RATE:.4f} s"
         raise wrong("shorter than one window", seconds, f"at least {WINDOW / RATE} s")
     return Heard(signal, peak)
+
+
+def say_converted(files: Iterable[Path]) -> list[str]:
+    """Says how many of these recordings, which can be read, are not 16 kHz mono, and what they are.
+
+    Nothing if all are.
+    """
+    kinds, total = Counter[str](), 0
+    for file in dict.fromkeys(files):
+        total += 1
+        with file.open("rb") as data, _open(data, examine(data)) as sound:
+            if (sound.samplerate, sound.channels) != (RATE, 1):
+                many = "mono" if sound.channels == 1 else f"{sound.channels} channels"
+                kinds[f"{sound.samplerate} Hz, {many}"] += 1
+    if not kinds:
+        return []
+    told = "; ".join(f"{count:,} of {kind}" for kind, count in kinds.most_common())
+    return [
+        f"{kinds.total():,} of {plural(total, 'recording')} converted to 16 kHz mono when read: "
+        f"{told}"
+    ]
 
 
 def _open(data: BinaryIO, length: Length | None) -> soundfile.SoundFile:

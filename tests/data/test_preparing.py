@@ -118,8 +118,23 @@ def test_recordings_are_converted_where_that_is_asked_for(spoken, tmp_path):
     for _ in range(2):
         prepared = prepare(spoken, tmp_path / "out", features=["pairs_lld"], convert=True)
     assert [len(part) for part in frames(prepared)] == [10, 50, 30, 40]
-    note = "recordings that are not 16 kHz mono were converted when they were read"
+    note = "1 of 4 recordings converted to 16 kHz mono when read: 1 of 48000 Hz, 2 channels"
     assert prepared.manifest["notes"] == [note]
+
+
+def test_conversions_are_counted_by_kind_and_those_without_need_not(spoken, tmp_path):
+    none = prepare(spoken, tmp_path / "no", features=["pairs_hsf"], convert=True)
+    assert none.manifest["notes"] == []
+    for i, rate in ((0, 8000), (1, 44100), (3, 8000)):
+        signal = np.sin(np.arange(rate) / 40)
+        soundfile.write(tmp_path / "wav" / f"r{i}.wav", signal, rate)
+    part = replace(spoken.utterances[0], id="u4", start=0.1, end=0.9)  # Of the same recording.
+    more = replace(spoken, utterances=(*spoken.utterances, part))
+    prepared = prepare(more, tmp_path / "out", features=["pairs_hsf"], convert=True)
+    assert prepared.manifest["notes"] == [
+        "3 of 4 recordings converted to 16 kHz mono when read: 2 of 8000 Hz, mono; 1 of 44100 Hz, "
+        "mono"
+    ]
 
 
 def test_a_corpus_that_moved_is_the_same(spoken, tmp_path):
