@@ -157,6 +157,8 @@ def test_another_corpus_is_refused(spoken, tmp_path):
         "spoken with 4 utterances, and this is spoken with 4; row 3 (u2) differs first, in its "
         "arousal: '4.0', was '2.0'; choose another --out"
     )
+    with pytest.raises(DserError, match=r"labels are from 0 to 5, were from 1 to 5; choose ano"):
+        prepare(replace(spoken, scale=(0.0, 5.0)), tmp_path / "out")
     with pytest.raises(DserError, match="with 4 utterances, and this is tiny with 3; row 1"):
         prepare(corpus(3), tmp_path / "out")
 

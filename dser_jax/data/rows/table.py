@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dser_jax.corpora import ATTRS, Corpus, Scale, Utterance, ends_of
+from dser_jax.corpora import (
+    ATTRS,
+    Corpus,
+    Scale,
+    Utterance,
+    ends_of,
+    scale_as_json,
+    scale_in_words,
+)
 from dser_jax.data.folder.table import KEYS, row_key, table_sha256, without_dialogues
 from dser_jax.data.prepared import Prepared
 from dser_jax.system import BadInput, DataError, DserError, plural
@@ -142,6 +150,9 @@ def _difference(corpus: Corpus, old: Prepared, gone: set[str], out: Path) -> str
         f"{old.manifest['corpus']} with {plural(len(old.utterances), 'utterance')}, and this is "
         f"{corpus.name} with {len(new)}; "
     )
+    if scale_as_json(corpus.scale) != scale_as_json(old.scale):
+        scales = scale_in_words(corpus.scale), scale_in_words(old.scale)
+        text += f"its labels are from {scales[0]}, were from {scales[1]}; "
     for row, (was, now) in enumerate(zip(old.utterances, new, strict=False), start=1):
         if row_key(was) != row_key(now):
             keys = zip(KEYS, _whole_key(now), _whole_key(was), strict=True)
