@@ -168,6 +168,7 @@ def gather(
     Raises:
       DataError: A row is bad, or has an id that came before, and `bad` does not skip it.
     """
+    way = "" if bad.skip else "; --skip-bad leaves out all but that"
     for row in rows:
         try:
             utterance = parse(row)
@@ -180,7 +181,7 @@ def gather(
                     file=file if numbered else utterance.source,
                     line=int(line) if numbered else None,
                     value=utterance.id,
-                    expected=f"each id once, and {first.source} has it",
+                    expected=f"each id once, and {first.source} has it{way}",
                 )
         except DataError as error:
             bad(error)

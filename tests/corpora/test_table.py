@@ -151,7 +151,7 @@ def test_byte_order_mark_quotes_and_blank_lines(table):
         ),
         (
             "file,valence\na.wav,1\na.wav,2\n",
-            r":3: this id came before, found 'a'; .*labels.csv:2 has it",
+            r":3: this id came before, found 'a'; .*csv:2 has it; --skip-bad leaves out",
         ),
         ("id,file,valence\nu,a.wav,1\n,b.wav,2\n", r":3: this row has no id"),
         ("file,split,valence\na.wav,train,1\nb.wav,fold2,2\n", r":3: no such split, found 'fold2'"),

@@ -293,8 +293,11 @@ def test_names(tmp_path):
     with pytest.raises(DserError, match=r"no word vectors 'word2vec'; there are glove, fasttext"):
         prepare(corpus(), tmp_path / "out", vectors={"word2vec": "x"})
     twice = Corpus("twice", (*corpus(1).utterances, *corpus(1).utterances), (1.0, 5.0))
-    with pytest.raises(DataError, match=r"two utterances of one id, labels\.csv:2 and labels"):
+    with pytest.raises(DataError, match=r"of one id, labels\.csv:2 and labels.*leave all but one"):
         prepare(twice, tmp_path / "out")
+    bare = tuple(replace(utt, source="") for utt in twice.utterances)
+    with pytest.raises(DataError, match=r"two utterances of one id, row 1 and row 2,"):
+        prepare(replace(twice, utterances=bare), tmp_path / "out")
 
 
 def test_labels_off_the_scale_are_refused_or_left_out(tmp_path):

@@ -133,13 +133,16 @@ def _fill(rest: Sequence[Utterance], gone: Mapping[int, str]) -> list[Utterance]
 
 
 def _check_ids(utterances: Sequence[Utterance]) -> None:
-    seen: dict[str, Utterance] = {}
-    for utt in utterances:
+    seen: dict[str, str] = {}
+    for number, utt in enumerate(utterances, start=1):
+        place = utt.source or f"row {number}"
         if utt.id in seen:
             raise DataError(
-                f"two utterances of one id, {seen[utt.id].source} and {utt.source}", value=utt.id
+                f"two utterances of one id, {seen[utt.id]} and {place}",
+                value=utt.id,
+                expected="each id once: number those that recur, or leave all but one out",
             )
-        seen[utt.id] = utt
+        seen[utt.id] = place
 
 
 def _difference(corpus: Corpus, old: Prepared, gone: set[str], out: Path) -> str:
