@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dser_jax.report.text import UNTRAINED, about, heading, seeds, units_drawn
-from dser_jax.stats import Table, in_words, is_whole
+from dser_jax.config import Config
+from dser_jax.report.text import LISTED, UNTRAINED, about, heading, seeds, units_drawn
+from dser_jax.stats import Table, in_words, is_whole, settings_of
 from dser_jax.system import plural
 
 ON_DERIVED = (
     "Stretched: predictions mapped to the labels' mean and deviation on validation, as those of "
     "baselines are; ensemble: the mean of the predictions of all seeds."
 )
+
+TRAINING = ("loss", "weighting", "optimizer")
+"""What a table names where it is not the default."""
 
 ON_UNTRAINED = (
     "the loss has no weight on that attribute; such a row has no mean, and is in no test of it."
@@ -19,7 +23,8 @@ ON_UNTRAINED = (
 def caption(table: Table, mark: str = "bold", *, intervals: bool = True) -> str:
     """Says all that a reader needs to know of the numbers."""
     ok = [run for row in table.rows for run in row.runs if is_whole(run)]
-    told = [f"{heading(table)}; {about(table.metric, table.part)}"]
+    trained = [heading(table), *filter(None, (_trained(table, field) for field in TRAINING))]
+    told = [f"{', '.join(trained)}; {about(table.metric, table.part)}"]
     told.append(f"{plural(len(ok), 'run')}, {seeds(run['seed'] for run in ok)}")
     if lost := table.lost:
         told.append(f"{in_words(lost)} run{'' if sum(lost.values()) == 1 else 's'} left out")
@@ -33,6 +38,26 @@ def caption(table: Table, mark: str = "bold", *, intervals: bool = True) -> str:
     if any(row.untrained for row in table.rows):
         below += f" {UNTRAINED.capitalize()}: {ON_UNTRAINED}"
     return "; ".join(told) + f". {spread}; {mark}: best mean of a column.{below}"
+
+
+def _trained(table: Table, field: str) -> str:
+    """Names the loss, say, of the networks; nothing where it is the default of all."""
+    names: dict[str, list[str]] = {}
+    for row in table.rows:
+        for value in dict.fromkeys(str(settings_of(run).get(field)) for run in row.runs):
+            names.setdefault(value, []).append(row.name)
+    names.pop("None", None)  # A row without settings.
+    if set(names) <= {getattr(Config, field)}:
+        return ""
+    if len(names) == 1:
+        return f"{field} {next(iter(names))}"
+    if len(names) > LISTED:
+        return f"{field} one of {len(names)} (runs.csv has each)"
+    told = []
+    for value, of in names.items():
+        rows = ", ".join(map(repr, of)) if len(of) <= LISTED else f"{len(of)} rows"
+        told.append(f"{value} of {rows}")
+    return f"{field} {' and '.join(told)}"
 
 
 def _below(table: Table) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dser_jax.journal import JournalView, read_intervals
 from dser_jax.report.answer import Answer, verdict
-from dser_jax.report.captions import caption
+from dser_jax.report.captions import TRAINING, caption
+from dser_jax.report.page.runs import differing
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (
     MANY,
@@ -27,7 +28,18 @@ from dser_jax.report.text import (
     score_cell,
     tested,
 )
-from dser_jax.stats import COLUMNS, DerivedView, Table, in_words, score, tables, untrained
+from dser_jax.stats import (
+    COLUMNS,
+    DerivedView,
+    Row,
+    Table,
+    TableRow,
+    in_words,
+    score,
+    settings_of,
+    tables,
+    untrained,
+)
 from dser_jax.system import csv_text, harmless, printable
 
 PARTS = ("test", "validation")
@@ -42,7 +54,7 @@ def table_csv(view: DerivedView) -> str:
     """Writes the summaries, one a line: tidy, ready for any statistics program."""
     header = (
         "name attribute metric part n mean sd low high protocol split corpus truth diverged kind "
-        "unit unit_low unit_high failed pruned"
+        "unit unit_low unit_high failed pruned loss weighting optimizer"
     )
     intervals = read_intervals(view.folder)  # What is amiss is said beside.
     lines = []
@@ -52,34 +64,51 @@ def table_csv(view: DerivedView) -> str:
                 where = (table.protocol, table.split, table.corpus, table.truth)
                 for row in table.everything:
                     drawn = row.over_utterances
+                    trained = [_joined(row, field) for field in TRAINING]
                     for column, found in row.scores.items():
                         spread = (found.n, found.mean, found.sd, found.low, found.high)
                         ends = drawn.scores.get(column) if drawn else None
                         unit = (drawn.unit, *ends) if drawn and ends else (None, None, None)
                         others = [row.lost.get(status, 0) for status in ("failed", "pruned")]
-                        last = (*where, row.diverged, row.kind, *unit, *others)
+                        last = (*where, row.diverged, row.kind, *unit, *others, *trained)
                         lines.append((row.name, column, metric, part, *spread, *last))
     return _csv(header.split(), lines)
+
+
+def _joined(row: TableRow, field: str) -> str:
+    found = (settings_of(run).get(field) for run in row.runs)
+    return ", ".join(dict.fromkeys(str(value) for value in found if value is not None))
 
 
 def runs_csv(view: DerivedView) -> str:
     """Writes the runs, one a line, with all their scores, also of what a run has not learned.
 
-    What is made of them follows, and says so under `kind`: an ensemble has no seed.
+    What is made of them follows, and says so under `kind`: an ensemble has no seed. The last
+    columns are settings, those that differ among them.
     """
     about = "run name network features seed corpus protocol split truth status epochs best_epoch"
     keys = about.split()
     scores = [(part, metric, at) for part in PARTS for metric in METRICS for at in COLUMNS]
+    differ = [key for key, *_ in differing(view.scored)]
+    settings = list(dict.fromkeys([*TRAINING, *differ]))
     lines = [
         (
             *(row.get(key) for key in keys),
             *(score(row, at, metric, part) for part, metric, at in scores),
             row.get("kind", "network"),
             " ".join(untrained(row)),
+            *_settings(row, settings),
         )
         for row in view.scored
     ]
-    return _csv([*keys, *("_".join(names) for names in scores), "kind", "untrained"], lines)
+    header = [*keys, *("_".join(names) for names in scores), "kind", "untrained", *settings]
+    return _csv(header, lines)
+
+
+def _settings(row: Row, keys: Iterable[str]) -> Iterator[Any]:
+    found = settings_of(row)
+    for value in map(found.get, keys):
+        yield " ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def tests_csv(view: DerivedView, part: str, asked: Asked) -> str:

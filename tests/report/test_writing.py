@@ -217,7 +217,7 @@ def test_the_tidy_table_has_every_summary(whole):
     assert counts == dict.fromkeys(kinds, 3 * 4 * 3 * 2)
     header = (
         "name,attribute,metric,part,n,mean,sd,low,high,protocol,split,corpus,truth,diverged,kind,"
-        "unit,unit_low,unit_high,failed,pruned"
+        "unit,unit_low,unit_high,failed,pruned,loss,weighting,optimizer"
     )
     assert ",".join(lines[0]) == header
     (table,) = tables(read_journal(folder).rows, "rmse", "validation")

@@ -469,6 +469,14 @@ def test_the_card_of_a_corpus_that_may_not_be_shared():
     assert yaml.safe_load(licensed.split("---\n")[1])["license"] == "cc-by-sa-4.0"
 
 
+def test_the_card_says_how_it_was_trained_where_that_is_not_the_default():
+    bundle = text_bundle()
+    assert "Trained with" not in make_card(bundle, None)
+    config = dataclasses.replace(bundle.config, loss="mse", optimizer="adam")
+    card = make_card(dataclasses.replace(bundle, config=config), None)
+    assert "Trained with loss mse, optimizer adam." in card
+
+
 @pytest.mark.parametrize(
     ("corpus", "said"),
     [

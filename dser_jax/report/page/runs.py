@@ -51,7 +51,7 @@ def pack_runs(sweeps: Sequence[Sweep], arrays: Arrays) -> Content:
     numbers("epochs", "epochs", lambda row: row.get("epochs"))
     numbers("best_epoch", "best", lambda row: row.get("best_epoch"))
     text("status", "status", lambda number, row: row.get("status", "ok"))
-    for key, title, plain in _differing([row for _, row in rows]):
+    for key, title, plain in differing([row for _, row in rows]):
         if plain:
             numbers(key, title, lambda row, key=key: settings_of(row).get(key))
         else:
@@ -108,7 +108,7 @@ def _mask(row: Row) -> int:
     return sum(1 << ATTRS.index(attr) for attr in untrained(row))
 
 
-def _differing(rows: Sequence[Row]) -> Iterator[tuple[str, str, bool]]:
+def differing(rows: Sequence[Row]) -> Iterator[tuple[str, str, bool]]:
     """Yields the settings that differ among runs: name, title, whether all of it are numbers."""
     found: dict[str, dict[str, Any]] = {}
     for row in rows:

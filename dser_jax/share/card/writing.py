@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dser_jax.config import Config
 from dser_jax.corpora import scale_in_words
 from dser_jax.features import is_imported
 from dser_jax.share.baseline import baseline_in_words, fold_in_words
@@ -177,8 +178,8 @@ print(estimate.attrs, estimate.pred, estimate.on_scale, estimate.spread)"""
         "The sweep had kept no weights, so this was trained again; the scores are its own."
         if scores["trained_again"]
         else "",
-        f"Networks: {bundle.config.network}, {_size(bundle):,} numbers each. `{CONFIG}` has all "
-        "settings.",
+        f"Networks: {bundle.config.network}, {_size(bundle):,} numbers each."
+        f"{_trained(bundle.config)} `{CONFIG}` has all settings.",
         "## Limits",
         "\n".join(f"- {limit}" for limit in limits),
         "## Licence",
@@ -243,6 +244,14 @@ def _members(bundle: Bundle) -> str:
         f"have a mean `ccc` on test of {min(alone):.3f} to "
         f"{max(alone):.3f}, median {np.median(alone):.3f}."
     )
+
+
+def _trained(config: Config) -> str:
+    """Says by which loss, weighting and optimizer, where they are not the default."""
+    fields = ("loss", "weighting", "optimizer")
+    found = {name: getattr(config, name) for name in fields}
+    told = [f"{name} {value}" for name, value in found.items() if value != getattr(Config, name)]
+    return f" Trained with {', '.join(told)}." if told else ""
 
 
 def _ranges(numbers: list[int]) -> str:
