@@ -1,4 +1,4 @@
-"""The answer of a sweep, which a report begins with, and what each of its networks reaches."""
+"""The answer of a sweep, which a report begins with, and what to do next."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import NamedTuple
 from dser_jax.journal import Difference, JournalView, interval_key, read_differences
 from dser_jax.report.sections.section import signed
 from dser_jax.report.sections.trials import best_command
-from dser_jax.report.text import LISTED, heading, mean_sd, number, planned_and_done
+from dser_jax.report.text import heading, mean_sd, number, planned_and_done
 from dser_jax.stats import (
     ENSEMBLE,
     LEAST_LABELS,
     STRETCHED,
-    Summary,
     Table,
     TableRow,
     differences_of,
@@ -253,48 +252,3 @@ def _same_command(command: str) -> str:
         return f"dser {rest}"
     script = program.endswith(".py") and rest
     return f"python {shlex.quote(program)} {rest}" if script else ""
-
-
-def verdict(table: Table) -> str:
-    """Says which networks beat the baseline that validation chose; nothing without baselines."""
-    base = table.yardstick
-    if base is None or "mean" not in base.scores:
-        return ""
-    bar = base.scores["mean"].mean
-    found = [(row.name, row.scores["mean"]) for row in table.rows if "mean" in row.scores]
-    interval = "the whole of their 95% interval over seeds"
-    kinds = {
-        ("do not beat", ""): lambda row: row.mean <= bar,
-        ("have a higher mean than", "but from one run alone"): lambda row: row.low is None,
-        ("have a higher mean than", f"but not with {interval}"): lambda row: row.low <= bar,
-        ("beat", f"with {interval}"): lambda row: True,
-    }
-    told = []
-    for (verb, reach), holds in kinds.items():
-        some = [each for each in found if holds(each[1])]
-        found = [each for each in found if each not in some]
-        if some:
-            told.append(_against(some, verb, base.name, bar, reach))
-    if told:
-        told.append(f"Of the baselines, {base.name!r} has the highest mean CCC on validation.")
-    return " ".join(told)
-
-
-def _against(
-    found: Sequence[tuple[str, Summary]], verb: str, base: str, bar: float, reach: str = ""
-) -> str:
-    """Writes a sentence on networks and a baseline: "'a' does not beat 'b': .610 against .650"."""
-    best, highest = max(found, key=lambda each: each[1].mean)
-    mean = number(highest.mean)
-    if len(found) == 1:
-        verb = verb.replace("do ", "does ").replace("have ", "has ")
-        verb = "beats" if verb == "beat" else verb
-        subject, reach = repr(best), reach.replace("their", "its")
-    elif len(found) <= LISTED:
-        names = [f"{name!r} ({number(summary.mean)})" for name, summary in found]
-        subject = f"{', '.join(names[:-1])} and {names[-1]}"
-    else:
-        subject, mean = f"{len(found)} names", f"{mean} at most ({best!r})"
-    several = 1 < len(found) <= LISTED
-    numbers = f" ({number(bar)})" if several else f": {mean} against {number(bar)}"
-    return f"{subject} {verb} {base!r}{numbers}{', ' if reach else ''}{reach}."

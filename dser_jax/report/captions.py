@@ -1,10 +1,12 @@
-"""What stands above a table of scores, and what is said of the rows that it does not show."""
+"""What is said of a table of scores: above it, of the rows that it does not show, its verdict."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dser_jax.config import Config
-from dser_jax.report.text import LISTED, UNTRAINED, about, heading, seeds, units_drawn
-from dser_jax.stats import Table, in_words, is_whole, settings_of
+from dser_jax.report.text import LISTED, UNTRAINED, about, heading, number, seeds, units_drawn
+from dser_jax.stats import Summary, Table, in_words, is_whole, settings_of
 from dser_jax.system import plural
 
 ON_DERIVED = (
@@ -76,3 +78,48 @@ def left_out(table: Table) -> str:
     counts = [plural(baselines, "more baseline")] if baselines else []
     counts += [plural(derived, "more stretched or ensemble row")] if derived else []
     return " and ".join(counts)
+
+
+def verdict(table: Table) -> str:
+    """Says which networks beat the baseline that validation chose; nothing without baselines."""
+    base = table.yardstick
+    if base is None or "mean" not in base.scores:
+        return ""
+    bar = base.scores["mean"].mean
+    found = [(row.name, row.scores["mean"]) for row in table.rows if "mean" in row.scores]
+    interval = "the whole of their 95% interval over seeds"
+    kinds = {
+        ("do not beat", ""): lambda row: row.mean <= bar,
+        ("have a higher mean than", "but from one run alone"): lambda row: row.low is None,
+        ("have a higher mean than", f"but not with {interval}"): lambda row: row.low <= bar,
+        ("beat", f"with {interval}"): lambda row: True,
+    }
+    told = []
+    for (verb, reach), holds in kinds.items():
+        some = [each for each in found if holds(each[1])]
+        found = [each for each in found if each not in some]
+        if some:
+            told.append(_against(some, verb, base.name, bar, reach))
+    if told:
+        told.append(f"Of the baselines, {base.name!r} has the highest mean CCC on validation.")
+    return " ".join(told)
+
+
+def _against(
+    found: Sequence[tuple[str, Summary]], verb: str, base: str, bar: float, reach: str = ""
+) -> str:
+    """Writes a sentence on networks and a baseline: "'a' does not beat 'b': .610 against .650"."""
+    best, highest = max(found, key=lambda each: each[1].mean)
+    mean = number(highest.mean)
+    if len(found) == 1:
+        verb = verb.replace("do ", "does ").replace("have ", "has ")
+        verb = "beats" if verb == "beat" else verb
+        subject, reach = repr(best), reach.replace("their", "its")
+    elif len(found) <= LISTED:
+        names = [f"{name!r} ({number(summary.mean)})" for name, summary in found]
+        subject = f"{', '.join(names[:-1])} and {names[-1]}"
+    else:
+        subject, mean = f"{len(found)} names", f"{mean} at most ({best!r})"
+    several = 1 < len(found) <= LISTED
+    numbers = f" ({number(bar)})" if several else f": {mean} against {number(bar)}"
+    return f"{subject} {verb} {base!r}{numbers}{', ' if reach else ''}{reach}."

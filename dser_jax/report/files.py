@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from dser_jax.journal import JournalView, read_intervals
-from dser_jax.report.answer import Answer, verdict
-from dser_jax.report.captions import TRAINING, caption
+from dser_jax.report.answer import Answer
+from dser_jax.report.captions import TRAINING, caption, verdict
 from dser_jax.report.page.runs import differing
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (

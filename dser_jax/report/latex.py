@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dser_jax.report.answer import verdict
-from dser_jax.report.captions import caption
+from dser_jax.report.captions import caption, verdict
 from dser_jax.report.text import NONE, Asked, interval, over_utterances, score_cell, what
 from dser_jax.stats import COLUMNS, Table
 from dser_jax.system import printable

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from rich.console import Console
 from rich.text import Text
 
-from dser_jax.report.answer import Answer, verdict
-from dser_jax.report.captions import caption, left_out
+from dser_jax.report.answer import Answer
+from dser_jax.report.captions import caption, left_out, verdict
 from dser_jax.report.grids import Cell, Line, Row, lay_out
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (

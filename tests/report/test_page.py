@@ -17,8 +17,8 @@ from dser_jax.cli import main
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.report import page
-from dser_jax.report.answer import answer, verdict
-from dser_jax.report.captions import caption
+from dser_jax.report.answer import answer
+from dser_jax.report.captions import caption, verdict
 from dser_jax.report.figures import style
 from dser_jax.report.files import markdown
 from dser_jax.report.page import build, curves, library, pack, predictions, scores, write_page

@@ -28,7 +28,7 @@ from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.plan.groups import Group
 from dser_jax.plan.names import run_id
-from dser_jax.report.answer import verdict
+from dser_jax.report.captions import verdict
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.baselines import fitting, models

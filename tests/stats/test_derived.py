@@ -18,7 +18,7 @@ from dser_jax.journal import intervals
 from dser_jax.journal.intervals import read_derived, read_intervals
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
-from dser_jax.report.answer import verdict
+from dser_jax.report.captions import verdict
 from dser_jax.report.page.writing import write_page
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dser_jax.report.answer import verdict
-from dser_jax.report.captions import caption
+from dser_jax.report.captions import caption, verdict
 from dser_jax.report.page.markup import element, escape, paragraphs, scrolled, table
 from dser_jax.report.page.strip import axis_of, seed_scores, strip
 from dser_jax.report.sections.leaks import leading
