@@ -87,9 +87,16 @@ def _apart(view: JournalView, groups: Sequence[Table]) -> tuple[Sequence[Table],
 
 
 def judged(view: JournalView, groups: Sequence[Table]) -> tuple[Table, ...]:
-    """Marks the tables of a journal that lacks baselines: the best of them is not known."""
+    """Marks tables that allow no verdict: baselines are lacking, or the test set has few labels."""
     complete = not _lost_baselines(view)
-    return tuple(replace(table, complete=complete) for table in groups)
+    return tuple(replace(each, complete=complete, few=_few(view, each)) for each in groups)
+
+
+def _few(view: JournalView, table: Table) -> bool:
+    try:
+        return table.part == "test" and bool(too_few(labels_of(view, table.truth)))
+    except DataError:  # That they cannot be read is said where they are.
+        return False
 
 
 def _lost_baselines(view: JournalView) -> int:

@@ -86,6 +86,7 @@ class Table:
       left_out: How many more baselines there are, which are not shown.
       derived_left_out: How many more derived rows, likewise.
       complete: Whether all baselines are there; without, validation cannot pick the best.
+      few: Whether the test set has too few labels to tell who is ahead.
     """
 
     corpus: str
@@ -101,6 +102,7 @@ class Table:
     left_out: int = 0
     derived_left_out: int = 0
     complete: bool = True
+    few: bool = False
 
     @property
     def everything(self) -> tuple[TableRow, ...]:
@@ -174,7 +176,7 @@ class Table:
     def by(self, metric: str) -> Table:
         """Returns the table of the same runs in another metric."""
         other = self if metric == self.metric else tables(self.runs, metric, self.part)[0]
-        same = ("left_out", "derived_left_out", "complete")
+        same = ("left_out", "derived_left_out", "complete", "few")
         return replace(other, **{name: getattr(self, name) for name in same})
 
     @property
@@ -186,11 +188,6 @@ class Table:
     def lost(self) -> dict[str, int]:
         """Status -> how many runs ended before their time, and are left out of the means."""
         return count_lost(run for row in (*self.rows, *self.stopped) for run in row.runs)
-
-    @property
-    def diverged(self) -> int:
-        """The number of runs that diverged."""
-        return self.lost.get("diverged", 0)
 
     def best(self, column: str = "mean", *, baselines: bool = False) -> str | None:
         """Returns the network, or also baseline, of a column's best mean; None without a score."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from dser_jax.journal.intervals import Difference, Interval, interval_key, write
 from dser_jax.journal.journal import Journal
 from dser_jax.journal.reading import read_journal
 from dser_jax.report.answer import _same_command, answer, judged
+from dser_jax.report.captions import verdict
 from dser_jax.report.text import Asked
 from dser_jax.report.writing import write_report
 from dser_jax.stats.derived.view import with_derived
@@ -122,6 +124,39 @@ def test_why_there_is_no_interval_is_said(journal):
     assert second.endswith("; no interval: the labels of the test set are not on disk.")
     np.savez(path, **truth | {"test_gold": np.zeros((3 * LEAST_LABELS, 3))})
     assert "; no interval: a run has no predictions for this test" in answered(journal)[0].lines[1]
+
+
+def test_nothing_beats_a_baseline_on_few_labels(journal):
+    """Where the first lines say that there is no interval, the sentence below has no verdict."""
+    rewrite_rows(
+        journal / "rows.jsonl",
+        lambda row: row | ({"test": worse(row["test"])} if row["name"] == "ridge" else {}),
+    )
+    assert " beat 'ridge' (" in " ".join(said(journal).split())
+    path = journal / "truth/k.npz"
+    with np.load(path) as kept:
+        truth = dict(kept)
+    truth["test_gold"][9:] = np.nan
+    np.savez(path, **truth)
+    text = " ".join(said(journal).split())
+    assert "no interval: the test set has few labels, 9 of valence" in text
+    assert " beat " not in text
+    assert "have a higher mean than 'ridge' (" in text
+    assert ", but the test set has few labels." in text
+
+
+def worse(scores):
+    return {metric: dict.fromkeys(of, 0.1) for metric, of in scores.items()}
+
+
+def test_what_prints_alike_is_not_higher(journal):
+    (table,) = judged(read_journal(journal), tables(read_journal(journal).rows))
+    base = table.yardstick
+    bar = base.scores["mean"].mean
+    level = replace(table.rows[0].scores["mean"], mean=bar + 1e-6, low=None)
+    row = replace(table.rows[0], scores={"mean": level})
+    told = verdict(replace(table, rows=(row,)))
+    assert told.startswith(f"{SPEECH!r} does not beat {base.name!r}: ")
 
 
 def test_what_is_next_stands_near_the_top_however_many_tables_there_are(tmp_path):

@@ -230,7 +230,7 @@ def test_tables_keep_the_order_of_names_and_count_the_diverged():
     assert first.scores["mean"] == summary([0.5, 0.7])
     assert (first.n, first.diverged) == (2, 0)
     assert second.scores["mean"] == summary([0.6])
-    assert (second.n, second.diverged, table.diverged) == (1, 1, 1)
+    assert (second.n, second.diverged, table.lost) == (1, 1, {"diverged": 1})
     assert table.columns == ("valence", "arousal", "mean")
     assert (first.network, first.features) == ("lstm", "we")
 
