@@ -17,11 +17,14 @@ _FIRST = ("run", "name", "seed", "status", "kind", "network", "features", "proto
 def results(folder: str | Path) -> pandas.DataFrame:
     """Reads the runs of a sweep, also while it trains, as a table: one row a run.
 
+    Runs of different splits do not compare: group them by `split` and `name`. Where folds are
+    pooled, the row of all is there beside those of the folds.
+
     Returns:
-      Columns `run`, `name`, `seed`, `status`, `kind` ("baseline", or none), ..., one for each
-      traced setting (alpha, beta, gamma, learning_rate, ...), `epochs`, `best_epoch`, and for both
-      parts of the data and each measure one for each attribute and the mean: `test_ccc_valence`,
-      ..., `validation_rmse_mean`.
+      Columns `run`, `name`, `seed`, `status`, `kind` ("baseline", "pooled" for a network over all
+      folds, or none), ..., `split`, one for each traced setting (alpha, beta, gamma, learning_rate,
+      ...), `epochs`, `best_epoch`, and for both parts of the data and each measure one for each
+      attribute and the mean: `test_ccc_valence`, ..., `validation_rmse_mean`.
 
     Raises:
       DserError: There is no journal, or one of another format.

@@ -9,8 +9,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from fabricated import fabricate
+from held_against import add_baselines
 from sweeping import draw_nothing
 
+from dser_jax import results
 from dser_jax.cli import COMMANDS, main
 from dser_jax.journal.reading import read_journal
 
@@ -81,6 +84,20 @@ def test_python_of_the_readme_runs(folder, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "alpha=0.7 beta=0.3 learning rate=0.004 0 " in said
     assert "mean" in said
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md"])
+def test_means_in_python_mix_neither_folds_nor_baselines(name, tmp_path, capsys):
+    """Where folds are pooled, a row has its seeds and not the runs of the folds among them."""
+    for split, more in (("fold 1", {}), ("fold 2", {}), ("2 folds", {"kind": "pooled"})):
+        fabricate(tmp_path, seeds=3, split=split, **more)
+    add_baselines(tmp_path)
+    *_, block = blocks(name, "python")
+    code = block[block.index("table = results(") :].replace('["mean", "std"', '["count", "std"')
+    exec(code, {"results": lambda _: results(tmp_path)})
+    said = capsys.readouterr().out
+    assert [float(found) for found in re.findall(r"  (\d+) ", said)] == [3] * 9
+    assert "ridge" not in said
 
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
