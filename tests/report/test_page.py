@@ -353,7 +353,7 @@ def two(tmp_path_factory):
 
 def test_two_sweeps_are_held_against_each_other(two):
     first, second = (take(read_journal(folder), folder.name) for folder in two)
-    ((_, held),) = hold(first, second)
+    ((*_, held),) = hold(first, second)
     by_name = {each.name: each for each in held}
     assert by_name["a"].tests["mean"].difference == pytest.approx(0.1)
     assert judged(by_name["a"]) in ("higher", "–")
@@ -379,7 +379,7 @@ def test_what_a_row_leaves_out_is_told_as_the_default_that_it_was(tmp_path):
     for folder in folders:
         with Journal.open(folder, {}) as journal:
             journal.commit(_row("a", 0, {"mean": 0.5}, **given[folder.name]), {})
-    ((_, (held,)),) = hold(*(take(read_journal(folder), folder.name) for folder in folders))
+    ((*_, (held,)),) = hold(*(take(read_journal(folder), folder.name) for folder in folders))
     wanted = {"weight_decay: 0.5 before, 0.0 now", "head_scale: 1.0 before, 0.1 now"}
     assert set(held.settings) == wanted
     content, array = unpacked(write_page(folders).read_text("utf-8"))
@@ -398,7 +398,7 @@ def test_a_steady_lead_is_one_and_noise_is_none(tmp_path):
                 swing = lift if seed % 2 else -lift
                 journal.commit(_row("both", seed, {"mean": 0.5 + swing}), {})
     sweeps = [take(read_journal(tmp_path / name), name) for name in ("one", "two")]
-    ((_, held),) = hold(*sweeps)
+    ((*_, held),) = hold(*sweeps)
     assert {each.name: judged(each) for each in held} == {
         "up": "higher",
         "down": "lower",
@@ -417,6 +417,25 @@ def test_why_there_is_no_test_is_said_once_a_table(tmp_path):
     assert told(write_page([tmp_path / "one"]).read_text("utf-8")).count(few) == 1
     both = write_page([tmp_path / "one", tmp_path / "two"], tmp_path / "page.html")
     assert told(both.read_text("utf-8")).count(few) == 3  # One a sweep, and one of both.
+
+
+def test_stretched_rows_are_held_against_each_other_too(tmp_path):
+    """A loss may lack nothing but the spread of its predictions."""
+    for name, spread in (("one", 1.0), ("two", 0.3)):
+        fabricate(tmp_path / name, seeds=3)
+        for path in (tmp_path / name / "arrays").glob("*.npz"):
+            with np.load(path) as kept:
+                arrays = dict(kept)
+            preds = ("validation_pred", "test_pred")
+            np.savez(path, **arrays | {part: spread * arrays[part] for part in preds})
+    sweeps = [take(read_journal(tmp_path / name), name) for name in ("one", "two")]
+    (*_, plain), (*_, stretched) = hold(*sweeps)
+    assert [f"{each.name}, stretched" for each in plain] == [each.name for each in stretched]
+    assert all(each.tests["mean"].difference == pytest.approx(0, abs=1e-6) for each in stretched)
+    html = write_page([tmp_path / "one", tmp_path / "two"], tmp_path / "page.html")
+    words = told(html.read_text("utf-8"))
+    assert words.index("two against one") < words.index("two against one, stretched")
+    assert "Only in" not in words
 
 
 def test_what_does_not_compare_is_said(tmp_path, journal):

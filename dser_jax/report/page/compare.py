@@ -22,11 +22,12 @@ from dser_jax.report.text import (
 )
 from dser_jax.stats import (
     COLUMNS,
+    STRETCHED,
     PairedTest,
     Summary,
     Table,
     TableRow,
-    holm,
+    holm_of_known,
     learned,
     pair_by_seed,
     paired_t,
@@ -69,24 +70,31 @@ class Held:
     settings: tuple[str, ...]
 
 
-def hold(first: Sweep, second: Sweep) -> list[tuple[Table, list[Held]]]:
-    """Pairs the tables of two sweeps that predict the same labels under the same protocol."""
+def hold(first: Sweep, second: Sweep) -> list[tuple[Table, Table, list[Held]]]:
+    """Pairs the tables of two sweeps that predict the same labels under the same protocol.
+
+    The stretched rows of both, where there are any, are a pair of their own behind each.
+    """
     found = []
     for table in first.groups if first.part == second.part else ():
         other = next((each for each in second.groups if _key(each) == _key(table)), None)
         if other is None:
             continue
-        theirs = {row.name: row for row in other.rows}
-        pairs = [(row, theirs[row.name]) for row in table.rows if row.name in theirs]
-        tests = [_tests(table, one, two) for one, two in pairs]
-        known = [test["mean"].p for test in tests if test["mean"].p is not None]
-        adjusted = iter(holm(known))
-        held = []
-        for (one, two), test in zip(pairs, tests, strict=True):
-            p = None if test["mean"].p is None else next(adjusted)
-            held.append(Held(one.name, one, two, test, p, _settings(one, two)))
-        found.append((table, held))
+        found.append((table, other, _held(table, other)))
+        if stretched := _held(table.stretched, other.stretched):
+            found.append((table.stretched, other.stretched, stretched))
     return found
+
+
+def _held(table: Table, other: Table) -> list[Held]:
+    theirs = {row.name: row for row in other.rows}
+    pairs = [(row, theirs[row.name]) for row in table.rows if row.name in theirs]
+    tests = [_tests(table, one, two) for one, two in pairs]
+    adjusted = holm_of_known([test["mean"].p for test in tests])
+    return [
+        Held(one.name, one, two, test, p, _settings(one, two))
+        for (one, two), test, p in zip(pairs, tests, adjusted, strict=True)
+    ]
 
 
 def _key(table: Table) -> tuple[str, ...]:
@@ -112,8 +120,8 @@ def compare_sections(first: Sweep, second: Sweep) -> list[Section]:
     """Says what differs between two sweeps: the scores of equal names, and their making."""
     found = []
     pairs = hold(first, second)
-    for table, held in pairs:
-        found.append(_scores(first, second, table, held))
+    for table, other, held in pairs:
+        found.append(_scores(first, second, table, other, held))
     if not pairs:
         found.append(Section("Scores", (_apart(first, second),)))
     found.append(_origins(first, second))
@@ -132,7 +140,7 @@ def _apart(first: Sweep, second: Sweep) -> str:
     return f"They do not compare: {first.label} has {one}; {second.label} has {two}."
 
 
-def _scores(first: Sweep, second: Sweep, table: Table, held: list[Held]) -> Section:
+def _scores(first: Sweep, second: Sweep, table: Table, other: Table, held: list[Held]) -> Section:
     header = ("name", first.label, second.label, "difference of the mean", "p", "p (Holm)", "n")
     header += ("verdict", *(f"Δ {column}" for column in COLUMNS[:-1]))
     lines = []
@@ -157,7 +165,6 @@ def _scores(first: Sweep, second: Sweep, table: Table, held: list[Held]) -> Sect
         f"Holm: p adjusted for {plural(len(held), 'name')}. Verdict by the interval of the mean: "
         "higher, lower, or undecided where it holds 0. Intervals are over seeds, not speakers."
     )
-    other = next(each for each in second.groups if _key(each) == _key(table))
     why = why_untested([(repr(each.name), each.tests["mean"].note) for each in held])
     after = (
         *some(f"{why[0].upper()}{why[1:]}." if why else ""),
@@ -165,6 +172,8 @@ def _scores(first: Sweep, second: Sweep, table: Table, held: list[Held]) -> Sect
         *_alone(second, other, held),
     )
     title = f"{second.label} against {first.label}"
+    if any(row.kind == STRETCHED for row in table.rows):
+        title += ", stretched"
     if not lines:
         return Section(
             title, (told.split(" Difference")[0], "They have no name in common."), after=after
@@ -231,7 +240,7 @@ def pack_comparison(first: Sweep, second: Sweep) -> list[Content]:
             "n": test.n,
             "verdict": judged(each),
         }
-        for _, held in hold(first, second)
+        for *_, held in hold(first, second)
         for each in held
         if (test := each.tests["mean"]).difference is not None
     ]
