@@ -9,10 +9,10 @@ from dser_jax.commands.base import Commands, add_command
 from dser_jax.system import DserError, tell
 
 DESCRIPTION = """\
-Prints the tables of a sweep, and writes them with figures to a folder. Or
-writes one page with all of it to open in a browser, mail or publish; of two
-sweeps, one that compares them. Or hands the runs to TensorBoard or Weights &
-Biases.
+Prints the tables of a sweep, and writes them with figures to a folder; of
+several sweeps each to its own, and one report.md of all to --out. Or writes
+one page with all of it to open in a browser, mail or publish; of two sweeps,
+one that compares them. Or hands the runs to TensorBoard or Weights & Biases.
 
 examples:
   dser report runs/weights
@@ -35,7 +35,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="the --out of a sweep")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="where to write (DIR/report; several need one)"
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where to write (DIR/report); of several sweeps a report.md of all, which shows the "
+        "figures in their own folders",
     )
     parser.add_argument("--no-figures", action="store_true", help="write the tables alone")
     parser.add_argument(
@@ -95,8 +99,12 @@ def run(args: argparse.Namespace) -> None:
     if len(args.folders) > 1:
         from dser_jax.report import write_collection
 
-        if args.out is None or args.validation:
-            raise DserError("a report of several sweeps needs --out, and has no --validation")
+        if args.out is None:
+            raise DserError(
+                f"a report of {len(args.folders)} sweeps needs --out DIR, for a report.md of all"
+            )
+        if args.validation:
+            raise DserError("--validation is for one sweep; leave it out, or name one")
         page = write_collection(args.folders, args.out, draw=not args.no_figures, asked=asked)
         tell(f"All together: {page}")
         return

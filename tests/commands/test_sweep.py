@@ -117,7 +117,7 @@ def test_several_sweeps_make_one_page(swept, tmp_path, capsys):
     assert "## another" in (tmp_path / "report.md").read_text()
     with pytest.raises(SystemExit):
         main(["report", str(folder), str(other)])
-    assert "several sweeps needs --out" in capsys.readouterr().err
+    assert "report of 2 sweeps needs --out DIR" in capsys.readouterr().err
 
 
 def test_features_and_word_vectors_are_crossed(data, tmp_path, monkeypatch):

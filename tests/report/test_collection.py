@@ -4,6 +4,7 @@ import pytest
 from fabricated import fabricate
 from rich.console import Console
 
+from dser_jax.cli import main
 from dser_jax.report.collection import write_collection
 from dser_jax.system.errors import DserError
 
@@ -32,6 +33,19 @@ def test_pictures_are_found_from_the_page(tmp_path):
         "### corpus",
         "![Curves](<../runs/a/report/learning_curves.png>)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "told", "not_told"),
+    [([], "needs --out DIR", "--validation"), (["--validation"], "--validation is for", "needs")],
+)
+def test_what_is_wrong_with_several_is_said_alone(tmp_path, capsys, flags, told, not_told):
+    out = ["--out", str(tmp_path / "all")] if flags else []
+    with pytest.raises(SystemExit):
+        main(["report", str(tmp_path / "a"), str(tmp_path / "b"), *out, *flags])
+    said = capsys.readouterr().err
+    assert told in said
+    assert not_told not in said
 
 
 def test_names_must_differ(tmp_path):
