@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dser_jax.report.captions import caption, verdict
@@ -10,27 +11,31 @@ from dser_jax.stats import COLUMNS, Table
 from dser_jax.system import printable
 
 
-def latex(groups: Sequence[Table], asked: Asked) -> str:
+def latex(groups: Sequence[Table], asked: Asked, name: str) -> str:
     """Writes tables over both columns of a paper; they need the packages booktabs and array.
 
     Args:
       groups: Tables of a journal.
       asked: What more of them is shown.
+      name: Of the journal; the labels are tab:NAME, tab:NAME-2 and so on.
     """
     text = ["% \\usepackage{array,booktabs}"]
+    label = f"tab:{re.sub(r'[^A-Za-z0-9]+', '-', name).strip('-')}"
     for headline in groups:
         for metric in asked.metrics(headline):
-            text.append(_latex_table(asked.rows(headline.by(metric)), asked))
+            mark = label if len(text) == 1 else f"{label}-{len(text)}"
+            text.append(_latex_table(asked.rows(headline.by(metric)), asked, mark))
     return "\n\n".join(text) + "\n"
 
 
-def _latex_table(table: Table, asked: Asked) -> str:
+def _latex_table(table: Table, asked: Asked, label: str) -> str:
     best = {column: table.best(column, baselines=True) for column in COLUMNS}
     heads = ["Name", "Network, features", *map(str.capitalize, COLUMNS), "$n$"]
     lines = [
         r"\begin{table*}",
         r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
         rf"\caption{{{_tex(caption(table, intervals=asked.intervals))}}}",
+        rf"\label{{{label}}}",
         rf"\begin{{tabular}}{{@{{}}{_words(0.19)}{_words(0.2)}{'c' * len(COLUMNS)}r@{{}}}}",
         r"\toprule",
         " & ".join(heads) + r" \\",

@@ -109,7 +109,7 @@ def write_report(
         "table.csv": report_files.table_csv(view),
         "runs.csv": report_files.runs_csv(whole),
         "tests.csv": report_files.tests_csv(view, part, asked),
-        "table.tex": latex(groups, asked),
+        "table.tex": latex(groups, asked, view.folder.resolve().name),
         **{name: written.csv() for name, written in extra.items() if written.lines},
     }
     for name, text in texts.items():

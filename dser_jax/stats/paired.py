@@ -129,7 +129,7 @@ def signed_rank(first: Sequence[float], second: Sequence[float]) -> SignedRank:
     least = 2.0 ** (1 - n)
     notes = [equal] if zeros else []
     notes += [f"{ties} differences are tied"] if ties else []
-    notes += [f"with {n} pairs no p is below {least:.2g}"] if least > 0.05 else []
+    notes += [f"with {n} pairs no p is below {least:.3g}"] if least > 0.05 else []
     effect = (plus - minus) / (plus + minus)
     return SignedRank(n, zeros, ties, plus / 2, minus / 2, p, effect, "; ".join(notes))
 

@@ -146,7 +146,7 @@ def test_the_signed_rank_tests_are_shown(whole):
     want = scipy.stats.wilcoxon(one, two)
     assert float(line["ranks_p"]) == pytest.approx(want.pvalue)
     assert min(float(line["ranks_plus"]), float(line["ranks_minus"])) == want.statistic
-    assert line["ranks_note"] == "with 5 pairs no p is below 0.062"
+    assert line["ranks_note"] == "with 5 pairs no p is below 0.0625"
     assert "p (ranks, Holm)" in (folder / "report/report.md").read_text("utf-8")
 
 
@@ -255,6 +255,13 @@ def test_markdown_has_the_tables_and_their_origin(whole):
         if line.startswith("| ---"):
             columns = line.count("|")
     assert columns == 12
+
+
+def test_each_table_for_latex_has_a_label(tmp_path):
+    fabricate(tmp_path / "my_runs", ONE, seeds=3)
+    report(tmp_path / "my_runs", asked=Asked(batch32=True))
+    text = (tmp_path / "my_runs/report/table.tex").read_text("utf-8")
+    assert re.findall(r"\\label\{(.*)\}", text) == ["tab:my-runs", "tab:my-runs-2"]
 
 
 def test_latex_is_escaped(tmp_path):

@@ -98,7 +98,7 @@ def test_signed_rank_by_hand():
     assert (found.n, found.zeros, found.ties, found.plus, found.minus) == (4, 0, 0, 9, 1)
     assert found.p == 0.25
     assert found.effect == pytest.approx(0.8)
-    assert found.note == "with 4 pairs no p is below 0.12"
+    assert found.note == "with 4 pairs no p is below 0.125"
 
 
 def test_signed_rank_says_zeros_and_ties():
