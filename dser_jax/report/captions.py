@@ -55,11 +55,12 @@ def _trained(table: Table, field: str) -> str:
         return f"{field} {next(iter(names))}"
     if len(names) > LISTED:
         return f"{field} one of {len(names)} (runs.csv has each)"
-    told = []
+    told, most = [], max(names, key=lambda value: len(names[value]))
     for value, of in names.items():
-        rows = ", ".join(map(repr, of)) if len(of) <= LISTED else f"{len(of)} rows"
-        told.append(f"{value} of {rows}")
-    return f"{field} {' and '.join(told)}"
+        if value != most:
+            rows = ", ".join(map(repr, of)) if len(of) <= LISTED else f"{len(of)} rows"
+            told.append(f"{value} of {rows}")
+    return f"{field} {most}, but {' and '.join(told)}"
 
 
 def _below(table: Table) -> str:

@@ -54,7 +54,7 @@ def test_the_default_is_in_the_files_alone(tmp_path):
 @pytest.mark.parametrize(
     ("losses", "told"),
     [
-        (("ccc", "mse", "mse"), "loss ccc of 'a' and mse of 'b', 'c'; CCC"),
+        (("ccc", "mse", "mse"), "loss mse, but ccc of 'a'; CCC"),
         (tuple("123456789"), "loss one of 9 (runs.csv has each); CCC"),
     ],
 )
