@@ -48,7 +48,9 @@ def journal(tmp_path_factory) -> Path:
     with Journal.open(folder, {**view.manifest, "planned": [r["run"] for r in view.rows]}) as open_:
         open_.write_truth(f"k.{MARKS}", test_seen_speaker=np.arange(100) > 7)
     update_intervals(read_journal(folder))
-    Sizes(folder, "a program", print).write(8)
+    sizes = Sizes(folder, "a program", print)
+    sizes.keep(8)
+    sizes.follow("rows")
     return folder
 
 
@@ -59,7 +61,8 @@ def look_at_journal(folder: Path) -> tuple[Any, list[str]]:
     read = [bits_of([view.arrays(row["run"]) for row in view.rows])]
     read += [bits_of([view.truth("k"), marks_of(view, "k")])]
     read += [read_intervals(folder, notices), read_differences(folder, notices)]
-    read += [Sizes(folder, "a program", notices.append).read()]
+    sizes = Sizes(folder, "a program", notices.append)
+    read += [sizes.lanes(), sizes.schedule()]
     # A flip in the name of a checksum leaves an entry that nobody asks for.
     read += [[{name: row.get(name) for name in NAMES_OF_A_ROW} for row in view.rows]]
     read += [{name: view.manifest.get(name) for name in NAMES_OF_A_MANIFEST}]
