@@ -25,12 +25,12 @@ class AttentionPooling(nn.Module):
         return (share * vectors).sum(1)
 
 
-MODELS["text"]["attention"] = lambda config, words, dim: AttentionPooling(words, dim)
+MODELS["text"]["attention pooling"] = lambda config, words, dim: AttentionPooling(words, dim)
 
 
 def main(data: str = "demo/prepared", out: str = "runs/new-encoder") -> None:
     """Trains it on text alone."""
-    config = Config(acoustic=None, text="attention", embedding_dim=16, batch_size=16)
+    config = Config(acoustic=None, text="attention pooling", embedding_dim=16, batch_size=16)
     for row in sweep(data, config, product(learning_rate=[0.01]), out, baselines=False):
         print(row["network"], {k: round(v, 3) for k, v in row["test"]["ccc"].items()})
 

@@ -16,6 +16,7 @@ import pytest
 import soundfile
 from scipy import signal
 
+from dser_jax.cli import main
 from dser_jax.corpora.utterances import Corpus, Utterance
 from dser_jax.data.prepared import load_prepared
 from dser_jax.data.preparing import prepare
@@ -60,13 +61,15 @@ def prepared(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def tables_as_they_were():
-    """Takes out again what an example adds."""
+    """Takes out again what an example adds; what was there is not to be replaced."""
     tables = (LOSSES, WEIGHTINGS, OPTIMIZERS, MODELS["text"], MODELS["acoustic"])
     before = [dict(table) for table in tables]
     yield
     for table, entries in zip(tables, before, strict=True):
+        replaced = [name for name, entry in entries.items() if table[name] is not entry]
         table.clear()
         table.update(entries)
+        assert not replaced
 
 
 def load(name: str) -> ModuleType:
@@ -155,10 +158,14 @@ def test_step_weighting(prepared, tmp_path, capsys):
 
 
 def test_new_encoder(prepared, tmp_path, capsys):
-    (row,) = trained("new_encoder", prepared, tmp_path)
-    assert row["network"] == "attention (text)"
+    (row,) = trained("new_encoder", prepared, tmp_path / "out")
+    assert row["network"] == "attention pooling (text)"
     assert ccc(row, "valence") > 0.5
-    assert "attention (text)" in capsys.readouterr().out
+    assert "attention pooling (text)" in capsys.readouterr().out
+    model = str(tmp_path / "model")
+    main(["export", str(tmp_path / "out"), "--best", "--retrain", "--out", model])
+    main(["predict", model, "--text", "fine"])
+    assert "fine" in capsys.readouterr().out
 
 
 def test_new_features(prepared, tmp_path, capsys):
