@@ -69,6 +69,9 @@ LATER = {
 Where they are that, rows and the ids of runs leave them out, as they did before there were any.
 """
 
+TRAINING = ("loss", "weighting", "optimizer")
+"""What tables and cards name where it is not the default."""
+
 _LATER = ("mix_layers", "context", "context_turns", "normalize", "watch_gradients", "head_scale")
 """The static settings of which the same holds."""
 
@@ -230,8 +233,7 @@ class Config:
     def to_json(self) -> dict[str, Any]:
         """Returns the settings as JSON values, later ones only where they are not the default."""
         values = dataclasses.asdict(self) | {"fusion": list(self.fusion), "taps": list(self.taps)}
-        usual = {field.name: field.default for field in dataclasses.fields(self)}
-        off = {name for name in _LATER if values[name] == usual[name]}
+        off = {name for name in _LATER if values[name] == _usual()[name]}
         return {name: value for name, value in values.items() if name not in off}
 
     @classmethod

@@ -4,13 +4,34 @@ import jax
 import numpy as np
 from tiny import CONFIG, make_dataset
 
+from dser_jax.engine import lanes as engine
+from dser_jax.engine import sizing
 from dser_jax.engine.lanes import train_runs
+from dser_jax.engine.pace import setting
 from dser_jax.engine.program import compile_program, send
 from dser_jax.training.hparams import HParams
 from dser_jax.training.run import make_run
 
 DATASET = make_dataset()
 LANES = 4
+
+
+def pose_as_accelerator(monkeypatch):
+    """Has the processor pass for an accelerator where lanes and schedules are decided."""
+    for module in (sizing, setting):
+        monkeypatch.setattr(module, "is_processor", lambda device: False)
+
+
+def list_schedules(monkeypatch) -> list[str]:
+    """Returns a list that gets the schedule of each program that the engine compiles."""
+    followed, compile_program = [], engine.compile_program
+
+    def noting(*given):
+        followed.append(given[-1])
+        return compile_program(*given)
+
+    monkeypatch.setattr(engine, "compile_program", noting)
+    return followed
 
 
 def hparams(alpha=1.0, rate=1e-3, dropout=0.1, patience=10):

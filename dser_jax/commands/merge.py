@@ -63,8 +63,9 @@ def _take_beside(parts: Sequence[Path], out: Path) -> None:
     """
     names = {path.parent.name for part in parts for path in part.glob("*/rows.jsonl")}
     for name in sorted(names):
-        found = max((part / name for part in parts), key=lambda journal: len(_runs(journal)))
-        if not _runs(out / name) < _runs(found):
+        runs = {part / name: _runs(part / name) for part in parts}
+        found = max(runs, key=lambda journal: len(runs[journal]))
+        if not _runs(out / name) < runs[found]:
             continue
         with replacing_folder(out / name) as made:
             ignored = shutil.ignore_patterns(".*", "lock*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dser_jax.config import Config
+from dser_jax.config import TRAINING, Config
 from dser_jax.report.text import LISTED, UNTRAINED, about, heading, number, seeds, units_drawn
 from dser_jax.stats import Summary, Table, in_words, is_whole, settings_of
 from dser_jax.system import plural
@@ -13,9 +13,6 @@ ON_DERIVED = (
     "Stretched: predictions mapped to the labels' mean and deviation on validation, as those of "
     "baselines are; ensemble: the mean of the predictions of all seeds."
 )
-
-TRAINING = ("loss", "weighting", "optimizer")
-"""What a table names where it is not the default."""
 
 ON_UNTRAINED = (
     "the loss has no weight on that attribute; such a row has no mean, and is in no test of it."

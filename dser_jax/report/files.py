@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dser_jax.config import TRAINING
 from dser_jax.journal import JournalView, read_intervals
 from dser_jax.report.answer import Answer
-from dser_jax.report.captions import TRAINING, caption, verdict
+from dser_jax.report.captions import caption, verdict
 from dser_jax.report.page.runs import differing
 from dser_jax.report.sections.section import Section
 from dser_jax.report.text import (

@@ -5,10 +5,10 @@ import re
 
 import jax
 import pytest
-from laned import DATASET, assert_same, hparams
+from laned import DATASET, assert_same, hparams, list_schedules, pose_as_accelerator
 from tiny import CONFIG, DENSE
 
-from dser_jax.engine import lanes, sizing
+from dser_jax.engine import sizing
 from dser_jax.engine.lanes import train_runs
 from dser_jax.engine.pace import ordering, rates, setting
 from dser_jax.engine.pace.ordering import Setting, alternatives, decide, fastest, is_long
@@ -135,8 +135,7 @@ def test_what_is_known_decides_and_what_is_not_is_measured_where_it_is_worth_it(
 def accelerator(tmp_path, monkeypatch):
     """Has the processor pose as an accelerator for which every sweep is long."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for module in (sizing, setting):
-        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    pose_as_accelerator(monkeypatch)
     monkeypatch.setattr(ordering, "LONG", 0)
 
 
@@ -150,14 +149,7 @@ def train(**options):
 
 
 def test_schedules_are_timed_once_followed_and_remembered(accelerator, monkeypatch):
-    followed = []
-    compile_program = lanes.compile_program
-
-    def noting(*given):
-        followed.append(given[-1])
-        return compile_program(*given)
-
-    monkeypatch.setattr(lanes, "compile_program", noting)
+    followed = list_schedules(monkeypatch)
     found, said, ordered = train()
     name = identity(CONFIG, DATASET.data, jax.local_devices()[0])
     assert remembered(name).keys() == {Timed(2, each) for each in (RULE, *OTHERS)}

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from laned import DATASET, compiled, hparams
+from laned import DATASET, compiled, hparams, pose_as_accelerator
 from tiny import CONFIG
 
 from dser_jax.engine import sizing
@@ -102,8 +102,7 @@ def items(count):
 def accelerator(tmp_path, monkeypatch):
     """Has the processor pose as an accelerator, with few lanes; gives what is said and chosen."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for module in (sizing, setting):
-        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    pose_as_accelerator(monkeypatch)
     monkeypatch.setattr(doubling, "FIRST", 2)
     monkeypatch.setattr(sizing, "FEW", 2)
     monkeypatch.setattr(sizing, "MOST", 16)

@@ -4,10 +4,11 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from laned import list_schedules, pose_as_accelerator
 from sixty import prepare_sixty
 from tiny import CONFIG
 
-from dser_jax.engine import lanes, sizing
+from dser_jax.engine import sizing
 from dser_jax.engine.pace import setting
 from dser_jax.engine.pace.doubling import Pace
 from dser_jax.engine.pace.ordering import Order
@@ -54,8 +55,7 @@ def test_what_is_no_number_of_lanes_is_left_out(tmp_path):
 
 
 def test_a_resumed_sweep_keeps_the_lanes_that_were_measured_for_it(tmp_path, monkeypatch, capsys):
-    for module in (sizing, setting):  # The processor poses as an accelerator.
-        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    pose_as_accelerator(monkeypatch)
     monkeypatch.setattr(sizing, "FEW", 2)
     monkeypatch.setattr(setting, "double", lambda *_: Pace(4, "8 were no faster than 4"))
     data, group = prepare_sixty(tmp_path), Group(CONFIG, paired_runs({"one": HParams()}, range(11)))
@@ -75,17 +75,10 @@ def test_a_resumed_sweep_keeps_the_lanes_that_were_measured_for_it(tmp_path, mon
 
 
 def test_a_resumed_sweep_keeps_the_order_of_steps_that_was_measured_for_it(tmp_path, monkeypatch):
-    for module in (sizing, setting):  # The processor poses as an accelerator.
-        monkeypatch.setattr(module, "is_processor", lambda device: False)
-    decided, followed = [Order("rows", "rows were faster")], []
+    pose_as_accelerator(monkeypatch)
+    decided = [Order("rows", "rows were faster")]
     monkeypatch.setattr(setting, "decide", lambda *_: decided.pop())
-    compile_program = lanes.compile_program
-
-    def noting(*given):
-        followed.append(given[-1])
-        return compile_program(*given)
-
-    monkeypatch.setattr(lanes, "compile_program", noting)
+    followed = list_schedules(monkeypatch)
     data, group = prepare_sixty(tmp_path), Group(CONFIG, paired_runs({"one": HParams()}, range(3)))
     options = Options(baselines=False, lanes=2)
     with closing(train_groups(data, tmp_path / "out", [group], options)) as rows:
@@ -97,8 +90,7 @@ def test_a_resumed_sweep_keeps_the_order_of_steps_that_was_measured_for_it(tmp_p
 
 
 def test_lanes_in_flight_go_on_as_they_began(tmp_path, monkeypatch):
-    for module in (sizing, setting):  # The processor poses as an accelerator.
-        monkeypatch.setattr(module, "is_processor", lambda device: False)
+    pose_as_accelerator(monkeypatch)
     monkeypatch.setattr(setting, "decide", lambda *_: pytest.fail("another order would follow"))
     short = HParams(patience=np.int32(1), learning_rate=np.float32(0))
     runs = paired_runs({"short": short, "long": HParams()}, range(2))

@@ -156,21 +156,18 @@ def _parsed(action: argparse.Action, value: Any) -> Any:
         if not isinstance(value, bool):
             raise argparse.ArgumentError(None, f"found {value!r}; expected true or false")
         return action.const if value else not action.const
+    items = value if isinstance(value, list) else [value]
+    for item in items:
+        if isinstance(item, bool) or not isinstance(item, (str, int, float)):
+            raise argparse.ArgumentError(None, f"found {item!r}; expected a number or text")
+    if isinstance(action, argparse._AppendAction):
+        words = [f"{flag}={item}" for item in items]
+    elif action.nargs is None and isinstance(value, list):
+        raise argparse.ArgumentError(None, f"found {value!r}; expected one value")
+    elif len(items) == 1:
+        words = [f"{flag}={items[0]}"]
     else:
-        items = value if isinstance(value, list) else [value]
-        for item in items:
-            if isinstance(item, bool) or not isinstance(item, (str, int, float)):
-                raise argparse.ArgumentError(None, f"found {item!r}; expected a number or text")
-        if isinstance(action, argparse._AppendAction):
-            words = [f"{flag}={item}" for item in items]
-        elif action.nargs is None:
-            if isinstance(value, list):
-                raise argparse.ArgumentError(None, f"found {value!r}; expected one value")
-            words = [f"{flag}={value}"]
-        elif len(items) == 1:
-            words = [f"{flag}={items[0]}"]
-        else:
-            words = [flag, *map(str, items)]
+        words = [flag, *map(str, items)]
     one = _OneFlag(add_help=False, exit_on_error=False)
     one._add_action(copy.copy(action))
     namespace, rest = one.parse_known_args(words)

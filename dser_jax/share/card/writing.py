@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dser_jax.config import Config
+from dser_jax.config import TRAINING, Config
 from dser_jax.corpora import scale_in_words
 from dser_jax.features import is_imported
 from dser_jax.share.baseline import baseline_in_words, fold_in_words
@@ -248,8 +248,7 @@ def _members(bundle: Bundle) -> str:
 
 def _trained(config: Config) -> str:
     """Says by which loss, weighting and optimizer, where they are not the default."""
-    fields = ("loss", "weighting", "optimizer")
-    found = {name: getattr(config, name) for name in fields}
+    found = {name: getattr(config, name) for name in TRAINING}
     told = [f"{name} {value}" for name, value in found.items() if value != getattr(Config, name)]
     return f" Trained with {', '.join(told)}." if told else ""
 
